@@ -1,0 +1,166 @@
+package hub
+
+import (
+	"context"
+	"time"
+)
+
+// Entry is all that one version of one thing adds to the index.
+type Entry struct {
+	// Route decides the slot: the Name of the patient it belongs to ("Patient/abc"), else its own Name.
+	Route string
+	Terms []Term
+}
+
+// TermKind says how a Term can be asked for.
+type TermKind uint8
+
+const (
+	Exact TermKind = iota // equal or not: tokens, references, URIs, UIDs
+	Text                  // ordered text, normalised by the projector: prefix, pattern
+	Range                 // an interval of numbers: dates in milliseconds since 1970 UTC, quantities
+)
+
+// Term is one searchable fact. The hub itself adds the Range term LastUpdated to each entry.
+type Term struct {
+	Param string
+	Kind  TermKind
+	Text  string  // Exact, Text
+	Lo    float64 // Range: inclusive
+	Hi    float64 // Range: inclusive, ≥ Lo
+}
+
+// LastUpdated is the parameter of the Range term that every entry has: Record.Time.
+const LastUpdated = "_lastUpdated"
+
+// Change tells the index to replace Old by New (either may be nil: not there before, deleted now).
+type Change struct {
+	Record *Record // the new version; its Loc is set
+	Old    *Entry  // what the version before added, nil for none
+	New    *Entry  // what this version adds, nil when deleted
+}
+
+// Head is what the index knows of a thing's current version.
+type Head struct {
+	Partition Partition
+	Name      Name // set by Heads; empty in hits of Search, the record has it
+	Num       uint64
+	Version   uint64 // 0: no such thing
+	Deleted   bool
+	Loc       Loc
+	// Route is the slot's route as number, kept so that a change of route can move the entry.
+	Slot int
+}
+
+// Marks says how far an index is.
+type Marks struct {
+	// Stamp names schema and settings; an index of another stamp is not read.
+	Stamp string
+	// Generation is a random name given when the index was emptied last; empty when there is no index.
+	Generation string
+	// Applied is the last commit that is visible to readers.
+	Applied uint64
+}
+
+// Index keeps the entries of all partitions. All methods are safe for concurrent use.
+//
+// Readers see a prefix of each log: what lies beyond Marks.Applied is never served.
+type Index interface {
+	// Marks reads how far p is. An empty index has zero Marks.
+	Marks(ctx context.Context, p Partition) (Marks, error)
+	// Begin stamps an empty partition and gives it a generation. It does nothing when it has one.
+	Begin(ctx context.Context, p Partition) (Marks, error)
+	// Apply makes commit seq visible. It does nothing when seq was applied before, and returns a Conflict error
+	// when seq−1 has not been. Concurrent callers may apply the same commit.
+	Apply(ctx context.Context, p Partition, seq uint64, changes []Change) error
+	// Heads looks names up, in order; Version 0 where there is none. Deleted things have a head.
+	Heads(ctx context.Context, p Partition, names []Name) ([]Head, error)
+	// Versions lists where the versions of a thing lie, oldest first, up to the visible mark.
+	Versions(ctx context.Context, h Head) ([]Loc, error)
+	// Search answers q over the partitions given, merged. The order is that of q.Sort, then of Num, then of partition.
+	Search(ctx context.Context, ps []Partition, q Query) (Page, error)
+	// Counts says for each text how many entries of type typ in p have the Exact term param = text.
+	Counts(ctx context.Context, p Partition, typ, param string, texts []string) ([]int64, error)
+	// Reset empties partition p altogether.
+	Reset(ctx context.Context, p Partition) error
+}
+
+// Query asks for entries of one type.
+type Query struct {
+	Type string
+	// Routes limits the search to the slots of these routes; empty means all slots.
+	Routes []string
+	// All clauses must hold.
+	All []Clause
+	// Sort lists Range parameters; an empty list sorts by LastUpdated, ascending. Entries without the parameter come last.
+	Sort []Sort
+	// After continues behind the last hit of an earlier page.
+	After *Position
+	// Skip leaves out the first hits (DICOM offset); keyset paging by After is cheaper.
+	Skip int
+	// Limit is the greatest number of hits; 0 asks for none (count only).
+	Limit int
+	// Count asks for the exact total.
+	Count bool
+}
+
+// Clause holds when any of its matches does; Not turns the answer round.
+type Clause struct {
+	Param string
+	Any   []Match
+	Not   bool
+}
+
+// MatchKind says what is compared.
+type MatchKind uint8
+
+const (
+	Equals  MatchKind = iota // an Exact or a Text term equals Text (Kind tells which)
+	Prefix                   // a Text term begins with Text
+	Pattern                  // a Text term fits the pattern Text: * any run, ? one character, \ escapes
+	Within                   // a Range term has Lo in [LoMin, LoMax] and Hi in [HiMin, HiMax]
+)
+
+// Match is one alternative of a clause.
+type Match struct {
+	Kind MatchKind
+	// Term is the kind of term meant by Equals: Exact or Text.
+	Term                       TermKind
+	Text                       string
+	LoMin, LoMax, HiMin, HiMax float64 // Within; use ±Inf for open ends
+}
+
+// Sort is one key of an order.
+type Sort struct {
+	Param string
+	Desc  bool
+}
+
+// Position is where a page ended: the sort values of the last hit and its number. It is the content of a cursor.
+type Position struct {
+	Values    []float64 `json:"v"` // one for each sort key; NaN is written as null when missing
+	Missing   []bool    `json:"m,omitempty"`
+	Num       uint64    `json:"n"`
+	Partition Partition `json:"p"`
+}
+
+// Page is one answer.
+type Page struct {
+	Hits []Hit
+	// Total is the number of all that match, −1 unless Query.Count.
+	Total int64
+	// More is true when another page follows.
+	More bool
+}
+
+// Hit is one entry that matched.
+type Hit struct {
+	Head Head
+	Pos  Position
+	// Recheck is set when the entry changed while the search ran, so that the visible version may not match: the
+	// caller projects the record and asks Query.Matches.
+	Recheck bool
+}
+
+// Instant turns t into the number used in Range terms.
+func Instant(t time.Time) float64 { return float64(t.UnixMilli()) }

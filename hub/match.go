@@ -1,0 +1,104 @@
+package hub
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Matches evaluates the clauses of q on one entry. It is what the index does with postings, written plainly;
+// it serves writes of a batch that no index has yet, and hits that changed while a search ran.
+func (q *Query) Matches(e *Entry) bool {
+	for i := range q.All {
+		if !q.All[i].Matches(e) {
+			return false
+		}
+	}
+	return true
+}
+
+// Matches evaluates one clause on one entry.
+func (c *Clause) Matches(e *Entry) bool {
+	for i := range e.Terms {
+		t := &e.Terms[i]
+		if t.Param != c.Param {
+			continue
+		}
+		for j := range c.Any {
+			if c.Any[j].Matches(t) {
+				return !c.Not
+			}
+		}
+	}
+	return c.Not
+}
+
+// Matches compares one term, whose Param is the clause's.
+func (m *Match) Matches(t *Term) bool {
+	switch m.Kind {
+	case Equals:
+		return t.Kind == m.Term && t.Text == m.Text
+	case Prefix:
+		return t.Kind == Text && strings.HasPrefix(t.Text, m.Text)
+	case Pattern:
+		return t.Kind == Text && MatchPattern(m.Text, t.Text)
+	case Within:
+		return t.Kind == Range && t.Lo >= m.LoMin && t.Lo <= m.LoMax && t.Hi >= m.HiMin && t.Hi <= m.HiMax
+	}
+	return false
+}
+
+// MatchPattern reports whether s fits the whole pattern: * stands for any run of characters, ? for one,
+// a backslash takes the next one literally. It runs in O(len(pattern)·len(s)) at worst.
+func MatchPattern(pattern, s string) bool {
+	star, mark := -1, 0
+	p, i := 0, 0
+	for i < len(s) {
+		if p < len(pattern) {
+			switch c := pattern[p]; {
+			case c == '*':
+				star, mark = p, i
+				p++
+				continue
+			case c == '?':
+				_, w := utf8.DecodeRuneInString(s[i:])
+				p, i = p+1, i+w
+				continue
+			case c == '\\' && p+1 < len(pattern) && pattern[p+1] == s[i]:
+				p, i = p+2, i+1
+				continue
+			case c != '\\' && c == s[i]:
+				p, i = p+1, i+1
+				continue
+			}
+		}
+		if star < 0 {
+			return false
+		}
+		_, w := utf8.DecodeRuneInString(s[mark:])
+		mark += w
+		p, i = star+1, mark
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
+
+// LiteralPrefix is the part of a pattern before its first wildcard, unescaped.
+func LiteralPrefix(pattern string) string {
+	var b strings.Builder
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; c {
+		case '*', '?':
+			return b.String()
+		case '\\':
+			i++
+			if i < len(pattern) {
+				b.WriteByte(pattern[i])
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

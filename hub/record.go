@@ -1,0 +1,91 @@
+package hub
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Partition names one log, for example "records", "dicom-03", "access" or "audit".
+type Partition string
+
+// Name identifies a thing for ever: a FHIR resource by type and logical id ("Observation", "abc"),
+// a DICOM study, series or instance by its UID ("dicom.instance", "1.2.3").
+type Name struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+// String is "Observation/abc".
+func (n Name) String() string { return n.Type + "/" + n.ID }
+
+// Loc says where a Record's line lies: bytes [Off, Off+Len) of commit Seq of its partition,
+// without the line's newline. The zero Loc means "nowhere"; commits count from 1.
+type Loc struct {
+	Seq uint64 `json:"seq"`
+	Off uint32 `json:"off"`
+	Len uint32 `json:"len"`
+}
+
+// Record is one version of one thing.
+type Record struct {
+	Name Name
+	// Num is the dense number of the Name inside its partition, counted from 1 and given with
+	// its first version. Later versions carry the same Num.
+	Num     uint64
+	Version uint64
+	Deleted bool
+	// Member wrote this version. The member of version 1 owns the thing.
+	Member string
+	Time   time.Time // millisecond precision, UTC
+	// Prev is where the version before this one lies; zero for version 1.
+	Prev Loc
+	Blob *Blob
+	// Body is one JSON value without insignificant whitespace; empty when Deleted.
+	Body json.RawMessage
+	// Loc is where this record itself lies. It is known once the commit is encoded and is not part of the line.
+	Loc Loc
+}
+
+// Blob is a reference to bulk bytes.
+type Blob struct {
+	Key    string `json:"key"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"` // lower-case hexadecimal
+	// Media is the media type, with the DICOM transfer-syntax parameter where there is one.
+	Media string `json:"media,omitempty"`
+	// Parts are byte ranges of the blob that can be asked for by number, such as frames.
+	Parts *Parts `json:"parts,omitempty"`
+}
+
+// Parts locates numbered parts inside a blob: either Count parts of equal Size from First on,
+// one after the other, or an explicit list.
+type Parts struct {
+	First int64 `json:"first,omitempty"`
+	Size  int64 `json:"size,omitempty"`
+	Count int   `json:"count,omitempty"`
+	// List holds for each part its spans as offset, length, offset, length, …; the part is their concatenation
+	// (an encapsulated frame may have several fragments, PS3.5 A.4).
+	List [][]int64 `json:"list,omitempty"`
+}
+
+// Len is the number of parts.
+func (p *Parts) Len() int {
+	switch {
+	case p == nil:
+		return 0
+	case p.List != nil:
+		return len(p.List)
+	}
+	return p.Count
+}
+
+// Spans returns the offset-length pairs of part i (0-based), or nil when there is no such part.
+func (p *Parts) Spans(i int) []int64 {
+	switch {
+	case p == nil || i < 0 || i >= p.Len():
+		return nil
+	case p.List != nil:
+		return p.List[i]
+	}
+	return []int64{p.First + int64(i)*p.Size, p.Size}
+}
