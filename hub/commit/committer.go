@@ -1,0 +1,313 @@
+// Package commit is the only way in. A Committer gathers concurrent Writes of one partition into
+// batches, validates each against the index at the tail plus the earlier writes of its batch, makes the batch
+// durable by creating one object, applies it to the index and only then acknowledges.
+package commit
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"concord/hub"
+	"concord/hub/projection"
+)
+
+// Target is what a partition's log is folded into: the index (projection.Follower), or a small fold in memory.
+type Target interface {
+	// Applied returns the last commit folded in, after catching up with what is known of the log.
+	Applied(ctx context.Context) (uint64, error)
+	// Apply folds commit c in; it does nothing when that was done before.
+	Apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error
+	Heads(ctx context.Context, names []hub.Name) ([]hub.Head, error)
+	Search(ctx context.Context, q hub.Query) (hub.Page, error)
+	Project(rec *hub.Record) (hub.Entry, error)
+}
+
+// Write is a change that happens as a whole or not at all.
+type Write struct {
+	Member string
+	// Names are those whose heads Plan will ask for; they are fetched for the whole batch at once. A Name that
+	// Plan drafts must be among them unless it is certainly new (Draft.Fresh).
+	Names []hub.Name
+	// Plan decides at the tail what to write. It may be called more than once (another hub may win the race for
+	// the next commit), so it must not have effects. An error rejects this write alone.
+	Plan func(ctx context.Context, v *View) ([]Draft, error)
+}
+
+// Draft is a record to be: the committer gives number, version, time and place.
+type Draft struct {
+	Name   hub.Name
+	Delete bool
+	Fresh  bool // the name was made for this write (a new random id): no need to look it up
+	Member string
+	Blob   *hub.Blob
+	// Body renders the JSON to keep (one line); nil when Delete. It must be pure.
+	Body func(version uint64, at time.Time) []byte
+	// Entry is what the record adds to the index, if the caller has it already; else it is projected.
+	Entry *hub.Entry
+}
+
+// Options of a Committer; zero values mean the defaults.
+type Options struct {
+	// Gather is the longest a write waits for company, default 2 ms; it is not waited when writes queue already.
+	Gather time.Duration
+	// MaxRecords and MaxBytes end a batch; defaults 2,000 records and 8 MB. A single write may exceed both.
+	MaxRecords int
+	MaxBytes   int
+	// Resolve is how long an unknown outcome of a PUT is pursued before writers are told 503; default 30 s.
+	Resolve time.Duration
+	// Observe is told of each commit: records, bytes, and how long PUT and index apply took.
+	Observe func(records, bytes int, put, apply time.Duration)
+	Now     func() time.Time
+}
+
+// Committer serialises the writes of one partition in this process. Several processes may commit to the same
+// partition: create-if-absent decides who gets each sequence number.
+type Committer struct {
+	log    *projection.Log
+	target Target
+	opt    Options
+
+	queue chan *pending
+	stop  chan struct{}
+	done  chan struct{}
+	once  sync.Once
+
+	// state at the tail; owned by run
+	seq    uint64
+	digest string
+	nums   uint64
+	last   time.Time
+}
+
+type pending struct {
+	ctx   context.Context
+	write Write
+	out   chan outcome
+}
+
+type outcome struct {
+	records []hub.Record
+	err     error
+}
+
+// New starts a committer. Close ends it.
+func New(l *projection.Log, t Target, opt Options) *Committer {
+	if opt.Gather == 0 {
+		opt.Gather = 2 * time.Millisecond
+	}
+	if opt.MaxRecords == 0 {
+		opt.MaxRecords = 2000
+	}
+	if opt.MaxBytes == 0 {
+		opt.MaxBytes = 8 << 20
+	}
+	if opt.Resolve == 0 {
+		opt.Resolve = 30 * time.Second
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Observe == nil {
+		opt.Observe = func(int, int, time.Duration, time.Duration) {}
+	}
+	c := &Committer{log: l, target: t, opt: opt, queue: make(chan *pending, 4096), stop: make(chan struct{}), done: make(chan struct{})}
+	go c.run()
+	return c
+}
+
+// Submit makes w durable and visible and returns its records, or says why it was rejected. When ctx ends first the
+// outcome is unknown to the caller: the write may still happen.
+func (c *Committer) Submit(ctx context.Context, w Write) ([]hub.Record, error) {
+	p := &pending{ctx: ctx, write: w, out: make(chan outcome, 1)}
+	select {
+	case c.queue <- p:
+	case <-c.stop:
+		return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the hub is shutting down", Retry: time.Second}
+	case <-ctx.Done():
+		return nil, &hub.Error{Kind: hub.Unavailable, Msg: "too many writes are waiting", Retry: time.Second, Err: ctx.Err()}
+	}
+	select {
+	case o := <-p.out:
+		return o.records, o.err
+	case <-ctx.Done():
+		return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the write's outcome is not known yet; ask for it, or send it again with a condition", Retry: time.Second, Err: ctx.Err()}
+	case <-c.done:
+		select {
+		case o := <-p.out:
+			return o.records, o.err
+		default:
+			return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the hub is shutting down", Retry: time.Second}
+		}
+	}
+}
+
+// Close takes no more writes, finishes those that wait, and returns when they are answered.
+func (c *Committer) Close() {
+	c.once.Do(func() { close(c.stop) })
+	<-c.done
+}
+
+func (c *Committer) run() {
+	defer close(c.done)
+	var carry []*pending // deferred to the next batch because a name changes once in a commit
+	for {
+		batch := carry
+		if len(batch) == 0 {
+			select {
+			case p := <-c.queue:
+				batch = append(batch, p)
+			case <-c.stop:
+				select {
+				case p := <-c.queue:
+					batch = append(batch, p)
+				default:
+					return
+				}
+			}
+		}
+		carry = c.commit(c.gather(batch))
+	}
+}
+
+// gather adds what queues already and, when the first write came alone, waits a moment for company.
+func (c *Committer) gather(batch []*pending) []*pending {
+	limit := c.opt.MaxRecords
+	for len(batch) < limit {
+		select {
+		case p := <-c.queue:
+			batch = append(batch, p)
+			continue
+		default:
+		}
+		break
+	}
+	return batch
+}
+
+// commit carries one batch through and answers its writes; it returns those that must wait for the next one.
+func (c *Committer) commit(batch []*pending) (deferred []*pending) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*c.opt.Resolve)
+	defer cancel()
+	fail := func(err error) []*pending {
+		for _, p := range batch {
+			p.out <- outcome{err: err}
+		}
+		return nil
+	}
+	for {
+		if err := c.reachTail(ctx); err != nil {
+			return fail(err)
+		}
+		pl, err := c.plan(ctx, batch)
+		if err != nil {
+			return fail(err)
+		}
+		if len(pl.records) == 0 {
+			pl.answer(nil)
+			return pl.deferred
+		}
+		won, err := c.append(ctx, pl)
+		if err != nil {
+			return fail(err)
+		}
+		if won {
+			pl.answer(nil)
+			return pl.deferred
+		}
+	}
+}
+
+// reachTail loads what the next commit is chained to.
+func (c *Committer) reachTail(ctx context.Context) error {
+	applied, err := c.target.Applied(ctx)
+	if err != nil {
+		return err
+	}
+	if applied == c.seq {
+		return nil
+	}
+	commit, data, err := c.log.Commit(ctx, applied)
+	if err != nil {
+		return err
+	}
+	c.adopt(commit, data)
+	return nil
+}
+
+func (c *Committer) adopt(commit *hub.Commit, data []byte) {
+	c.seq, c.digest, c.last = commit.Seq, hub.Digest(data), commit.Time
+	c.nums = commit.Nums
+	for i := range commit.Records {
+		c.nums = max(c.nums, commit.Records[i].Num)
+	}
+}
+
+// append PUTs the plan as the next commit and applies it. won is false when another hub took the place: its commit
+// is applied and the batch must be planned again.
+func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) {
+	nonce := rand.Text()
+	next := &hub.Commit{Partition: c.log.Partition, Seq: c.seq + 1, Prev: c.digest, Nonce: nonce, Time: pl.time, Nums: c.nums, Records: pl.records}
+	data, err := next.Encode()
+	if err != nil {
+		return false, err
+	}
+	started := time.Now()
+	if won, err = c.put(ctx, next, data); err != nil {
+		return false, err
+	}
+	if !won {
+		other, raw, err := c.log.Commit(ctx, next.Seq)
+		if err != nil {
+			return false, err
+		}
+		if err := c.target.Apply(ctx, other, nil); err != nil {
+			return false, err
+		}
+		c.adopt(other, raw)
+		return false, nil
+	}
+	put := time.Since(started)
+	c.log.Cache.AddCommit(c.log.Partition, next.Seq, data)
+	started = time.Now()
+	// From here on the writes have happened. If the index cannot follow, the answer is "unknown", never "no".
+	if err := c.target.Apply(ctx, next, pl.entries); err != nil {
+		c.seq = 0 // look at the tail again before the next batch
+		return false, &hub.Error{Kind: hub.Unavailable, Msg: "the write is durable but the index cannot take it yet", Retry: time.Second, Err: err}
+	}
+	c.adopt(next, data)
+	c.opt.Observe(len(next.Records), len(data), put, time.Since(started))
+	return true, nil
+}
+
+// put creates the commit's object. An error leaves the outcome open, so the same bytes are sent again until
+// the store says either "created" or "exists"; then the nonce tells whose it is.
+func (c *Committer) put(ctx context.Context, next *hub.Commit, data []byte) (won bool, err error) {
+	key := hub.LogKey(next.Partition, next.Seq)
+	deadline := time.Now().Add(c.opt.Resolve)
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := c.log.Objects.PutNew(ctx, key, int64(len(data)), bytes.NewReader(data))
+		if err == nil {
+			return true, nil
+		}
+		if hub.Is(err, hub.Exists) {
+			there, _, rerr := c.log.Commit(ctx, next.Seq)
+			if rerr == nil {
+				return there.Nonce == next.Nonce, nil
+			}
+			err = rerr
+		}
+		if time.Now().Add(wait).After(deadline) || ctx.Err() != nil {
+			c.seq = 0
+			return false, &hub.Error{Kind: hub.Unavailable, Retry: 2 * time.Second, Err: err,
+				Msg: fmt.Sprintf("the object store does not answer for commit %d of %s; whether it was written is not known yet", next.Seq, next.Partition)}
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package commit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"concord/hub"
+)
+
+// plan is a batch being validated: the records that will be, and what each write will be told.
+type plan struct {
+	time     time.Time
+	records  []hub.Record
+	entries  []*hub.Entry
+	results  []result
+	deferred []*pending
+}
+
+type result struct {
+	p        *pending
+	from, to int // its records in plan.records
+	err      error
+}
+
+// answer tells every write its outcome. Rejections wait until here too: they may rest on a neighbour's write, which
+// only now is known to have happened.
+func (pl *plan) answer(err error) {
+	for _, r := range pl.results {
+		switch {
+		case r.err != nil:
+			r.p.out <- outcome{err: r.err}
+		case err != nil:
+			r.p.out <- outcome{err: err}
+		default:
+			r.p.out <- outcome{records: pl.records[r.from:r.to:r.to]}
+		}
+	}
+}
+
+func (c *Committer) plan(ctx context.Context, batch []*pending) (*plan, error) {
+	now := c.opt.Now().UTC().Truncate(time.Millisecond)
+	if !now.After(c.last) { // lastUpdated never goes back along the log, whatever the clocks of several hubs say
+		now = c.last.Add(time.Millisecond)
+	}
+	pl := &plan{time: now}
+	v := &View{c: c, pl: pl, heads: map[hub.Name]hub.Head{}, batch: map[hub.Name]int{}}
+	if err := v.prefetch(ctx, batch); err != nil {
+		return nil, err
+	}
+	bytes, nums := 0, c.nums
+	for i, p := range batch {
+		if len(pl.records) >= c.opt.MaxRecords || bytes >= c.opt.MaxBytes {
+			pl.deferred = append(pl.deferred, batch[i:]...)
+			break
+		}
+		if p.ctx.Err() != nil {
+			pl.results = append(pl.results, result{p: p, err: p.ctx.Err()})
+			continue
+		}
+		from := len(pl.records)
+		drafts, err := p.write.Plan(p.ctx, v)
+		if err == nil {
+			var again bool
+			again, err = v.add(ctx, p.write.Member, drafts, &nums)
+			if again {
+				pl.deferred = append(pl.deferred, p)
+				continue
+			}
+		}
+		if err != nil {
+			pl.results = append(pl.results, result{p: p, err: err})
+			continue
+		}
+		for _, r := range pl.records[from:] {
+			bytes += len(r.Body) + 300
+		}
+		pl.results = append(pl.results, result{p: p, from: from, to: len(pl.records)})
+	}
+	return pl, nil
+}
+
+// View is what a write's Plan sees: the index at the tail plus the earlier writes of the same batch.
+type View struct {
+	c     *Committer
+	pl    *plan
+	heads map[hub.Name]hub.Head // fetched from the index
+	batch map[hub.Name]int      // changed in this batch: position in plan.records
+}
+
+// Time is the time the batch's records will carry.
+func (v *View) Time() time.Time { return v.pl.time }
+
+func (v *View) prefetch(ctx context.Context, batch []*pending) error {
+	var names []hub.Name
+	for _, p := range batch {
+		for _, n := range p.write.Names {
+			if _, ok := v.heads[n]; !ok {
+				v.heads[n] = hub.Head{}
+				names = append(names, n)
+			}
+		}
+	}
+	return v.fetch(ctx, names)
+}
+
+func (v *View) fetch(ctx context.Context, names []hub.Name) error {
+	if len(names) == 0 {
+		return nil
+	}
+	heads, err := v.c.target.Heads(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, n := range names {
+		v.heads[n] = heads[i]
+	}
+	return nil
+}
+
+// Head is the current version of a thing: Version 0 when there never was one, Deleted when it is gone.
+func (v *View) Head(ctx context.Context, n hub.Name) (hub.Head, error) {
+	if i, ok := v.batch[n]; ok {
+		r := &v.pl.records[i]
+		return hub.Head{Partition: v.c.log.Partition, Name: n, Num: r.Num, Version: r.Version, Deleted: r.Deleted}, nil
+	}
+	if _, ok := v.heads[n]; !ok {
+		if err := v.fetch(ctx, []hub.Name{n}); err != nil {
+			return hub.Head{}, err
+		}
+	}
+	return v.heads[n], nil
+}
+
+// Record reads the current version of a thing. A thing that never was is NotFound; a deleted one comes back as its
+// tombstone.
+func (v *View) Record(ctx context.Context, n hub.Name) (hub.Record, error) {
+	if i, ok := v.batch[n]; ok {
+		return v.pl.records[i], nil
+	}
+	h, err := v.Head(ctx, n)
+	if err != nil {
+		return hub.Record{}, err
+	}
+	if h.Version == 0 {
+		return hub.Record{}, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", n)}
+	}
+	return v.c.log.Record(ctx, h.Loc)
+}
+
+// Find returns the names that match q, at most q.Limit, counting earlier writes of the batch.
+func (v *View) Find(ctx context.Context, q hub.Query) ([]hub.Name, error) {
+	wide := q
+	wide.Limit += len(v.batch) // some hits may have changed in this batch
+	page, err := v.c.target.Search(ctx, wide)
+	if err != nil {
+		return nil, err
+	}
+	var found []hub.Name
+	for _, hit := range page.Hits {
+		rec, err := v.c.log.Record(ctx, hit.Head.Loc)
+		if err != nil {
+			return nil, err
+		}
+		if _, changed := v.batch[rec.Name]; !changed {
+			found = append(found, rec.Name)
+		}
+	}
+	for i := range v.pl.records {
+		r := &v.pl.records[i]
+		if !r.Deleted && r.Name.Type == q.Type && q.Matches(v.pl.entries[i]) {
+			found = append(found, r.Name)
+		}
+	}
+	if len(found) > q.Limit {
+		found = found[:q.Limit]
+	}
+	return found, nil
+}
+
+// add turns drafts into records. again is true when one of the names was changed earlier in this batch.
+func (v *View) add(ctx context.Context, member string, drafts []Draft, nums *uint64) (again bool, err error) {
+	at := len(v.pl.records)
+	n0 := *nums
+	undo := func() {
+		for i := at; i < len(v.pl.records); i++ {
+			delete(v.batch, v.pl.records[i].Name)
+		}
+		v.pl.records, v.pl.entries, *nums = v.pl.records[:at], v.pl.entries[:at], n0
+	}
+	for i := range drafts {
+		d := &drafts[i]
+		if j, ok := v.batch[d.Name]; ok {
+			undo()
+			if j >= at {
+				return false, &hub.Error{Kind: hub.Invalid, Msg: fmt.Sprintf("%s is changed twice in one transaction", d.Name)}
+			}
+			return true, nil
+		}
+		var head hub.Head
+		if !d.Fresh {
+			if head, err = v.Head(ctx, d.Name); err != nil {
+				undo()
+				return false, err
+			}
+		}
+		rec := hub.Record{Name: d.Name, Num: head.Num, Version: head.Version + 1, Deleted: d.Delete,
+			Member: d.Member, Time: v.pl.time, Prev: head.Loc, Blob: d.Blob}
+		if rec.Member == "" {
+			rec.Member = member
+		}
+		if rec.Num == 0 {
+			*nums++
+			rec.Num = *nums
+		}
+		entry := d.Entry
+		if !d.Delete {
+			rec.Body = d.Body(rec.Version, rec.Time)
+			if entry == nil {
+				e, err := v.c.target.Project(&rec)
+				if err != nil {
+					undo()
+					return false, err
+				}
+				entry = &e
+			}
+		} else {
+			entry = &hub.Entry{Route: d.Name.String()}
+		}
+		v.batch[d.Name] = len(v.pl.records)
+		v.pl.records = append(v.pl.records, rec)
+		v.pl.entries = append(v.pl.entries, entry)
+	}
+	return false, nil
+}

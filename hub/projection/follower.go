@@ -1,0 +1,210 @@
+package projection
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"concord/hub"
+)
+
+// Follower keeps the index of one partition at the tail of its log and knows whether it is there.
+type Follower struct {
+	log   *Log
+	index hub.Index
+	proj  hub.Projector
+
+	mu         sync.Mutex
+	generation string // of the index that was last seen at the tail
+	floor      uint64 // the least mark a complete index has: the highest one seen
+	catching   chan struct{}
+	failed     error // why the last catch-up ended, nil when it succeeded
+	progress   [2]uint64
+}
+
+// NewFollower returns a Follower that has not looked yet: Check fails until CatchUp has succeeded once.
+func NewFollower(l *Log, ix hub.Index, p hub.Projector) *Follower {
+	return &Follower{log: l, index: ix, proj: p}
+}
+
+// Log is the log that is followed.
+func (f *Follower) Log() *Log { return f.log }
+
+// Check is what a reader asks after it has read the index and before it answers: was the index complete? It fails
+// with Unavailable when the index was emptied, went back (a Redis that failed over) or never was at the tail, and
+// sets a catch-up going.
+func (f *Follower) Check(ctx context.Context) error {
+	m, err := f.index.Marks(ctx, f.log.Partition)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.generation != "" && m.Generation == f.generation && m.Applied >= f.floor {
+		f.floor = m.Applied
+		return nil
+	}
+	f.startLocked()
+	e := &hub.Error{Kind: hub.Unavailable, Retry: time.Second,
+		Msg: fmt.Sprintf("the index of %s is catching up with the log: %d of %d commits", f.log.Partition, m.Applied, max(f.progress[1], f.floor))}
+	if f.failed != nil {
+		e.Msg = fmt.Sprintf("the index of %s cannot catch up with the log", f.log.Partition)
+		e.Err = f.failed
+	}
+	return e
+}
+
+// Lag says how many commits the index is known to be behind, for metrics.
+func (f *Follower) Lag(ctx context.Context) (uint64, error) {
+	m, err := f.index.Marks(ctx, f.log.Partition)
+	if err != nil {
+		return 0, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	top := max(f.floor, f.progress[1])
+	return top - min(top, m.Applied), nil
+}
+
+func (f *Follower) startLocked() {
+	if f.catching != nil {
+		return
+	}
+	f.catching = make(chan struct{})
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		f.finish(f.catchUp(ctx))
+	}()
+}
+
+func (f *Follower) finish(err error) {
+	if err != nil {
+		slog.Error("index catch-up", "partition", f.log.Partition, "err", err)
+		time.Sleep(200 * time.Millisecond) // so that a store that is down is not asked without pause
+	}
+	f.mu.Lock()
+	f.failed = err
+	close(f.catching)
+	f.catching = nil
+	f.mu.Unlock()
+}
+
+// CatchUp brings the index to the tail. Concurrent calls share one run.
+func (f *Follower) CatchUp(ctx context.Context) error {
+	f.mu.Lock()
+	f.startLocked()
+	done := f.catching
+	f.mu.Unlock()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed
+}
+
+func (f *Follower) catchUp(ctx context.Context) error {
+	p := f.log.Partition
+	m, err := f.index.Begin(ctx, p)
+	if err != nil {
+		return err
+	}
+	if m.Applied > 0 {
+		ok, err := f.log.Has(ctx, m.Applied)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &hub.Error{Kind: hub.Conflict, Msg: fmt.Sprintf("the index of %s is at commit %d, which its log does not have: it belongs to another store", p, m.Applied),
+				Hint: "point the hub at the right store, or run: concord rebuild"}
+		}
+	}
+	for {
+		tail, err := f.log.Tail(ctx, m.Applied)
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.progress = [2]uint64{m.Applied, tail}
+		f.mu.Unlock()
+		if tail == m.Applied {
+			break
+		}
+		started := time.Now()
+		err = f.log.Commits(ctx, m.Applied+1, tail, func(c *hub.Commit, _ []byte) error {
+			return f.apply(ctx, c, nil)
+		})
+		if err != nil && !hub.Is(err, hub.Conflict) {
+			return err
+		}
+		if n := tail - m.Applied; n > 100 {
+			slog.Info("index caught up", "partition", p, "commits", n, "took", time.Since(started).Round(time.Millisecond))
+		}
+		if m, err = f.index.Begin(ctx, p); err != nil { // another hub may have carried it further, or emptied it
+			return err
+		}
+	}
+	f.mu.Lock()
+	f.generation, f.floor = m.Generation, max(m.Applied, f.progress[1])
+	f.mu.Unlock()
+	return nil
+}
+
+func (f *Follower) apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error {
+	changes, err := Changes(ctx, f.log, f.proj, c.Records, known)
+	if err != nil {
+		return err
+	}
+	if err := f.index.Apply(ctx, c.Partition, c.Seq, changes); err != nil {
+		return fmt.Errorf("apply commit %d of %s: %w", c.Seq, c.Partition, err)
+	}
+	return nil
+}
+
+// Applied makes sure that the index is complete as far as this hub knows and returns the last commit in it.
+func (f *Follower) Applied(ctx context.Context) (uint64, error) {
+	if err := f.Check(ctx); err != nil {
+		if err := f.CatchUp(ctx); err != nil {
+			return 0, err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.floor, nil
+}
+
+// Apply puts a commit that is in the log into the index. known are the entries of its records as far as the
+// caller has them.
+func (f *Follower) Apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error {
+	err := f.apply(ctx, c, known)
+	if hub.Is(err, hub.Conflict) || hub.Is(err, hub.Unavailable) { // it was emptied or went back meanwhile
+		if err = f.CatchUp(ctx); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.floor = max(f.floor, c.Seq)
+	f.mu.Unlock()
+	return nil
+}
+
+// Heads looks names up in the index.
+func (f *Follower) Heads(ctx context.Context, names []hub.Name) ([]hub.Head, error) {
+	return f.index.Heads(ctx, f.log.Partition, names)
+}
+
+// Search asks the index of this partition alone.
+func (f *Follower) Search(ctx context.Context, q hub.Query) (hub.Page, error) {
+	return f.index.Search(ctx, []hub.Partition{f.log.Partition}, q)
+}
+
+// Project says what rec adds to the index.
+func (f *Follower) Project(rec *hub.Record) (hub.Entry, error) { return f.proj.Project(rec) }
