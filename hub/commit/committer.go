@@ -52,8 +52,6 @@ type Draft struct {
 
 // Options of a Committer; zero values mean the defaults.
 type Options struct {
-	// Gather is the longest a write waits for company, default 2 ms; it is not waited when writes queue already.
-	Gather time.Duration
 	// MaxRecords and MaxBytes end a batch; defaults 2,000 records and 8 MB. A single write may exceed both.
 	MaxRecords int
 	MaxBytes   int
@@ -96,9 +94,6 @@ type outcome struct {
 
 // New starts a committer. Close ends it.
 func New(l *projection.Log, t Target, opt Options) *Committer {
-	if opt.Gather == 0 {
-		opt.Gather = 2 * time.Millisecond
-	}
 	if opt.MaxRecords == 0 {
 		opt.MaxRecords = 2000
 	}
@@ -173,7 +168,8 @@ func (c *Committer) run() {
 	}
 }
 
-// gather adds what queues already and, when the first write came alone, waits a moment for company.
+// gather adds what queues already. It does not wait for company: while one batch is on its way to the disk the next
+// one queues up, so that batches grow with the load and a lone write is not held up.
 func (c *Committer) gather(batch []*pending) []*pending {
 	limit := c.opt.MaxRecords
 	for len(batch) < limit {
@@ -230,6 +226,10 @@ func (c *Committer) reachTail(ctx context.Context) error {
 	if applied == c.seq {
 		return nil
 	}
+	if applied == 0 {
+		c.forget()
+		return nil
+	}
 	commit, data, err := c.log.Commit(ctx, applied)
 	if err != nil {
 		return err
@@ -237,6 +237,9 @@ func (c *Committer) reachTail(ctx context.Context) error {
 	c.adopt(commit, data)
 	return nil
 }
+
+// forget makes the next batch look at the tail again.
+func (c *Committer) forget() { c.seq, c.digest, c.nums = 0, "", 0 }
 
 func (c *Committer) adopt(commit *hub.Commit, data []byte) {
 	c.seq, c.digest, c.last = commit.Seq, hub.Digest(data), commit.Time
@@ -275,7 +278,7 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 	started = time.Now()
 	// From here on the writes have happened. If the index cannot follow, the answer is "unknown", never "no".
 	if err := c.target.Apply(ctx, next, pl.entries); err != nil {
-		c.seq = 0 // look at the tail again before the next batch
+		c.forget()
 		return false, &hub.Error{Kind: hub.Unavailable, Msg: "the write is durable but the index cannot take it yet", Retry: time.Second, Err: err}
 	}
 	c.adopt(next, data)
@@ -301,7 +304,7 @@ func (c *Committer) put(ctx context.Context, next *hub.Commit, data []byte) (won
 			err = rerr
 		}
 		if time.Now().Add(wait).After(deadline) || ctx.Err() != nil {
-			c.seq = 0
+			c.forget()
 			return false, &hub.Error{Kind: hub.Unavailable, Retry: 2 * time.Second, Err: err,
 				Msg: fmt.Sprintf("the object store does not answer for commit %d of %s; whether it was written is not known yet", next.Seq, next.Partition)}
 		}
