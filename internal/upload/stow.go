@@ -1,0 +1,359 @@
+package upload
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"concord/hub"
+)
+
+// sendSTOW stores instances by one request (PS3.18 section 10.5), streamed from disk with a known length.
+func sendSTOW(ctx context.Context, c *client, files []File) ([]outcome, error) {
+	body := newMultipart(files, c.moved)
+	ans, err := c.do(ctx, request{
+		method: http.MethodPost, path: "/dicom-web/studies",
+		media:  `multipart/related; type="application/dicom"; boundary=` + body.boundary,
+		accept: "application/dicom+json", size: body.size, open: body.open, repeatable: true, local: body.local,
+	})
+	if i, local := body.broken(); local != nil {
+		body.rewind()
+		return sendWithout(ctx, c, files, i, refused("", local.Error()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer body.settle()
+	switch ans.status {
+	case http.StatusOK, http.StatusAccepted, http.StatusConflict:
+		return stowOutcomes(ans, files, body), nil
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return nil, &hub.Error{Kind: hub.NotFound, Path: c.base + "/dicom-web/studies", Msg: "the hub has no such door (" + ans.line() + ")",
+			Hint: "--to is the hub's base URL, without /dicom-web"}
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		if len(files) > 1 {
+			body.rewind()
+			return sendSingly(ctx, c, files)
+		}
+	}
+	o := ans.refusal()
+	o.again = ans.status == 0 // alone, it may get through
+	return each(files, o), nil
+}
+
+// sendSingly repeats a batch file by file, so that one bad file never fails its neighbours.
+func sendSingly(ctx context.Context, c *client, files []File) ([]outcome, error) {
+	all := make([]outcome, 0, len(files))
+	for _, f := range files {
+		one, err := sendSTOW(ctx, c, []File{f})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one...)
+	}
+	return all, nil
+}
+
+// sendWithout repeats a batch without file i, whose outcome is known.
+func sendWithout(ctx context.Context, c *client, files []File, i int, o outcome) ([]outcome, error) {
+	rest := append(append([]File(nil), files[:i]...), files[i+1:]...)
+	var all []outcome
+	if len(rest) > 0 {
+		var err error
+		if all, err = sendSTOW(ctx, c, rest); err != nil {
+			return nil, err
+		}
+	}
+	return append(append(append([]outcome(nil), all[:i]...), o), all[i:]...), nil
+}
+
+func each(files []File, o outcome) []outcome {
+	all := make([]outcome, len(files))
+	for i := range all {
+		all[i] = o
+	}
+	return all
+}
+
+// stowAnswer is the part of the Store Instances Response (PS3.18 Annex I) that says what became of each instance.
+type stowAnswer struct {
+	Failed     sequence `json:"00081198"`
+	Referenced sequence `json:"00081199"`
+}
+
+type sequence struct {
+	Value []struct {
+		Instance texts   `json:"00081155"`
+		Failure  numbers `json:"00081197"`
+		Warning  numbers `json:"00081196"`
+	}
+}
+
+type texts struct{ Value []string }
+
+type numbers struct{ Value []uint16 }
+
+func (s texts) first() string {
+	if len(s.Value) == 0 {
+		return ""
+	}
+	return s.Value[0]
+}
+
+func (n numbers) first() uint16 {
+	if len(n.Value) == 0 {
+		return 0
+	}
+	return n.Value[0]
+}
+
+// stowOutcomes matches the answer to the files by SOP Instance UID. Where the answer does not name a
+// file, the status decides: 200 says that all were stored, anything else that this one was not.
+func stowOutcomes(ans *answer, files []File, body *multipart) []outcome {
+	var stow stowAnswer
+	if err := json.Unmarshal(ans.body, &stow); err != nil && ans.status != http.StatusOK {
+		return each(files, refused(ans.code(), "the hub's answer cannot be read"))
+	}
+	known := map[string]outcome{}
+	for _, item := range stow.Referenced.Value {
+		o := outcome{status: Sent}
+		if w := item.Warning.first(); w != 0 {
+			o.code, o.reason = hexCode(w), warningText(w)
+		}
+		known[item.Instance.first()] = o
+	}
+	for _, item := range stow.Failed.Value {
+		known[item.Instance.first()] = failure(item.Failure.first())
+	}
+	all := make([]outcome, len(files))
+	for i, f := range files {
+		o, named := known[f.id]
+		if !named && len(files) == 1 && len(known) == 1 {
+			for _, o = range known {
+				named = true
+			}
+		}
+		switch {
+		case named:
+			all[i] = o
+		case ans.status == http.StatusOK && len(stow.Failed.Value) == 0:
+			all[i] = outcome{status: Sent}
+		default:
+			all[i] = refused(ans.code(), "the hub's answer does not name this instance")
+		}
+		all[i].sha256 = body.digest(i)
+	}
+	return all
+}
+
+const duplicateInstance = 0x0111
+
+// failure reads a Failure Reason (0008,1197), PS3.18 Table I.2-2 and PS3.7 Annex C.
+func failure(code uint16) outcome {
+	o := refused(hexCode(code), "")
+	switch {
+	case code == duplicateInstance:
+		return outcome{status: There, code: hexCode(code)}
+	case code == 0x0110:
+		o.reason, o.again = "processing failure", true
+	case code == 0x0117:
+		o.reason = "invalid instance"
+	case code == 0x0122:
+		o.reason = "SOP class not supported"
+	case code == 0x0124:
+		o.reason = "not authorised"
+	case code == 0xC122:
+		o.reason = "transfer syntax not supported"
+	case code>>8 == 0xA7:
+		o.reason, o.again = "the hub is out of resources", true
+	case code>>8 == 0xA9:
+		o.reason = "the data set does not match its SOP class"
+	case code>>12 == 0xC:
+		o.reason = "the hub cannot understand it"
+	}
+	return o
+}
+
+// warningText reads a Warning Reason (0008,1196), PS3.18 Table I.2-1.
+func warningText(code uint16) string {
+	switch code {
+	case 0xB000:
+		return "stored, elements coerced"
+	case 0xB006:
+		return "stored, elements discarded"
+	case 0xB007:
+		return "stored, though it does not match its SOP class"
+	}
+	return "stored with a warning"
+}
+
+func hexCode(code uint16) string { return fmt.Sprintf("%04XH", code) }
+
+// multipart is a multipart/related body over files, each part read when its turn comes.
+type multipart struct {
+	boundary string
+	size     int64
+	files    []File
+	parts    []*part // of the last open
+	moved    func(int64)
+}
+
+const crlf = "\r\n"
+
+func newMultipart(files []File, moved func(int64)) *multipart {
+	m := &multipart{boundary: "concord-" + rand.Text(), files: files, moved: moved}
+	for i, f := range files {
+		m.size += int64(len(m.head(i))) + f.Size
+	}
+	m.size += int64(len(m.tail()))
+	return m
+}
+
+func (m *multipart) head(i int) string {
+	lead := crlf
+	if i == 0 {
+		lead = ""
+	}
+	return lead + "--" + m.boundary + crlf + "Content-Type: application/dicom" + crlf + crlf
+}
+
+func (m *multipart) tail() string { return crlf + "--" + m.boundary + "--" + crlf }
+
+// open begins the body anew.
+func (m *multipart) open() io.ReadCloser {
+	m.rewind()
+	m.parts = make([]*part, len(m.files))
+	readers := make([]io.Reader, 0, 2*len(m.files)+1)
+	for i, f := range m.files {
+		m.parts[i] = &part{file: f, left: f.Size, hash: sha256.New(), moved: m.moved}
+		readers = append(readers, strings.NewReader(m.head(i)), m.parts[i])
+	}
+	return &multipartBody{io.MultiReader(append(readers, strings.NewReader(m.tail()))...), m.parts}
+}
+
+// rewind takes back what the last open told moved.
+func (m *multipart) rewind() {
+	for _, p := range m.parts {
+		m.moved(-p.sent())
+	}
+	m.parts = nil
+}
+
+// settle tells moved of the bytes that the hub answered without reading.
+func (m *multipart) settle() {
+	for _, p := range m.parts {
+		m.moved(p.file.Size - p.sent())
+	}
+}
+
+// broken returns the part that could not be read from disk, if any.
+func (m *multipart) broken() (int, error) {
+	for i, p := range m.parts {
+		if err := p.failed(); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+func (m *multipart) local() error {
+	_, err := m.broken()
+	return err
+}
+
+func (m *multipart) digest(i int) string { return m.parts[i].digest() }
+
+type multipartBody struct {
+	io.Reader
+	parts []*part
+}
+
+func (b *multipartBody) Close() error {
+	for _, p := range b.parts {
+		p.close()
+	}
+	return nil
+}
+
+// part reads exactly file.Size bytes of a file, opened at the first Read, and hashes them.
+type part struct {
+	file       File
+	moved      func(int64)
+	sync.Mutex // the transport may still read while the answer is there
+	source     io.ReadCloser
+	left       int64
+	hash       hash.Hash
+	err        error
+	closed     bool
+}
+
+func (p *part) Read(b []byte) (int, error) {
+	p.Lock()
+	defer p.Unlock()
+	if p.closed || p.err != nil {
+		return 0, io.ErrClosedPipe
+	}
+	if p.left == 0 {
+		p.shut()
+		return 0, io.EOF
+	}
+	if p.source == nil {
+		if p.source, p.err = p.file.open(); p.err != nil {
+			return 0, p.err
+		}
+	}
+	n, err := p.source.Read(b[:min(int64(len(b)), p.left)])
+	p.left -= int64(n)
+	p.hash.Write(b[:n])
+	p.moved(int64(n))
+	switch {
+	case err == io.EOF && p.left > 0:
+		p.err = fmt.Errorf("the file became shorter while it was sent")
+	case err != nil && err != io.EOF:
+		p.err = err
+	}
+	return n, p.err
+}
+
+func (p *part) shut() {
+	if p.source != nil {
+		p.source.Close()
+		p.source = nil
+	}
+}
+
+func (p *part) close() {
+	p.Lock()
+	defer p.Unlock()
+	p.closed = true
+	p.shut()
+}
+
+// sent ends the part and says how much of it was read.
+func (p *part) sent() int64 {
+	p.close()
+	return p.file.Size - p.left
+}
+
+func (p *part) failed() error {
+	p.Lock()
+	defer p.Unlock()
+	return p.err
+}
+
+func (p *part) digest() string {
+	p.Lock()
+	defer p.Unlock()
+	if p.left > 0 {
+		return ""
+	}
+	return hex.EncodeToString(p.hash.Sum(nil))
+}
