@@ -1,0 +1,92 @@
+package objecttest
+
+import (
+	"bytes"
+	"strings"
+
+	"concord/hub"
+)
+
+func (s *suite) staged() {
+	for name, size := range map[string]int{"empty": 0, "small": 1000, "large": 10 << 20} {
+		key, body := s.at+name, pattern(size)
+		st := s.stage(body)
+		if keys := s.list(s.at, ""); len(keys) > 0 {
+			s.Errorf("%s: visible before Publish: %v", name, keys)
+		}
+		if _, err := s.Open(s.Context(), key, 0, -1); !hub.Is(err, hub.NotFound) {
+			s.Errorf("%s: readable before Publish: %v", name, err)
+		}
+		if err := st.Publish(s.Context(), key); err != nil {
+			s.Fatalf("%s: %v", name, err)
+		}
+		st.Discard()
+		if got := s.read(key, 0, -1); !bytes.Equal(got, body) {
+			s.Errorf("%s: %d bytes of %d, or others", name, len(got), size)
+		}
+		if err := st.Publish(s.Context(), key+"-again"); err == nil {
+			s.Errorf("%s: published twice", name)
+		}
+		s.at += "next/"
+	}
+	st := s.stage([]byte("nobody wants this"))
+	st.Discard()
+	st.Discard()
+	if keys := s.list(s.at, ""); len(keys) > 0 {
+		s.Errorf("a discarded upload left %v", keys)
+	}
+}
+
+func (s *suite) stagedTaken() {
+	s.put(s.at+"a", "first")
+	st := s.stage([]byte("second"))
+	if err := st.Publish(s.Context(), s.at+"a"); !hub.Is(err, hub.Exists) {
+		s.Errorf("Publish: %v, want an Exists error", err)
+	}
+	st.Discard()
+	if got := s.read(s.at+"a", 0, -1); string(got) != "first" {
+		s.Errorf("the key holds %q", got)
+	}
+}
+
+func (s *suite) derived() {
+	ctx, key := s.Context(), "derived/"+s.at+"a/b"
+	for _, body := range []string{"first", "the second", ""} {
+		if err := s.kept.Put(ctx, key, int64(len(body)), strings.NewReader(body)); err != nil {
+			s.Fatal(err)
+		}
+		if got := s.read(key, 0, -1); string(got) != body {
+			s.Errorf("derived object is %q, want %q", got, body)
+		}
+	}
+	if err := s.kept.Put(ctx, key, 5, strings.NewReader("cut")); !hub.Is(err, hub.Invalid) {
+		s.Errorf("short body: %v, want an Invalid error", err)
+	}
+	if got := s.read(key, 0, -1); string(got) != "" {
+		s.Errorf("a broken Put changed the object to %q", got)
+	}
+	for range 2 {
+		if err := s.kept.Delete(ctx, key); err != nil {
+			s.Errorf("Delete: %v", err)
+		}
+	}
+	if _, err := s.Open(ctx, key, 0, -1); !hub.Is(err, hub.NotFound) {
+		s.Errorf("after Delete: %v, want a NotFound error", err)
+	}
+}
+
+func (s *suite) stage(body []byte) hub.Stage {
+	s.Helper()
+	st, err := s.stager.Stage(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	for rest := body; len(rest) > 0; {
+		n, err := st.Write(rest[:min(len(rest), 100_000)])
+		if err != nil {
+			s.Fatal(err)
+		}
+		rest = rest[n:]
+	}
+	return st
+}
