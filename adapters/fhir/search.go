@@ -1,0 +1,170 @@
+package fhir
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"concord/hub"
+	"concord/hub/access"
+	"concord/internal/fhir"
+	"concord/internal/webbody"
+)
+
+// cursorParam carries the signed place where the page before ended.
+const cursorParam = "_after"
+
+func (s *Server) searchOptions(c *gin.Context) fhir.SearchOptions {
+	return fhir.SearchOptions{
+		Base:    s.base(c),
+		Lenient: strings.Contains(c.GetHeader("Prefer"), "handling=lenient"),
+	}
+}
+
+// search answers GET /fhir/Type?… and POST /fhir/Type/_search (R4 search.html).
+func (s *Server) search(c *gin.Context) {
+	typ := c.Param("type")
+	who, ok := permit(c, access.Search, typ)
+	if !ok {
+		return
+	}
+	params, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		WriteError(c, &hub.Error{Kind: hub.Invalid, Msg: "the query string cannot be read: it has a broken percent escape or a semicolon"})
+		return
+	}
+	if c.Request.Method == http.MethodPost {
+		form, err := readForm(c)
+		if err != nil {
+			WriteError(c, err)
+			return
+		}
+		for name, values := range form {
+			params[name] = append(params[name], values...)
+		}
+	}
+	body, err := s.searchBundle(c, who, typ, params)
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	writeResource(c, http.StatusOK, body)
+}
+
+// formLimit caps the body of a POST _search.
+const formLimit = 1 << 20
+
+func readForm(c *gin.Context) (url.Values, error) {
+	if ct, _, _ := strings.Cut(c.GetHeader("Content-Type"), ";"); strings.TrimSpace(ct) != "application/x-www-form-urlencoded" && c.Request.ContentLength != 0 {
+		return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "_search takes application/x-www-form-urlencoded"}
+	}
+	body, err := webbody.Reader(c.Request, formLimit)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(data))
+	if err != nil {
+		return nil, &hub.Error{Kind: hub.Invalid, Msg: "the form cannot be read"}
+	}
+	return form, nil
+}
+
+// searchBundle carries a search out and builds the searchset.
+func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, params url.Values) ([]byte, error) {
+	cursor := params.Get(cursorParam)
+	delete(params, cursorParam)
+	q, err := fhir.CompileSearch(typ, params, s.searchOptions(c))
+	if err != nil {
+		return nil, err
+	}
+	query := q.Query
+	query.Limit = s.Limits.Default
+	if q.Count >= 0 {
+		query.Limit = min(q.Count, s.Limits.Page)
+	}
+	// Counting is cheap where one patient's slot has all hits, and asked for otherwise.
+	query.Count = q.Total == "accurate" || q.Total == "estimate" || q.Total == "" && (len(query.Routes) > 0 || len(query.All) == 0) || query.Limit == 0
+	applied := q.Applied.Encode()
+	if cursor != "" {
+		if query.After, err = openCursor(s.CursorKey, typ+"?"+applied, cursor); err != nil {
+			return nil, err
+		}
+	}
+	res, err := s.Reader.Search(c.Request.Context(), who, []hub.Partition{s.Partition}, query, parameterNames(params))
+	if err != nil {
+		return nil, err
+	}
+	if res.Total < 0 && cursor == "" && res.Next == nil {
+		res.Total = int64(len(res.Records)) // all there is
+	}
+	if q.Total == "none" {
+		res.Total = -1
+	}
+	b := newBundle("searchset", res.Total)
+	self := s.base(c) + "/" + typ
+	b.link("self", join(self, applied))
+	if res.Next != nil && query.Limit > 0 {
+		b.link("next", join(self, withCursor(applied, sealCursor(s.CursorKey, typ+"?"+applied, res.Next))))
+	}
+	for i := range res.Records {
+		b.hit(s.base(c), &res.Records[i], "match")
+	}
+	if len(q.Ignored) > 0 {
+		b.ignored(q.Ignored)
+	}
+	return b.bytes(), nil
+}
+
+func join(u, query string) string {
+	if query == "" {
+		return u
+	}
+	return u + "?" + query
+}
+
+func withCursor(query, cursor string) string {
+	if query != "" {
+		query += "&"
+	}
+	return query + cursorParam + "=" + cursor
+}
+
+// parameterNames is what the audit trail keeps of a query: names, never values.
+func parameterNames(params url.Values) string {
+	names := make([]string, 0, len(params))
+	for n := range params {
+		if len(n) > 64 {
+			n = n[:64]
+		}
+		names = append(names, strconv.QuoteToASCII(n))
+	}
+	slices.Sort(names)
+	if len(names) > 32 {
+		names = names[:32]
+	}
+	return strings.ReplaceAll(strings.Join(names, ","), `"`, "")
+}
+
+// ignored says which parameters a lenient search left out (R4 search.html#errors).
+func (b *bundleWriter) ignored(params []string) {
+	b.begin()
+	b.buf.WriteString(`"resource":{"resourceType":"OperationOutcome","issue":[`)
+	for i, p := range params {
+		if i > 0 {
+			b.buf.WriteByte(',')
+		}
+		b.buf.WriteString(`{"severity":"warning","code":"not-supported","diagnostics":`)
+		b.text("ignored: " + p)
+		b.buf.WriteByte('}')
+	}
+	b.buf.WriteString(`]},"search":{"mode":"outcome"}}`)
+}

@@ -1,0 +1,303 @@
+// Package lookup is the only way out. Whatever is served (a read, a version, a history, a search, the bytes of a
+// blob) passes through a Reader, which asks the policy about each record, notes the disclosure in the audit trail
+// before anything is handed over, and refuses to answer from an index that is not complete.
+package lookup
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"concord/hub"
+	"concord/hub/access"
+	"concord/hub/audit"
+	"concord/hub/projection"
+)
+
+// Policy decides about single records.
+type Policy interface {
+	MayRead(who access.Caller, rec *hub.Record) error
+}
+
+// Trail takes notes of disclosures. An error means that it cannot, and that nothing may be disclosed.
+type Trail interface {
+	Note(ctx context.Context, e audit.Event) error
+}
+
+// Reader answers for one hub.
+type Reader struct {
+	index     hub.Index
+	objects   hub.Objects
+	followers map[hub.Partition]*projection.Follower
+	policy    Policy
+	trail     Trail
+}
+
+// New makes a Reader over the partitions that followers has.
+func New(ix hub.Index, objects hub.Objects, followers map[hub.Partition]*projection.Follower, p Policy, t Trail) *Reader {
+	return &Reader{ix, objects, followers, p, t}
+}
+
+// Read returns the current version. A deleted thing is Gone, an unknown one NotFound; what policy denies is NotFound
+// too, so that its existence does not show.
+func (r *Reader) Read(ctx context.Context, who access.Caller, p hub.Partition, n hub.Name) (hub.Record, error) {
+	rec, err := r.current(ctx, who, p, n)
+	if err != nil {
+		return rec, err
+	}
+	return rec, r.note(ctx, who, audit.Read, n.Type, []hub.Name{n}, "")
+}
+
+func (r *Reader) current(ctx context.Context, who access.Caller, p hub.Partition, n hub.Name) (hub.Record, error) {
+	heads, err := r.index.Heads(ctx, p, []hub.Name{n})
+	if err != nil {
+		return hub.Record{}, err
+	}
+	if err := r.complete(ctx, p); err != nil {
+		return hub.Record{}, err
+	}
+	h := heads[0]
+	if h.Version == 0 {
+		return hub.Record{}, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", n)}
+	}
+	rec, err := r.followers[p].Log().Record(ctx, h.Loc)
+	if err != nil {
+		return rec, err
+	}
+	if err := r.policy.MayRead(who, &rec); err != nil {
+		return hub.Record{}, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", n)}
+	}
+	if rec.Deleted {
+		return rec, &hub.Error{Kind: hub.Gone, Msg: fmt.Sprintf("%s was deleted in version %d", n, rec.Version)}
+	}
+	return rec, nil
+}
+
+// Many reads the current versions of several names, leaving out what is not there, deleted or denied.
+func (r *Reader) Many(ctx context.Context, who access.Caller, p hub.Partition, names []hub.Name) ([]hub.Record, error) {
+	heads, err := r.index.Heads(ctx, p, names)
+	if err != nil {
+		return nil, err
+	}
+	locs := make([]hub.Loc, 0, len(heads))
+	for _, h := range heads {
+		if h.Version > 0 && !h.Deleted {
+			locs = append(locs, h.Loc)
+		}
+	}
+	recs, err := r.records(ctx, p, locs)
+	if err != nil {
+		return nil, err
+	}
+	recs = r.allowed(who, recs)
+	if err := r.complete(ctx, p); err != nil {
+		return nil, err
+	}
+	typ := ""
+	if len(names) > 0 {
+		typ = names[0].Type
+	}
+	return recs, r.noteRecords(ctx, who, audit.Read, typ, recs, "")
+}
+
+// Versions returns a thing's versions, newest first, those before version `before` (0: all), at most limit. The
+// records may be tombstones. total is the number of versions there are.
+func (r *Reader) Versions(ctx context.Context, who access.Caller, p hub.Partition, n hub.Name, before uint64, limit int) (recs []hub.Record, total int, err error) {
+	heads, err := r.index.Heads(ctx, p, []hub.Name{n})
+	if err != nil {
+		return nil, 0, err
+	}
+	var locs []hub.Loc
+	if heads[0].Version > 0 {
+		if locs, err = r.index.Versions(ctx, heads[0]); err != nil {
+			return nil, 0, err
+		}
+	}
+	if err := r.complete(ctx, p); err != nil {
+		return nil, 0, err
+	}
+	total = len(locs)
+	if total == 0 {
+		return nil, 0, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", n)}
+	}
+	top := total
+	if before > 0 && before <= uint64(total) {
+		top = int(before) - 1
+	}
+	page := make([]hub.Loc, 0, limit)
+	for i := top - 1; i >= 0 && len(page) < limit; i-- {
+		page = append(page, locs[i])
+	}
+	if recs, err = r.records(ctx, p, page); err != nil {
+		return nil, 0, err
+	}
+	recs = r.allowed(who, recs)
+	return recs, total, r.note(ctx, who, audit.Read, n.Type, []hub.Name{n}, "_history")
+}
+
+// Version returns one version: NotFound when there is none of that number, Gone when it is a tombstone.
+func (r *Reader) Version(ctx context.Context, who access.Caller, p hub.Partition, n hub.Name, version uint64) (hub.Record, error) {
+	recs, _, err := r.Versions(ctx, who, p, n, version+1, 1)
+	if err != nil {
+		return hub.Record{}, err
+	}
+	if len(recs) == 0 || recs[0].Version != version {
+		return hub.Record{}, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no version %d of %s", version, n)}
+	}
+	if recs[0].Deleted {
+		return recs[0], &hub.Error{Kind: hub.Gone, Msg: fmt.Sprintf("version %d of %s is its deletion", version, n)}
+	}
+	return recs[0], nil
+}
+
+// Result is one page of a search.
+type Result struct {
+	Records []hub.Record
+	Total   int64 // −1 unknown
+	// Next continues behind this page; nil on the last one.
+	Next *hub.Position
+}
+
+// Search answers q over the partitions given. query names the parameters asked for (never their values) for the
+// audit trail.
+func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partition, q hub.Query, query string) (Result, error) {
+	page, err := r.index.Search(ctx, ps, q)
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Total: page.Total}
+	byPart := map[hub.Partition][]int{}
+	for i := range page.Hits {
+		p := page.Hits[i].Head.Partition
+		byPart[p] = append(byPart[p], i)
+	}
+	recs := make([]hub.Record, len(page.Hits))
+	for p, at := range byPart {
+		locs := make([]hub.Loc, len(at))
+		for j, i := range at {
+			locs[j] = page.Hits[i].Head.Loc
+		}
+		got, err := r.records(ctx, p, locs)
+		if err != nil {
+			return Result{}, err
+		}
+		for j, i := range at {
+			recs[i] = got[j]
+		}
+	}
+	keep := recs[:0]
+	for i := range recs {
+		if page.Hits[i].Recheck {
+			e, err := r.followers[page.Hits[i].Head.Partition].Project(&recs[i])
+			if err != nil {
+				return Result{}, err
+			}
+			if recs[i].Deleted || !q.Matches(&e) {
+				continue
+			}
+		}
+		keep = append(keep, recs[i])
+	}
+	res.Records = r.allowed(who, keep)
+	if err := r.complete(ctx, ps...); err != nil {
+		return Result{}, err
+	}
+	if page.More && len(page.Hits) > 0 {
+		res.Next = &page.Hits[len(page.Hits)-1].Pos
+	}
+	return res, r.noteRecords(ctx, who, audit.Search, q.Type, res.Records, query)
+}
+
+// Counts says for each text how many entries of type typ carry the Exact term param = text.
+func (r *Reader) Counts(ctx context.Context, p hub.Partition, typ, param string, texts []string) ([]int64, error) {
+	return r.index.Counts(ctx, p, typ, param, texts)
+}
+
+// Blob opens a range of the blob that rec, which a Reader handed out, refers to; length −1 reads to its end.
+func (r *Reader) Blob(ctx context.Context, who access.Caller, rec *hub.Record, offset, length int64) (io.ReadCloser, error) {
+	if rec.Blob == nil {
+		return nil, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("%s has no blob", rec.Name)}
+	}
+	if err := r.policy.MayRead(who, rec); err != nil {
+		return nil, err
+	}
+	body, err := r.objects.Open(ctx, rec.Blob.Key, offset, length)
+	if hub.Is(err, hub.NotFound) { // the record says that it must be there
+		return nil, &hub.Error{Kind: hub.Corrupt, Msg: fmt.Sprintf("the bytes of %s are missing in the store", rec.Name), Hint: "run: concord fsck", Err: err}
+	}
+	return body, err
+}
+
+// complete fails unless the indexes of all partitions were complete when they were asked.
+func (r *Reader) complete(ctx context.Context, ps ...hub.Partition) error {
+	for _, p := range ps {
+		f, ok := r.followers[p]
+		if !ok {
+			return &hub.Error{Kind: hub.Internal, Msg: fmt.Sprintf("no partition %s", p)}
+		}
+		if err := f.Check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reader) records(ctx context.Context, p hub.Partition, locs []hub.Loc) ([]hub.Record, error) {
+	f, ok := r.followers[p]
+	if !ok {
+		return nil, &hub.Error{Kind: hub.Internal, Msg: fmt.Sprintf("no partition %s", p)}
+	}
+	return Fetch(ctx, f.Log(), locs)
+}
+
+// Fetch reads many records, in order, with bounded concurrency.
+func Fetch(ctx context.Context, l *projection.Log, locs []hub.Loc) ([]hub.Record, error) {
+	recs := make([]hub.Record, len(locs))
+	if len(locs) < 4 {
+		for i, loc := range locs {
+			var err error
+			if recs[i], err = l.Record(ctx, loc); err != nil {
+				return nil, err
+			}
+		}
+		return recs, nil
+	}
+	const workers = 8
+	g, gctx := errgroup.WithContext(ctx)
+	for w := range workers {
+		g.Go(func() error {
+			for i := w; i < len(locs); i += workers {
+				var err error
+				if recs[i], err = l.Record(gctx, locs[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return recs, g.Wait()
+}
+
+func (r *Reader) allowed(who access.Caller, recs []hub.Record) []hub.Record {
+	keep := make([]hub.Record, 0, len(recs))
+	for i := range recs {
+		if r.policy.MayRead(who, &recs[i]) == nil {
+			keep = append(keep, recs[i])
+		}
+	}
+	return keep
+}
+
+func (r *Reader) noteRecords(ctx context.Context, who access.Caller, a audit.Action, typ string, recs []hub.Record, query string) error {
+	names := make([]hub.Name, len(recs))
+	for i := range recs {
+		names[i] = recs[i].Name
+	}
+	return r.note(ctx, who, a, typ, names, query)
+}
+
+func (r *Reader) note(ctx context.Context, who access.Caller, a audit.Action, typ string, names []hub.Name, query string) error {
+	return r.trail.Note(ctx, audit.Event{Action: a, Member: who.Member, Token: who.TokenID, Type: typ, Names: names, Query: query, Count: len(names)})
+}
