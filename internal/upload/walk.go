@@ -93,7 +93,11 @@ func (found *findings) file(path string) {
 		return
 	}
 	found.add(File{Path: path, Size: info.Size(), Mod: info.ModTime(),
-		open: func() (io.ReadCloser, error) { return os.Open(path) }})
+		open: openFile(path)})
+}
+
+func openFile(path string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return os.Open(path) }
 }
 
 func (found *findings) archive(path string) {
