@@ -1,0 +1,247 @@
+// Package charset decodes the text of DICOM data sets: Specific Character Set (0008,0005) of PS3.3 C.12.1.1.2 with the
+// code extensions of PS3.5 6.1.2, and what the field really sends: GBK and UTF-8 that is declared wrongly or not at all.
+package charset
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
+)
+
+// Repair says how the text read differs from what was declared.
+type Repair uint8
+
+const (
+	AsDeclared Repair = iota
+	AsGBK             // GBK bytes, declared as something else or not at all
+	AsUTF8            // UTF-8 bytes, declared as something else or not at all
+	AsLatin1          // bytes above 127 without a declaration that explains them, read as Latin-1
+	Lossy             // bytes that no reading explains became U+FFFD
+)
+
+var repairNames = [...]string{"as declared", "read as GBK", "read as UTF-8", "read as Latin-1", "lossy"}
+
+// String is a phrase for warnings.
+func (r Repair) String() string { return repairNames[r] }
+
+// plane is a coded character set that can stand in G0 or G1.
+type plane uint8
+
+const (
+	none     plane = iota
+	ascii          // ISO 646, also JIS X 0201 romaji
+	katakana       // JIS X 0201, right half
+	jis0208        // two bytes
+	jis0212
+	ksx1001
+	gb2312
+	latin // a right half of ISO 8859 or TIS 620, found in slot.table
+)
+
+// slot is what G0 or G1 holds.
+type slot struct {
+	plane plane
+	table *charmap.Charmap
+}
+
+// Set is a Specific Character Set ready to decode. The zero Set is the default repertoire.
+// A Set is not changed by decoding and may be used by several goroutines.
+type Set struct {
+	whole   encoding.Encoding // GB18030 (also GBK): no code extensions
+	utf8    bool
+	extends bool // escape sequences are honoured
+	g1      slot
+	// guess is set where bytes above 127 have no declared meaning, or only Latin-1, the commonest false one.
+	guess bool
+}
+
+// New makes the set of the values of (0008,0005). Terms it does not know come back in unknown and count as undeclared.
+func New(terms []string) (set Set, unknown []string) {
+	set.guess = true
+	for i, term := range terms {
+		name, ok := canonical(term)
+		if !ok {
+			unknown = append(unknown, term)
+			continue
+		}
+		switch name {
+		case "192":
+			if i == 0 {
+				set.utf8, set.guess = true, false
+			}
+			continue
+		case "GB18030":
+			if i == 0 {
+				set.whole, set.guess = simplifiedchinese.GB18030, false
+			}
+			continue
+		}
+		if strings.Contains(strings.ToUpper(term), "2022") || i > 0 {
+			set.extends = true
+		}
+		if s, ok := rightHalf(name); ok && i == 0 {
+			set.g1 = s
+			set.guess = name == "100"
+		}
+	}
+	return set, unknown
+}
+
+// canonical reduces the spellings of a defined term to its ISO-IR number or "GB18030".
+func canonical(term string) (string, bool) {
+	t := strings.ToUpper(strings.TrimSpace(term))
+	t = strings.NewReplacer("_", " ", "-", " ").Replace(t)
+	t = strings.TrimPrefix(strings.TrimPrefix(t, "ISO "), "2022 ")
+	t = strings.TrimSpace(strings.TrimPrefix(t, "IR"))
+	switch t {
+	case "", "6":
+		return "6", true
+	case "UTF 8", "UTF8", "192":
+		return "192", true
+	case "GBK", "GB18030", "GB 18030", "GB2312", "GB 2312", "CP936":
+		return "GB18030", true
+	case "LATIN1", "8859 1":
+		return "100", true
+	case "87", "159":
+		return t, true
+	}
+	_, ok := rightHalf(t)
+	return t, ok
+}
+
+// rightHalf is what a term as first value puts into G1 (PS3.3 Tables C.12-2 to C.12-4).
+func rightHalf(ir string) (slot, bool) {
+	switch ir {
+	case "13":
+		return slot{plane: katakana}, true
+	case "149":
+		return slot{plane: ksx1001}, true
+	case "58":
+		return slot{plane: gb2312}, true
+	}
+	table := map[string]*charmap.Charmap{
+		"100": charmap.ISO8859_1, "101": charmap.ISO8859_2, "109": charmap.ISO8859_3, "110": charmap.ISO8859_4,
+		"144": charmap.ISO8859_5, "127": charmap.ISO8859_6, "126": charmap.ISO8859_7, "138": charmap.ISO8859_8,
+		"148": charmap.ISO8859_9, "203": charmap.ISO8859_15, "166": charmap.Windows874,
+	}[ir]
+	return slot{latin, table}, table != nil
+}
+
+// Plain reports whether v is printable as it stands in every character set: no byte above 127, no escape.
+func Plain(v []byte) bool {
+	for _, c := range v {
+		if c >= 0x80 || c == 0x1B {
+			return false
+		}
+	}
+	return true
+}
+
+// Append decodes the whole value field v, delimiters included, as UTF-8. The result is always valid UTF-8.
+// Splitting at backslashes must come after decoding: GBK and ISO 2022 have them as second bytes.
+func (s *Set) Append(dst, v []byte) ([]byte, Repair) {
+	if Plain(v) {
+		return append(dst, v...), AsDeclared
+	}
+	escapes := bytes.IndexByte(v, 0x1B) >= 0
+	switch {
+	case escapes && (s.extends || s.whole == nil && !s.utf8):
+		return s.appendExtended(dst, v)
+	case s.utf8:
+		if utf8.Valid(v) {
+			return append(dst, v...), AsDeclared
+		}
+		if out, ok := appendWhole(dst, v, simplifiedchinese.GB18030); ok {
+			return out, AsGBK
+		}
+		return append(dst, bytes.ToValidUTF8(v, []byte("\uFFFD"))...), Lossy
+	case s.whole != nil:
+		if surelyUTF8(v) {
+			return append(dst, v...), AsUTF8
+		}
+		out, ok := appendWhole(dst, v, s.whole)
+		if !ok {
+			return out, Lossy
+		}
+		return out, AsDeclared
+	case s.guess:
+		return s.appendGuess(dst, v)
+	}
+	return s.appendExtended(dst, v)
+}
+
+// appendGuess reads bytes that were declared Latin-1 or not at all.
+func (s *Set) appendGuess(dst, v []byte) ([]byte, Repair) {
+	declared := s.g1.plane == latin
+	if utf8.Valid(v) {
+		return append(dst, v...), AsUTF8
+	}
+	if surelyGBK(v, declared) {
+		if out, ok := appendWhole(dst, v, simplifiedchinese.GB18030); ok {
+			return out, AsGBK
+		}
+	}
+	for _, c := range v {
+		dst = utf8.AppendRune(dst, rune(c))
+	}
+	if declared {
+		return dst, AsDeclared
+	}
+	return dst, AsLatin1
+}
+
+// appendWhole decodes with e; ok is false when some bytes had no meaning.
+func appendWhole(dst, v []byte, e encoding.Encoding) (out []byte, ok bool) {
+	text, err := e.NewDecoder().Bytes(v)
+	if err != nil {
+		return append(dst, bytes.ToValidUTF8(v, []byte("\uFFFD"))...), false
+	}
+	return append(dst, text...), !bytes.ContainsRune(text, utf8.RuneError)
+}
+
+// run decodes bytes of one plane; two-byte planes go through their EUC form, all bytes above 127.
+func (p slot) run(dst, v []byte) ([]byte, bool) {
+	switch p.plane {
+	case katakana:
+		ok := true
+		for _, c := range v {
+			r := rune(c)
+			if c >= 0x80 {
+				r = 0xFF61 + rune(c) - 0xA1
+				if c < 0xA1 || c > 0xDF {
+					r, ok = utf8.RuneError, false
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+		}
+		return dst, ok
+	case latin:
+		ok := true
+		for _, c := range v {
+			r := p.table.DecodeByte(c)
+			ok = ok && r != utf8.RuneError
+			dst = utf8.AppendRune(dst, r)
+		}
+		return dst, ok
+	case jis0208, jis0212:
+		euc := make([]byte, 0, len(v)*3/2+1)
+		for i, c := range v {
+			if p.plane == jis0212 && i%2 == 0 {
+				euc = append(euc, 0x8F)
+			}
+			euc = append(euc, c|0x80)
+		}
+		return appendWhole(dst, euc, japanese.EUCJP)
+	case ksx1001:
+		return appendWhole(dst, v, korean.EUCKR)
+	case gb2312:
+		return appendWhole(dst, v, simplifiedchinese.GBK)
+	}
+	return append(dst, bytes.Repeat([]byte("\uFFFD"), len(v))...), len(v) == 0
+}
