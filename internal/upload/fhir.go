@@ -78,7 +78,7 @@ func (r resource) door() (method, path string) {
 // sendFHIR sends one JSON file: a resource, or a Bundle of interactions.
 func sendFHIR(ctx context.Context, c *client, files []File) ([]outcome, error) {
 	f := files[0]
-	defer c.moved(f.Size) // at once: it may be packed on disk
+	defer c.moved(f.Size)
 	data, sha, err := readJSON(f)
 	if err != nil {
 		return []outcome{refused("", err.Error())}, nil
@@ -174,9 +174,9 @@ func bundleRefusals(body []byte) (statuses []int, notes []Note) {
 
 var errJSONTooLarge = errors.New("larger than 256 MB as JSON: split it, or send it as NDJSON")
 
-// readJSON reads a whole file, unzipped, without byte order mark, and the digest of its bytes on disk.
+// readJSON reads a whole file, without byte order mark, and the digest of its bytes.
 func readJSON(f File) (data []byte, sha string, err error) {
-	r, err := f.plain()
+	r, err := f.open()
 	if err != nil {
 		return nil, "", err
 	}
@@ -188,11 +188,6 @@ func readJSON(f File) (data []byte, sha string, err error) {
 	if len(data) > largestJSON {
 		return nil, "", errJSONTooLarge
 	}
-	if strings.HasSuffix(strings.ToLower(f.Path), ".gz") {
-		sha = digest(f)
-	} else {
-		sum := sha256.Sum256(data)
-		sha = hex.EncodeToString(sum[:])
-	}
-	return bytes.TrimPrefix(data, []byte("\ufeff")), sha, nil
+	sum := sha256.Sum256(data)
+	return bytes.TrimPrefix(data, []byte("\ufeff")), hex.EncodeToString(sum[:]), nil
 }

@@ -9,7 +9,7 @@ import (
 // Kind is a sort of file. A new one is one row in kinds and one send function.
 type Kind struct {
 	Name string // in the closing table
-	// knows looks at the first bytes of the file, unzipped where the name ends in .gz. It returns the
+	// knows looks at the first bytes of the file and its name without .gz. It returns the
 	// identity by which the hub's answer names the file, or "" where there is none.
 	knows func(name string, head []byte) (id string, ok bool)
 	// most is how many files may share a request.
@@ -30,7 +30,7 @@ func kinds() []*Kind {
 // File is one thing to send.
 type File struct {
 	Path string // absolute; a member of an archive is archive.zip!/member
-	Size int64
+	Size int64  // of what is sent: a .gz file is unpacked
 	Mod  time.Time
 	kind *Kind
 	id   string

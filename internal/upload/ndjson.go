@@ -27,7 +27,7 @@ func knowsNDJSON(name string, head []byte) (string, bool) {
 // batch by the line it ends with, so that a long file is taken up where it stopped.
 func sendNDJSON(ctx context.Context, c *client, files []File) ([]outcome, error) {
 	f := files[0]
-	r, err := f.plain()
+	r, err := f.open()
 	if err != nil {
 		return []outcome{refused("", err.Error())}, nil
 	}

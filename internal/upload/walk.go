@@ -116,12 +116,16 @@ func (found *findings) archive(path string) {
 
 // add recognises f.
 func (found *findings) add(f File) {
-	head, err := readHead(f)
+	f, err := f.unpacked()
+	var head []byte
+	if err == nil {
+		head, err = readHead(f)
+	}
 	if err != nil {
 		found.broken = append(found.broken, Note{Path: f.Path, Reason: err.Error()})
 		return
 	}
-	name := strings.ToLower(strings.TrimSuffix(f.Path, ".gz"))
+	name := strings.TrimSuffix(strings.ToLower(f.Path), ".gz")
 	for _, k := range found.kinds {
 		if id, ok := k.knows(name, head); ok {
 			f.kind, f.id = k, id
@@ -133,7 +137,7 @@ func (found *findings) add(f File) {
 }
 
 func readHead(f File) ([]byte, error) {
-	r, err := f.plain()
+	r, err := f.open()
 	if err != nil {
 		return nil, err
 	}
@@ -146,19 +150,33 @@ func readHead(f File) ([]byte, error) {
 	return head[:n], nil
 }
 
-// plain opens f, unzipped where its name ends in .gz.
-func (f File) plain() (io.ReadCloser, error) {
+// unpacked is f itself, or what is inside where its name ends in .gz. That is read once to learn its size,
+// because a hub is told the length of what it gets.
+func (f File) unpacked() (File, error) {
+	if !strings.HasSuffix(strings.ToLower(f.Path), ".gz") {
+		return f, nil
+	}
+	packed := f.open
+	f.open = func() (io.ReadCloser, error) {
+		r, err := packed()
+		if err != nil {
+			return nil, err
+		}
+		z, err := gzip.NewReader(bufio.NewReader(r))
+		if err != nil {
+			r.Close()
+			return nil, fmt.Errorf("unpack: %w", err)
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{z, r}, nil
+	}
 	r, err := f.open()
-	if err != nil || !strings.HasSuffix(strings.ToLower(f.Path), ".gz") {
-		return r, err
-	}
-	z, err := gzip.NewReader(bufio.NewReader(r))
 	if err != nil {
-		r.Close()
-		return nil, fmt.Errorf("read gzip: %w", err)
+		return f, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{z, r}, nil
+	defer r.Close()
+	f.Size, err = io.Copy(io.Discard, r)
+	return f, err
 }
