@@ -40,7 +40,7 @@ func (o Options) complete(seed uint64) (Options, error) {
 	fill(&o.Issuer, "SAMPLE")
 	fill(&o.Institution, "临江社区卫生服务中心")
 	fill(&o.CharacterSet, utf8Set)
-	fill(&o.Accession, fmt.Sprintf("CT%010d", dice(seed, "accession").IntN(10_000_000_000)))
+	fill(&o.Accession, accession(seed))
 	if o.Person == nil {
 		p := NewPerson(seed)
 		o.Person = &p
@@ -59,6 +59,11 @@ func (o Options) complete(seed uint64) (Options, error) {
 		return wrong("CharacterSet", "the character set is ISO_IR 192 or GB18030")
 	}
 	return o, nil
+}
+
+// accession is the number that ties a seed's order, images and report together.
+func accession(seed uint64) string {
+	return fmt.Sprintf("CT%010d", dice(seed, "accession").Int64N(10_000_000_000))
 }
 
 func fill[T comparable](field *T, with T) {
