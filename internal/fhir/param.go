@@ -1,0 +1,158 @@
+package fhir
+
+import (
+	"strings"
+)
+
+// ParamType is the type of a search parameter (R4 search.html#ptypes).
+type ParamType string
+
+const (
+	TokenParam     ParamType = "token"
+	ReferenceParam ParamType = "reference"
+	StringParam    ParamType = "string"
+	DateParam      ParamType = "date"
+	NumberParam    ParamType = "number"
+	QuantityParam  ParamType = "quantity"
+	URIParam       ParamType = "uri"
+	CompositeParam ParamType = "composite"
+	SpecialParam   ParamType = "special"
+)
+
+// Param is a search parameter of one resource type.
+type Param struct {
+	Code       string
+	Type       ParamType
+	Definition string   // canonical URL of the SearchParameter
+	Targets    []string // resource types that a reference may point to
+	walks      []walk   // those whose values the parameter's type can index
+	components []component
+	err        error // why it could not be compiled
+}
+
+// component is one part of a composite parameter.
+type component struct {
+	definition string
+	walks      []walk
+}
+
+// indexable lists the FHIR types of values that each type of parameter indexes (R4 search.html, the tables of each type).
+var indexable = map[ParamType]string{
+	TokenParam:     " CodeableConcept Coding Identifier ContactPoint boolean code string uri id ",
+	ReferenceParam: " Reference canonical uri url oid uuid Resource ",
+	StringParam:    " string markdown HumanName Address code id ",
+	DateParam:      " date dateTime instant Period Timing ",
+	NumberParam:    " integer decimal positiveInt unsignedInt Range ",
+	QuantityParam:  " Quantity Age Duration Distance Count Money Range ",
+	URIParam:       " uri url canonical oid uuid ",
+}
+
+// unserved are parameters that have an expression but whose meaning the index does not have.
+var unserved = map[string]string{
+	"phonetic": "the hub has no phonetic index; use name",
+}
+
+// Served reports whether searches by the parameter are executed.
+func (p *Param) Served() bool {
+	return p.err == nil && len(p.walks) > 0 && indexable[p.Type] != "" && unserved[p.Code] == ""
+}
+
+// SearchParams lists the parameters that CompileSearch executes for a resource type, sorted by code. It is what a
+// CapabilityStatement may promise.
+func SearchParams(typ string) []Param {
+	r := definitions().resources[typ]
+	if r == nil {
+		return nil
+	}
+	var all []Param
+	for _, p := range r.params {
+		if p.Served() {
+			all = append(all, *p)
+		}
+	}
+	return all
+}
+
+// param compiles a definition for one resource type.
+func (s *specification) param(d paramDefinition, resource string) *Param {
+	p := &Param{Code: d.code, Type: ParamType(d.typ), Definition: d.url, Targets: d.targets}
+	if d.expression == "" {
+		return p
+	}
+	all, err := s.compileExpr(d.expression, resource, resource)
+	p.err = err
+	for _, w := range all {
+		for _, c := range d.components {
+			walks, err := s.compileExpr(c.expression, resource, w.typ)
+			if err != nil {
+				p.err = err
+			}
+			p.components = append(p.components, component{c.url, walks})
+		}
+		if w.typ == "Extension" { // the parameter means the extension's value
+			values, _ := compiler{s, resource}.member(w, "value")
+			for _, v := range values {
+				p.addWalk(v)
+			}
+			continue
+		}
+		p.addWalk(w)
+	}
+	return p
+}
+
+func (p *Param) addWalk(w walk) {
+	if strings.Contains(indexable[p.Type], " "+w.typ+" ") {
+		p.walks = append(p.walks, w)
+	}
+}
+
+// single reports whether the parameter has at most one value.
+func (p *Param) single() bool {
+	if len(p.walks) != 1 {
+		return false
+	}
+	for _, s := range p.walks[0].steps {
+		if s.many {
+			return false
+		}
+	}
+	return true
+}
+
+// sameElement reports whether p and q are single values of the same element, be it under different conditions.
+func (p *Param) sameElement(q *Param) bool {
+	return p.single() && q.single() && p.walks[0].keys() == q.walks[0].keys()
+}
+
+func (w *walk) keys() string {
+	var b strings.Builder
+	for _, s := range w.steps {
+		if s.pass == nil {
+			b.WriteString("." + s.key)
+		}
+	}
+	return b.String()
+}
+
+// bare reports whether the values are plain codes, without a system of their own.
+func (p *Param) bare() bool {
+	for i := range p.walks {
+		switch p.walks[i].typ {
+		case "Coding", "CodeableConcept", "Identifier":
+			return false
+		}
+	}
+	return true
+}
+
+// impliedSystem is the code system of all values where the bindings fix it, else empty.
+func (p *Param) impliedSystem() string {
+	system := p.walks[0].system
+	for i := range p.walks {
+		if p.walks[i].system != system {
+			return ""
+		}
+	}
+	return system
+}
