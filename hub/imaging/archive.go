@@ -1,0 +1,250 @@
+// Package imaging takes DICOM instances in: it streams the bytes to their blob while a bounded scan reads the
+// header, keeps one record for the study, one for the series and one for the instance, and derives the ImagingStudy
+// resource that FHIR clients see (Deriver).
+//
+// Records: "dicom.study" (ID: Study Instance UID), "dicom.series" (study/series), "dicom.instance"
+// (study/SOP Instance UID) and "dicom.duplicate" (study/SOP/first digits of the digest): an instance whose UID came
+// again with other bytes. The first one stays what is shown; the other is kept.
+package imaging
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+	"time"
+
+	"concord/hub"
+	"concord/hub/commit"
+	"concord/hub/projection"
+	"concord/internal/dicom"
+)
+
+// Types of the records that this room writes.
+const (
+	StudyType     = "dicom.study"
+	SeriesType    = "dicom.series"
+	InstanceType  = "dicom.instance"
+	DuplicateType = "dicom.duplicate"
+)
+
+// StudyName names a study's record.
+func StudyName(study string) hub.Name { return hub.Name{Type: StudyType, ID: study} }
+
+// SeriesName names a series' record.
+func SeriesName(study, series string) hub.Name {
+	return hub.Name{Type: SeriesType, ID: study + "/" + series}
+}
+
+// InstanceName names an instance's record.
+func InstanceName(study, sop string) hub.Name {
+	return hub.Name{Type: InstanceType, ID: study + "/" + sop}
+}
+
+// Archive takes instances in.
+type Archive struct {
+	Stager      hub.Stager
+	Followers   map[hub.Partition]*projection.Follower
+	Writers     map[hub.Partition]*commit.Committer
+	PartitionOf func(study string) hub.Partition
+	Limits      dicom.Limits
+	Now         func() time.Time
+	// Took is told the size of each blob that was stored, for metrics.
+	Took func(bytes int64)
+}
+
+// Received is an instance whose bytes have come and whose header was understood; nothing of it is visible yet. Either
+// Store or Discard ends it.
+type Received struct {
+	Header *dicom.Header
+	SHA256 string
+	stage  hub.Stage
+}
+
+// Discard gives the bytes up. It may be called after Store.
+func (r *Received) Discard() { r.stage.Discard() }
+
+// Receive streams one Part 10 file from r, which it reads to the end unless the file is refused. Memory is bounded by
+// the limits whatever the bytes say.
+func (a *Archive) Receive(ctx context.Context, r io.Reader) (*Received, error) {
+	stage, err := a.Stager.Stage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	header, err := dicom.ScanFile(&tee{r, stage, sum}, a.Limits)
+	if err != nil {
+		stage.Discard()
+		return nil, err
+	}
+	return &Received{Header: header, SHA256: hex.EncodeToString(sum.Sum(nil)), stage: stage}, nil
+}
+
+// tee copies what is read to the stage and its digest.
+type tee struct {
+	r     io.Reader
+	stage io.Writer
+	sum   hash.Hash
+}
+
+func (t *tee) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if n > 0 {
+		t.sum.Write(p[:n])
+		if _, werr := t.stage.Write(p[:n]); werr != nil {
+			return n, &stageError{werr}
+		}
+	}
+	return n, err
+}
+
+// stageError is a fault of our store, not of the sender's bytes.
+type stageError struct{ err error }
+
+func (e *stageError) Error() string { return "keep the bytes: " + e.err.Error() }
+func (e *stageError) Unwrap() error { return e.err }
+
+// Result says what became of an instance.
+type Result uint8
+
+const (
+	Stored    Result = iota // it is new and durable
+	Known                   // the same bytes were there already
+	Duplicate               // the UID was there with other bytes; both are kept, the first is shown
+)
+
+// Store makes a received instance durable and visible.
+func (a *Archive) Store(ctx context.Context, member string, in *Received) (Result, error) {
+	h := in.Header
+	defer in.Discard()
+	p := a.PartitionOf(h.StudyInstanceUID)
+	writer, ok := a.Writers[p]
+	if !ok {
+		return 0, &hub.Error{Kind: hub.Internal, Msg: fmt.Sprintf("no writer for %s", p)}
+	}
+	if known, err := a.known(ctx, p, in); known || err != nil {
+		return Known, err
+	}
+	now := a.Now().UTC()
+	blob := &hub.Blob{
+		Key:    fmt.Sprintf("blob/dicom/%s/%s", now.Format("20060102/15"), strings.ToLower(rand.Text())),
+		Size:   h.Size,
+		SHA256: in.SHA256,
+		Media:  "application/dicom; transfer-syntax=" + h.TransferSyntax,
+		Parts:  h.Frames,
+	}
+	if err := in.stage.Publish(ctx, blob.Key); err != nil {
+		return 0, fmt.Errorf("keep the bytes of an instance: %w", err)
+	}
+	coming := &intake{blob: blob, header: h}
+	_, err := writer.Submit(ctx, commit.Write{
+		Member: member,
+		Names:  []hub.Name{StudyName(h.StudyInstanceUID), SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID), InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)},
+		Plan:   coming.plan,
+	})
+	if err != nil {
+		return 0, err
+	}
+	if coming.result != Known && a.Took != nil {
+		a.Took(blob.Size)
+	}
+	return coming.result, nil
+}
+
+// known reports whether the very same instance is there, so that its bytes need not be kept again. The committer
+// decides in the end; this only saves a blob.
+func (a *Archive) known(ctx context.Context, p hub.Partition, in *Received) (bool, error) {
+	f := a.Followers[p]
+	heads, err := f.Heads(ctx, []hub.Name{InstanceName(in.Header.StudyInstanceUID, in.Header.SOPInstanceUID)})
+	if err != nil || heads[0].Version == 0 || heads[0].Deleted {
+		return false, err
+	}
+	rec, err := f.Log().Record(ctx, heads[0].Loc)
+	return err == nil && rec.Blob != nil && rec.Blob.SHA256 == in.SHA256, err
+}
+
+// intake is one instance on its way into the log.
+type intake struct {
+	blob   *hub.Blob
+	header *dicom.Header
+	result Result
+	body   []byte
+}
+
+func (in *intake) plan(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+	h := in.header
+	if in.body == nil {
+		in.body = dicom.AppendJSON(nil, h, dicom.JSONOptions{})
+	}
+	name := InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)
+	head, err := v.Head(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	instance := commit.Draft{Name: name, Blob: in.blob, Body: constant(in.body)}
+	if head.Version > 0 && !head.Deleted {
+		return in.again(ctx, v, instance)
+	}
+	in.result = Stored
+	drafts, err := in.parents(ctx, v)
+	return append(drafts, instance), err
+}
+
+// again handles a UID that is there already: the same bytes are no change, others are kept beside the first.
+func (in *intake) again(ctx context.Context, v *commit.View, d commit.Draft) ([]commit.Draft, error) {
+	first, err := v.Record(ctx, d.Name)
+	if err != nil {
+		return nil, err
+	}
+	if first.Blob != nil && first.Blob.SHA256 == in.blob.SHA256 {
+		in.result = Known
+		return nil, nil
+	}
+	in.result = Duplicate
+	d.Name = hub.Name{Type: DuplicateType, ID: d.Name.ID + "/" + in.blob.SHA256[:16]}
+	head, err := v.Head(ctx, d.Name)
+	if err != nil || head.Version > 0 {
+		return nil, err
+	}
+	return []commit.Draft{d}, nil
+}
+
+// parents drafts what is new of study and series.
+func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+	h := in.header
+	series := SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID)
+	head, err := v.Head(ctx, series)
+	if err != nil {
+		return nil, err
+	}
+	if head.Version > 0 && !head.Deleted {
+		return nil, nil // a series is never there without its study
+	}
+	drafts := []commit.Draft{{Name: series, Body: constant(dicom.SeriesJSON(h))}}
+	study := StudyName(h.StudyInstanceUID)
+	if head, err = v.Head(ctx, study); err != nil {
+		return nil, err
+	}
+	modality := h.Text(dicom.ModalityTag)
+	if head.Version == 0 || head.Deleted {
+		body, err := withModality(dicom.StudyJSON(h), modality)
+		return append(drafts, commit.Draft{Name: study, Body: constant(body)}), err
+	}
+	rec, err := v.Record(ctx, study)
+	if err != nil {
+		return nil, err
+	}
+	body, err := withModality(rec.Body, modality)
+	if err != nil || body == nil {
+		return drafts, err
+	}
+	return append(drafts, commit.Draft{Name: study, Member: rec.Member, Body: constant(body)}), nil
+}
+
+func constant(body []byte) func(uint64, time.Time) []byte {
+	return func(uint64, time.Time) []byte { return body }
+}
