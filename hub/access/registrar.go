@@ -1,0 +1,102 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"concord/hub"
+	"concord/hub/commit"
+)
+
+// Registrar changes the membership. Its Committer must have the Registry as its target. It works in a command-line
+// process as in a hub, and next to other processes on the same store.
+type Registrar struct {
+	Registry  *Registry
+	Committer *commit.Committer
+	// By is who makes the change, for the record: a member id, or "operator" for the command line.
+	By string
+
+	one sync.Mutex // one change at a time, so that a batch never holds two claims to one AE title
+}
+
+// Add takes in a new member (ID, Name, Tier, AETs are read from m) and returns its client secret, which is kept
+// nowhere and cannot be asked for again. An id that was ever used, or an AE title of another member, is a Conflict.
+func (r *Registrar) Add(ctx context.Context, m Member) (secret string, err error) {
+	if err := m.check(); err != nil {
+		return "", err
+	}
+	m.AETs = slices.Compact(slices.Sorted(slices.Values(m.AETs)))
+	secret, m.SecretHash = newSecret()
+	m.Disabled = false
+	err = r.submit(ctx, m.ID, func(v *commit.View, there Member, ok bool) (Member, bool, error) {
+		if ok {
+			return m, false, &hub.Error{Kind: hub.Conflict, Path: "id", Msg: fmt.Sprintf("member %s exists", m.ID), Hint: "its secret can be renewed"}
+		}
+		for _, aet := range m.AETs {
+			if other, taken := r.Registry.ByAET(aet); taken {
+				return m, false, &hub.Error{Kind: hub.Conflict, Path: "aet", Msg: fmt.Sprintf("application entity title %s belongs to member %s", aet, other.ID)}
+			}
+		}
+		m.Added = v.Time()
+		return m, true, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// Renew gives a member a new client secret; the old one ends.
+func (r *Registrar) Renew(ctx context.Context, id string) (secret string, err error) {
+	secret, hash := newSecret()
+	err = r.change(ctx, id, func(m *Member) { m.SecretHash = hash })
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// Disable ends a member's access, tokens included, in this process at once and in others within a second. What it
+// wrote stays. Disabling twice is no error.
+func (r *Registrar) Disable(ctx context.Context, id string) error {
+	return r.change(ctx, id, func(m *Member) { m.Disabled = true })
+}
+
+// Enable lets a disabled member in again. Tokens issued before that have not expired work again, too.
+func (r *Registrar) Enable(ctx context.Context, id string) error {
+	return r.change(ctx, id, func(m *Member) { m.Disabled = false })
+}
+
+func (r *Registrar) change(ctx context.Context, id string, edit func(*Member)) error {
+	return r.submit(ctx, id, func(_ *commit.View, there Member, ok bool) (Member, bool, error) {
+		if !ok {
+			return there, false, &hub.Error{Kind: hub.NotFound, Path: "id", Msg: fmt.Sprintf("there is no member %q", id)}
+		}
+		next := there
+		edit(&next)
+		return next, next.Disabled != there.Disabled || next.SecretHash != there.SecretHash, nil
+	})
+}
+
+// submit writes what decide makes of the member as it is at the tail, unless it says that nothing changes.
+func (r *Registrar) submit(ctx context.Context, id string, decide func(v *commit.View, there Member, ok bool) (Member, bool, error)) error {
+	r.one.Lock()
+	defer r.one.Unlock()
+	name := hub.Name{Type: MemberType, ID: id}
+	_, err := r.Committer.Submit(ctx, commit.Write{Member: r.By, Names: []hub.Name{name}, Plan: func(_ context.Context, v *commit.View) ([]commit.Draft, error) {
+		there, ok := r.Registry.Member(id)
+		m, changed, err := decide(v, there, ok)
+		if err != nil || !changed {
+			return nil, err
+		}
+		body, err := m.body()
+		if err != nil {
+			return nil, fmt.Errorf("write member %s: %w", id, err)
+		}
+		return []commit.Draft{{Name: name, Body: func(uint64, time.Time) []byte { return body }}}, nil
+	}})
+	return err
+}
