@@ -1,0 +1,60 @@
+// Package floors keeps the house's order: which folder may import which. It has no code for the hub;
+// its test parses the imports of every Go file and fails on one that points up or sideways.
+//
+//	cmd                    the only one that knows every room
+//	adapters  web          one foreign language a room; none imports another, none imports storage
+//	storage                drivers for objects and index
+//	hub/…  mappings        what the hub does, and data with provenance
+//	internal               wire codecs and tools that know bytes and not the hub's rooms
+//	hub                    words and ports; the standard library only
+package floors
+
+// Floor is one line of the drawing above. A room is a folder directly on it, with all it contains:
+// adapters/fhir is a room, and adapters/fhir/search a part of it.
+type Floor struct {
+	Name   string
+	Prefix string // of its rooms' paths; a floor that is one room has its path
+	// Below are the floors it may import. Its own is not among them: see Doors.
+	Below []string
+	// Never are imports from outside the project that it must not have, by path or prefix ending in /.
+	Never []string
+	// StandardOnly forbids everything that is not of the standard library.
+	StandardOnly bool
+}
+
+// Floors is the house.
+func Floors() []Floor {
+	return []Floor{
+		{Name: "cmd", Prefix: "cmd/", Below: []string{"adapters", "web", "storage", "hub rooms", "mappings", "internal", "hub"}},
+		{Name: "adapters", Prefix: "adapters/", Below: []string{"hub rooms", "mappings", "internal", "hub"}},
+		{Name: "web", Prefix: "web", Below: []string{"hub rooms", "mappings", "internal", "hub"}},
+		{Name: "storage", Prefix: "storage/", Below: []string{"internal", "hub"}},
+		{Name: "hub rooms", Prefix: "hub/", Below: []string{"internal", "hub"}, Never: wires()},
+		{Name: "mappings", Prefix: "mappings", Below: []string{"internal", "hub"}, Never: wires()},
+		{Name: "internal", Prefix: "internal/", Below: []string{"hub"}},
+		{Name: "hub", Prefix: "hub", Never: []string{"net/http"}, StandardOnly: true},
+		{Name: "deploy", Prefix: "deploy"},
+	}
+}
+
+// wires are what the middle of the house must not know of: the web and the stores.
+func wires() []string {
+	return []string{"net/http", "net/http/", "github.com/gin-gonic/", "github.com/redis/", "github.com/minio/", "github.com/tidwall/redcon"}
+}
+
+// Doors are the openings between rooms of one floor. Each is one way and deliberate.
+func Doors() map[string][]string {
+	return map[string][]string{
+		"hub/access":      {"hub/commit", "hub/projection", "hub/settings"},
+		"hub/commit":      {"hub/projection"},
+		"hub/imaging":     {"hub/commit", "hub/projection"},
+		"hub/lookup":      {"hub/access", "hub/audit", "hub/projection"},
+		"internal/sample": {"internal/cnid"},
+	}
+}
+
+// Tests stand outside the house and may use, besides what their room may, the real stores and the
+// suites and fakes made for tests: packages whose name ends in "test".
+func testMay(floor, pkg string) bool {
+	return floor == "storage" || len(pkg) > 4 && pkg[len(pkg)-4:] == "test"
+}
