@@ -1,0 +1,206 @@
+package dicom
+
+import (
+	"bytes"
+	"iter"
+	"slices"
+)
+
+// Attribute is one member of a stored DICOM JSON object. Its slices alias the object.
+type Attribute struct {
+	Tag   Tag
+	VR    VR
+	Raw   []byte // the member's value: {"vr":…}
+	Value []byte // the array behind "Value", nil when there is none
+}
+
+// Attributes walks the members of one DICOM JSON object as AppendJSON writes it. It stops where the bytes are not such
+// an object.
+func Attributes(body []byte) iter.Seq[Attribute] {
+	return func(yield func(Attribute) bool) {
+		for key, raw := range members(body) {
+			tag, ok := parseKey(key)
+			if !ok {
+				continue
+			}
+			a := Attribute{Tag: tag, Raw: raw}
+			for name, v := range members(raw) {
+				switch string(name) {
+				case `"vr"`:
+					if len(v) == 4 {
+						a.VR = VR(v[1])<<8 | VR(v[2])
+					}
+				case `"Value"`:
+					a.Value = v
+				}
+			}
+			if !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+// Subset appends the DICOM JSON object that has only the attributes of body that keep admits.
+func Subset(dst, body []byte, keep func(Tag) bool) []byte {
+	dst = append(dst, '{')
+	start := len(dst)
+	for a := range Attributes(body) {
+		if !keep(a.Tag) {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(a.Tag.AppendHex(append(dst, '"')), `":`...)
+		dst = append(dst, a.Raw...)
+	}
+	return append(dst, '}')
+}
+
+// Strings are the string values of the attribute, numbers in their JSON form; nulls are left out. Of person names it
+// yields the component groups of each, joined by "=".
+func (a Attribute) Strings() []string {
+	var all []string
+	for raw := range elements(a.Value) {
+		switch raw[0] {
+		case '"':
+			if s, ok := unquote(raw); ok {
+				all = append(all, s)
+			}
+		case '{':
+			if s := joinGroups(raw); s != "" {
+				all = append(all, s)
+			}
+		case 'n':
+		default:
+			all = append(all, string(raw))
+		}
+	}
+	return all
+}
+
+func joinGroups(raw []byte) string {
+	var groups [3]string
+	for key, v := range members(raw) {
+		i := slices.Index([]string{`"Alphabetic"`, `"Ideographic"`, `"Phonetic"`}, string(key))
+		if i >= 0 {
+			groups[i], _ = unquote(v)
+		}
+	}
+	s := groups[0] + "=" + groups[1] + "=" + groups[2]
+	for len(s) > 0 && s[len(s)-1] == '=' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func parseKey(key []byte) (Tag, bool) {
+	if len(key) != 10 {
+		return 0, false
+	}
+	var t Tag
+	for _, c := range key[1:9] {
+		switch {
+		case c >= '0' && c <= '9':
+			t = t<<4 | Tag(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			t = t<<4 | Tag(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return t, true
+}
+
+// members walks an object: keys with their quotes, values raw.
+func members(b []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		if b = bytes.TrimSpace(b); len(b) < 2 || b[0] != '{' {
+			return
+		}
+		for i := 1; i < len(b); {
+			i = space(b, i)
+			if i == len(b) || b[i] != '"' {
+				return
+			}
+			k := skipJSON(b, i)
+			colon := space(b, k)
+			if colon >= len(b) || b[colon] != ':' {
+				return
+			}
+			v := space(b, colon+1)
+			end := skipJSON(b, v)
+			if end <= v || end > len(b) || !yield(b[i:k], b[v:end]) {
+				return
+			}
+			if i = space(b, end); i == len(b) || b[i] != ',' {
+				return
+			}
+			i++
+		}
+	}
+}
+
+// elements walks an array: its values raw, none of them empty.
+func elements(b []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if len(b) < 2 || b[0] != '[' {
+			return
+		}
+		for i := 1; i < len(b); i++ {
+			i = space(b, i)
+			end := skipJSON(b, i)
+			if end <= i || end > len(b) || !yield(b[i:end]) {
+				return
+			}
+			if i = space(b, end); i == len(b) || b[i] != ',' {
+				return
+			}
+		}
+	}
+}
+
+func space(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipJSON finds the end of the value that begins at i; it counts brackets and does not check what they enclose.
+func skipJSON(b []byte, i int) int {
+	depth := 0
+	for i < len(b) {
+		switch b[i] {
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+			if i++; depth == 0 {
+				return min(i, len(b))
+			}
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			i++
+			if depth--; depth == 0 {
+				return i
+			}
+		case ',', ' ', '\n', '\r', '\t', ':':
+			if depth == 0 {
+				return i
+			}
+			i++
+		default:
+			i++
+		}
+	}
+	return len(b)
+}
