@@ -13,7 +13,8 @@ type walk struct {
 	computed test
 	// fromResource: the steps start at the resource also inside of a composite's component.
 	fromResource bool
-	system       string // implied by the binding of a code
+	system       string   // implied by the binding of a code
+	targets      []string // resource types the values may refer to; none means any
 }
 
 // walkStep goes from a value to the items of one of its members, or keeps it when it passes a test.
@@ -108,7 +109,11 @@ func (c compiler) extend(w walk, e *expr) ([]walk, error) {
 		return []walk{w}, nil
 	case opWhere:
 		t, err := c.test(e.b, w.typ)
-		return []walk{w.with(walkStep{pass: t, nth: -1}, w.typ)}, err
+		w = w.with(walkStep{pass: t, nth: -1}, w.typ)
+		if e.b.op == opIs {
+			w.targets = []string{e.b.text}
+		}
+		return []walk{w}, err
 	case opAs:
 		if !strings.EqualFold(w.typ, e.text) { // R4 writes value.as(DateTime) in one definition
 			return nil, nil
@@ -138,7 +143,7 @@ func (c compiler) member(w walk, name string) ([]walk, error) {
 	var walks []walk
 	for _, m := range options {
 		next := w.with(walkStep{key: m.key, many: m.many, nth: -1}, m.typ)
-		next.system = m.system
+		next.system, next.targets = m.system, m.targets
 		walks = append(walks, next)
 	}
 	return walks, nil

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -98,7 +99,20 @@ func (s *specification) param(d paramDefinition, resource string) *Param {
 		}
 		p.addWalk(w)
 	}
+	p.narrowTargets()
 	return p
+}
+
+// narrowTargets drops the targets that no element of this resource type may point to: one definition serves many types.
+func (p *Param) narrowTargets() {
+	var reachable []string
+	for _, w := range p.walks {
+		if len(w.targets) == 0 {
+			return
+		}
+		reachable = append(reachable, w.targets...)
+	}
+	p.Targets = slices.DeleteFunc(slices.Clone(p.Targets), func(t string) bool { return !slices.Contains(reachable, t) })
 }
 
 func (p *Param) addWalk(w walk) {

@@ -31,6 +31,8 @@ type member struct {
 	typ    string
 	many   bool
 	system string // of the codes of a required binding, where there is just one
+	// targets are the resource types a reference may point to; none means any.
+	targets []string
 }
 
 // resourceType is what search knows of one resource type.
@@ -76,14 +78,17 @@ func (s *specification) addElements(fields []string) {
 		types, system, _ := strings.Cut(types, "@")
 		types, many := strings.CutSuffix(types, "*")
 		choice, isChoice := strings.CutSuffix(name, "[x]")
-		if !isChoice {
-			t.members[name] = member{name, types, many, system}
-			continue
-		}
 		for typ := range strings.SplitSeq(types, "|") {
-			m := member{choice + strings.ToUpper(typ[:1]) + typ[1:], typ, many, system}
+			typ, targets, _ := strings.Cut(strings.TrimSuffix(typ, ")"), "(")
+			m := member{key: name, typ: typ, many: many, system: system}
+			if targets != "" {
+				m.targets = strings.Split(targets, ",")
+			}
+			if isChoice {
+				m.key = choice + strings.ToUpper(typ[:1]) + typ[1:]
+				t.choices[choice] = append(t.choices[choice], m)
+			}
 			t.members[m.key] = m
-			t.choices[choice] = append(t.choices[choice], m)
 		}
 	}
 }

@@ -13,8 +13,11 @@ type structure struct {
 
 type element struct {
 	Path, Max, ContentReference string
-	Type                        []struct{ Code string }
-	Binding                     struct{ Strength, ValueSet string }
+	Type                        []struct {
+		Code          string
+		TargetProfile []string
+	}
+	Binding struct{ Strength, ValueSet string }
 }
 
 // readStructures reads the resources and complex types, not the profiles on them.
@@ -88,6 +91,8 @@ func typesOf(e element, systems map[string]string) string {
 			names = append(names, e.Path)
 		case "http://hl7.org/fhirpath/System.String":
 			names = append(names, "string")
+		case "Reference", "canonical":
+			names = append(names, t.Code+targets(t.TargetProfile))
 		default:
 			names = append(names, t.Code)
 		}
@@ -104,6 +109,23 @@ func typesOf(e element, systems map[string]string) string {
 		text += "@" + system
 	}
 	return text
+}
+
+// targets lists the resource types that a reference may point to, in parentheses; nothing when any may be.
+func targets(profiles []string) string {
+	var names []string
+	for _, p := range profiles {
+		name, ok := strings.CutPrefix(p, "http://hl7.org/fhir/StructureDefinition/")
+		if !ok || name == "Resource" {
+			return ""
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	return "(" + strings.Join(names, ",") + ")"
 }
 
 func cutLast(path string) (parent, name string, ok bool) {

@@ -51,7 +51,7 @@ func generate(from, to string) error {
 	tables := []struct{ file, name, doc, text string }{
 		{"types_gen.go", "resourceTypes", "names the concrete resource types, one a line.", typeLines(structures)},
 		{"elements_gen.go", "elementTable", "lists the elements of each complex type and backbone element:\n" +
-			"// path, then name:type|type, a star where the element repeats, and after @ the one code system of a\n// required binding.", elementLines(structures, systems)},
+			"// path, then name:type|type, the targets of a reference in parentheses, a star where the element repeats, and\n// after @ the one code system of a required binding.", elementLines(structures, systems)},
 		{"params_gen.go", "paramTable", "lists the search parameters: code, type, bases, targets, url, expression, components,\n" +
 			"// separated by tabs.", paramLines(params)},
 		{"compartments_gen.go", "patientCompartment", "lists the parameters by which a resource is in the compartment of a patient:\n" +
