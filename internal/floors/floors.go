@@ -46,8 +46,9 @@ func wires() []string {
 func Doors() map[string][]string {
 	return map[string][]string{
 		"hub/access":      {"hub/commit", "hub/projection", "hub/settings"},
+		"hub/audit":       {"hub/commit", "hub/projection", "hub/settings"},
 		"hub/commit":      {"hub/projection"},
-		"hub/imaging":     {"hub/commit", "hub/projection"},
+		"hub/imaging":     {"hub/commit", "hub/lookup", "hub/projection"},
 		"hub/lookup":      {"hub/access", "hub/audit", "hub/projection"},
 		"internal/sample": {"internal/cnid"},
 	}
