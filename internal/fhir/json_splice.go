@@ -18,14 +18,13 @@ func (d *Doc) Splice(id string, version uint64, updated time.Time) []byte {
 	if d.nodes[0].kind != Object {
 		return nil
 	}
-	s := splicer{
-		Doc:     d,
-		id:      quote(id),
-		version: `"` + strconv.FormatUint(version, 10) + `"`,
-		updated: updated.UTC().Format(`"` + InstantFormat + `"`),
+	if !ValidID(id) {
+		quoted := quote(id)
+		id = quoted[1 : len(quoted)-1]
 	}
-	const frame = `"id":,"meta":{"versionId":,"lastUpdated":},`
-	s.out = make([]byte, 0, d.compactSize(0)+len(s.id)+len(s.version)+len(s.updated)+len(frame))
+	s := splicer{Doc: d, id: id, version: version, updated: updated.UTC()}
+	const frame = `"id":"","meta":{"versionId":"18446744073709551615","lastUpdated":"` + InstantFormat + `"},`
+	s.out = make([]byte, 0, d.compactSize(0)+len(id)+len(frame))
 	s.resource()
 	return s.out
 }
@@ -42,8 +41,10 @@ func (v Value) Compact() []byte {
 
 type splicer struct {
 	*Doc
-	id, version, updated string // as JSON
-	out                  []byte
+	id      string // escaped for JSON
+	version uint64
+	updated time.Time
+	out     []byte
 }
 
 func (s *splicer) resource() {
@@ -53,7 +54,7 @@ func (s *splicer) resource() {
 	hasMeta := root.Get("meta").Kind() != Absent
 	addMissing := func() {
 		if !hasID {
-			s.member("id", s.id)
+			s.setID()
 			hasID = true
 		}
 		if !hasMeta {
@@ -68,7 +69,7 @@ func (s *splicer) resource() {
 	for name, v := range root.Members() {
 		switch name {
 		case "id":
-			s.member("id", s.id)
+			s.setID()
 			addMissing()
 		case "meta":
 			s.meta(v)
@@ -89,17 +90,17 @@ func (s *splicer) meta(sent Value) {
 	s.name("meta")
 	s.out = append(s.out, '{')
 	if sent.Get("versionId").Kind() == Absent {
-		s.member("versionId", s.version)
+		s.setVersion()
 	}
 	if sent.Get("lastUpdated").Kind() == Absent {
-		s.member("lastUpdated", s.updated)
+		s.setUpdated()
 	}
 	for name, v := range sent.Members() {
 		switch name {
 		case "versionId":
-			s.member(name, s.version)
+			s.setVersion()
 		case "lastUpdated":
-			s.member(name, s.updated)
+			s.setUpdated()
 		default:
 			s.copyMember(v)
 		}
@@ -107,9 +108,23 @@ func (s *splicer) meta(sent Value) {
 	s.out = append(s.out, '}')
 }
 
-func (s *splicer) member(name, value string) {
-	s.name(name)
-	s.out = append(s.out, value...)
+func (s *splicer) setID() {
+	s.name("id")
+	s.out = append(s.out, '"')
+	s.out = append(s.out, s.id...)
+	s.out = append(s.out, '"')
+}
+
+func (s *splicer) setVersion() {
+	s.name("versionId")
+	s.out = append(s.out, '"')
+	s.out = strconv.AppendUint(s.out, s.version, 10)
+	s.out = append(s.out, '"')
+}
+
+func (s *splicer) setUpdated() {
+	s.name("lastUpdated")
+	s.out = s.updated.AppendFormat(s.out, `"`+InstantFormat+`"`)
 }
 
 // name writes a member's name behind a comma where one is due.
