@@ -201,7 +201,8 @@ func (s *Store) failure(verb, key string, err error) error {
 	case minio.NoSuchBucket:
 		e.Hint = "the bucket " + s.bucket + " has gone; create it or restart the hub"
 	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch":
-		e.Hint = "check key, secret and policy: the hub reads, lists and writes the bucket, and deletes under " + object.DerivedPrefix
+		e.Hint = "check key, secret and policy (read, list and write the bucket, delete under " + object.DerivedPrefix +
+			"); a proxy that drops or changes headers breaks the signature too"
 	case "RequestTimeTooSkewed":
 		e.Hint = "the clocks of hub and store differ"
 	case "XMinioStorageFull":
