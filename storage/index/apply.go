@@ -1,0 +1,273 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"concord/hub"
+)
+
+const (
+	wholeLimit  = 20_000 // members a commit may have to be applied in one piece
+	partLimit   = 10_000 // members of one piece otherwise
+	memberLimit = 4_000  // members of one command
+	parallel    = 8      // slots written at the same time
+)
+
+// Apply makes commit seq visible.
+//
+// On one Redis a commit is one MULTI, guarded by the partition's meta. On a cluster, and for commits of more than
+// 20,000 members, every slot is a piece (or several) guarded by the slot's own mark, and the visible mark follows
+// last; a hub that dies on the way leaves a commit that nobody sees and everybody can complete.
+func (ix *Index) Apply(ctx context.Context, p hub.Partition, seq uint64, changes []hub.Change) error {
+	part, err := ix.partition(p)
+	if err != nil {
+		return err
+	}
+	pl := planOf(part, changes)
+	if !ix.cluster && pl.size <= wholeLimit {
+		err = ix.applyWhole(ctx, pl, seq)
+	} else {
+		err = ix.applyStaged(ctx, pl, seq)
+	}
+	return asHub(ctx, fmt.Sprintf("apply commit %d of %s", seq, p), err)
+}
+
+// applyWhole does all in one unit: two trips.
+func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
+	histories := make([]*redis.MapStringStringCmd, len(pl.moves))
+	read := func(pipe redis.Pipeliner) {
+		for i, m := range pl.moves {
+			histories[i] = pipe.HGetAll(ctx, pl.p.versionsKey(m.from, m.num))
+		}
+	}
+	return ix.guarded(ctx, pl.p.metaKey(), metaFields, read, func(vals []any) (func(redis.Pipeliner), error) {
+		_, due, err := pl.p.due(vals, seq)
+		if !due {
+			return nil, err
+		}
+		return func(tx redis.Pipeliner) {
+			for i, m := range pl.moves {
+				copyHistory(ctx, tx, pl.p.versionsKey(m.to, m.num), histories[i].Val())
+			}
+			for _, slot := range touched(pl.slots) {
+				u := pl.slots[slot]
+				for w := range u.commands() {
+					_ = tx.Process(ctx, w.command(ctx))
+				}
+				tx.HSet(ctx, pl.p.markKey(slot), u.markAt(seq)...)
+			}
+			tx.HSet(ctx, pl.p.metaKey(), "applied", seq)
+		}, nil
+	})
+}
+
+// applyStaged does it slot by slot: first what arrives from other slots, then the directory's word for it, then
+// the commit itself, last the visible mark.
+func (ix *Index) applyStaged(ctx context.Context, pl *plan, seq uint64) error {
+	vals, err := ix.client.HMGet(ctx, pl.p.metaKey(), metaFields...).Result()
+	if err != nil {
+		return err
+	}
+	m, due, err := pl.p.due(vals, seq)
+	if !due {
+		return err
+	}
+	histories, err := ix.histories(ctx, pl)
+	if err != nil {
+		return err
+	}
+	s := &staged{ix: ix, p: pl.p, seq: seq, gen: m.Generation}
+	err = s.each(ctx, pl.arrivals, func(ctx context.Context, slot int, u *unit) error {
+		return s.pieces(ctx, slot, u, histories[slot], false)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.each(ctx, pl.redirects, func(ctx context.Context, slot int, u *unit) error {
+		return s.pieces(ctx, slot, u, nil, false)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.each(ctx, pl.slots, func(ctx context.Context, slot int, u *unit) error {
+		return s.pieces(ctx, slot, u, nil, true)
+	})
+	if err != nil {
+		return err
+	}
+	return ix.guarded(ctx, pl.p.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
+		now, due, err := pl.p.due(vals, seq)
+		if !due {
+			return nil, err
+		}
+		if now.Generation != m.Generation {
+			return nil, errEmpty(pl.p.name)
+		}
+		return func(tx redis.Pipeliner) { tx.HSet(ctx, pl.p.metaKey(), "applied", seq) }, nil
+	})
+}
+
+// due says whether commit seq is the next one; it is an error when commits before it are missing.
+func (p *partition) due(vals []any, seq uint64) (meta, bool, error) {
+	m, err := readMeta(vals)
+	if err == nil {
+		err = m.readable(p)
+	}
+	switch {
+	case err != nil || m.Applied >= seq:
+		return m, false, err
+	case m.Applied != seq-1:
+		return m, false, &hub.Error{Kind: hub.Conflict, Msg: fmt.Sprintf("commit %d of %s cannot be applied: the index is at %d", seq, p.name, m.Applied),
+			Hint: "apply the commits between first"}
+	}
+	return m, true, nil
+}
+
+// histories reads the versions that change slot, by the slot they go to.
+func (ix *Index) histories(ctx context.Context, pl *plan) (map[int][]history, error) {
+	if len(pl.moves) == 0 {
+		return nil, nil
+	}
+	cmds := make([]*redis.MapStringStringCmd, len(pl.moves))
+	pipe := ix.client.Pipeline()
+	for i, m := range pl.moves {
+		cmds[i] = pipe.HGetAll(ctx, pl.p.versionsKey(m.from, m.num))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	to := map[int][]history{}
+	for i, m := range pl.moves {
+		to[m.to] = append(to[m.to], history{pl.p.versionsKey(m.to, m.num), cmds[i].Val()})
+	}
+	return to, nil
+}
+
+type history struct {
+	key      string
+	versions map[string]string
+}
+
+func copyHistory(ctx context.Context, tx redis.Pipeliner, key string, versions map[string]string) {
+	if len(versions) > 0 {
+		tx.HSet(ctx, key, versions)
+	}
+}
+
+// staged is one commit on its way slot by slot.
+type staged struct {
+	ix  *Index
+	p   *partition
+	seq uint64
+	gen string
+}
+
+func (s *staged) each(ctx context.Context, units map[int]*unit, do func(context.Context, int, *unit) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, slot := range touched(units) {
+		group.Go(func() error { return do(ctx, slot, units[slot]) })
+	}
+	return group.Wait()
+}
+
+// pieces writes one slot's unit. Each piece is skipped when the slot has the commit already (another hub was
+// faster). The first one says that the slot is being changed; the last one, if final, that it has the commit.
+func (s *staged) pieces(ctx context.Context, slot int, u *unit, before []history, final bool) error {
+	for piece, last := range u.split() {
+		err := s.ix.guarded(ctx, s.p.markKey(slot), markFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
+			m, err := readMark(vals)
+			if err == nil && m.gen != s.gen {
+				err = errEmpty(s.p.name)
+			}
+			if err != nil || m.seq >= s.seq {
+				return nil, err
+			}
+			return func(tx redis.Pipeliner) {
+				for _, h := range before {
+					copyHistory(ctx, tx, h.key, h.versions)
+				}
+				for _, w := range piece {
+					_ = tx.Process(ctx, w.command(ctx))
+				}
+				switch {
+				case final && last:
+					tx.HSet(ctx, s.p.markKey(slot), u.markAt(s.seq)...)
+				case final && u.changed:
+					tx.HSet(ctx, s.p.markKey(slot), "changed", s.seq)
+				}
+			}, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unit) markAt(seq uint64) []any {
+	if u.changed {
+		return []any{"seq", seq, "changed", seq}
+	}
+	return []any{"seq", seq}
+}
+
+// commands yields the unit's commands, none with too many members.
+func (u *unit) commands() iter.Seq[*write] {
+	return func(yield func(*write) bool) {
+		for _, layer := range u.layers {
+			for _, w := range layer {
+				rest, step := w.args, max(1, w.width)*memberLimit
+				for len(rest) > step {
+					if !yield(&write{w.verb, w.key, rest[:step], w.width}) {
+						return
+					}
+					rest = rest[step:]
+				}
+				if !yield(&write{w.verb, w.key, rest, w.width}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// split yields the unit in pieces that are not too big, and which is the last; an empty unit is one piece.
+func (u *unit) split() iter.Seq2[[]*write, bool] {
+	return func(yield func([]*write, bool) bool) {
+		var piece []*write
+		size := 0
+		for w := range u.commands() {
+			if size += 1 + len(w.args)/max(1, w.width); size > partLimit && len(piece) > 0 {
+				if !yield(piece, false) {
+					return
+				}
+				piece, size = nil, len(w.args)/max(1, w.width)
+			}
+			piece = append(piece, w)
+		}
+		yield(piece, true)
+	}
+}
+
+// command writes numbers as text, so that Redis sees the same bytes whoever sends them.
+func (w *write) command(ctx context.Context) redis.Cmder {
+	args := make([]any, 0, len(w.args)+2)
+	args = append(args, w.verb, w.key)
+	for _, a := range w.args {
+		if f, ok := a.(float64); ok {
+			a = score(f)
+		}
+		args = append(args, a)
+	}
+	return redis.NewCmd(ctx, args...)
+}
+
+// score writes a sorted set's score or bound with all its digits; infinities are "+Inf" and "-Inf".
+func score(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

@@ -1,0 +1,199 @@
+package index
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/redis/go-redis/v9"
+
+	"concord/hub"
+)
+
+// Index is hub.Index over Redis. Any number of hubs may share one Redis.
+type Index struct {
+	client     redis.UniversalClient
+	cluster    bool
+	partitions map[hub.Partition]*partition
+	maxScan    int
+	tuned      atomic.Bool
+}
+
+var _ hub.Index = (*Index)(nil)
+
+// Open uses client for an index of this layout, which Layout.Validate has found good. It asks nothing of Redis
+// yet. The client stays the caller's to close.
+func Open(client redis.UniversalClient, layout Layout) *Index {
+	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), maxScan: layout.MaxScan}
+	_, ix.cluster = client.(*redis.ClusterClient)
+	for name, pl := range layout.Partitions {
+		ix.partitions[name] = newPartition(name, pl, layout.Projection)
+	}
+	if ix.maxScan == 0 {
+		ix.maxScan = 500_000
+	}
+	return ix
+}
+
+// Stamp is what this hub writes into an empty partition and asks of one it reads; empty for an unknown one.
+func (ix *Index) Stamp(p hub.Partition) string {
+	if part := ix.partitions[p]; part != nil {
+		return part.stamp
+	}
+	return ""
+}
+
+// Marks reads how far p is. It returns a foreign stamp as it is; all other methods refuse it.
+func (ix *Index) Marks(ctx context.Context, p hub.Partition) (hub.Marks, error) {
+	part, err := ix.partition(p)
+	if err != nil {
+		return hub.Marks{}, err
+	}
+	cmd := ix.client.HMGet(ctx, part.metaKey(), metaFields...)
+	if err := cmd.Err(); err != nil {
+		return hub.Marks{}, asHub(ctx, "read the marks of "+string(p), err)
+	}
+	ix.tune(ctx)
+	m, err := readMeta(cmd.Val())
+	return m.Marks, err
+}
+
+// Begin stamps an empty partition. Several hubs may begin the same one; all get the same generation.
+func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) {
+	part, err := ix.partition(p)
+	if err != nil {
+		return hub.Marks{}, err
+	}
+	ix.tune(ctx)
+	var marks hub.Marks
+	err = ix.guarded(ctx, part.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
+		m, err := readMeta(vals)
+		marks = m.Marks
+		switch {
+		case err != nil:
+			return nil, err
+		case m.emptying:
+			return nil, errEmptying(p)
+		case m.Stamp != "":
+			return nil, m.readable(part)
+		case m.Generation == "":
+			return func(tx redis.Pipeliner) { tx.HSet(ctx, part.metaKey(), "gen", rand.Text()) }, errAgain
+		}
+		// The stamp comes last: a partition whose slots do not all know the generation has none.
+		pipe := ix.client.Pipeline()
+		for slot := range part.slots {
+			pipe.HSet(ctx, part.markKey(slot), "gen", m.Generation)
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, err
+		}
+		marks.Stamp = part.stamp
+		return func(tx redis.Pipeliner) { tx.HSet(ctx, part.metaKey(), "stamp", part.stamp, "applied", 0) }, nil
+	})
+	if err != nil {
+		return hub.Marks{}, asHub(ctx, "begin the index of "+string(p), err)
+	}
+	return marks, nil
+}
+
+func (ix *Index) partition(p hub.Partition) (*partition, error) {
+	if part := ix.partitions[p]; part != nil {
+		return part, nil
+	}
+	return nil, &hub.Error{Kind: hub.Invalid, Path: string(p), Msg: "the index has no such partition"}
+}
+
+// tune asks Redis for compact encodings, once. A managed Redis may refuse; then it only takes more memory.
+func (ix *Index) tune(ctx context.Context) {
+	if ix.tuned.Swap(true) {
+		return
+	}
+	_ = ix.masters(ctx, func(ctx context.Context, node *redis.Client) error {
+		pipe := node.Pipeline()
+		for _, s := range [][2]string{{"set-max-intset-entries", "65536"}, {"hash-max-listpack-entries", "512"}, {"hash-max-listpack-value", "128"}} {
+			pipe.ConfigSet(ctx, s[0], s[1])
+		}
+		_, _ = pipe.Exec(ctx)
+		return nil
+	})
+}
+
+// masters calls do for each node that holds keys, one after the other.
+func (ix *Index) masters(ctx context.Context, do func(context.Context, *redis.Client) error) error {
+	switch c := ix.client.(type) {
+	case *redis.Client:
+		return do(ctx, c)
+	case *redis.ClusterClient:
+		turn := make(chan struct{}, 1)
+		return c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			return do(ctx, node)
+		})
+	}
+	return errClient
+}
+
+var errClient = &hub.Error{Kind: hub.Unsupported, Msg: "the index needs one Redis or a Redis Cluster"}
+
+// meta is what a partition says of itself.
+type meta struct {
+	hub.Marks
+	emptying bool
+}
+
+var metaFields = []string{"stamp", "gen", "applied", "emptying"}
+
+func readMeta(vals []any) (meta, error) {
+	var m meta
+	var err error
+	m.Stamp, _ = vals[0].(string)
+	m.Generation, _ = vals[1].(string)
+	m.Applied, err = number(vals[2])
+	m.emptying = vals[3] != nil
+	return m, err
+}
+
+// readable refuses a partition that cannot be served.
+func (m meta) readable(p *partition) error {
+	switch {
+	case m.emptying:
+		return errEmptying(p.name)
+	case m.Stamp == "":
+		return errEmpty(p.name)
+	case m.Stamp != p.stamp:
+		return errStamp(p, m.Stamp)
+	}
+	return nil
+}
+
+// mark is what a slot says of itself: seq touched it last, changed rewrote something in it last.
+type mark struct {
+	gen          string
+	seq, changed uint64
+}
+
+var markFields = []string{"gen", "seq", "changed"}
+
+func readMark(vals []any) (mark, error) {
+	var m mark
+	var err1, err2 error
+	m.gen, _ = vals[0].(string)
+	m.seq, err1 = number(vals[1])
+	m.changed, err2 = number(vals[2])
+	return m, errors.Join(err1, err2)
+}
+
+func number(v any) (uint64, error) {
+	s, ok := v.(string)
+	if !ok {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, errUnreadable
+	}
+	return n, nil
+}

@@ -1,0 +1,173 @@
+package index
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"concord/hub"
+)
+
+const scanStep = 1000
+
+// Reset empties partition p. Readers and writers are refused from the first moment: the stamp goes first, the
+// slots' marks next (so that a commit on its way finds no place), then everything else. A Reset that was
+// interrupted is completed by the next one; of two at the same time the later one wins and the other stops.
+func (ix *Index) Reset(ctx context.Context, p hub.Partition) error {
+	part, err := ix.partition(p)
+	if err != nil {
+		return err
+	}
+	return asHub(ctx, "empty the index of "+string(p), ix.reset(ctx, part))
+}
+
+func (ix *Index) reset(ctx context.Context, p *partition) error {
+	meta, me := p.metaKey(), rand.Text()
+	_, err := ix.client.TxPipelined(ctx, func(tx redis.Pipeliner) error {
+		tx.HSet(ctx, meta, "emptying", me)
+		tx.HDel(ctx, meta, "stamp", "gen", "applied")
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	pipe := ix.client.Pipeline()
+	for slot := range p.slots {
+		pipe.Unlink(ctx, p.markKey(slot))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	err = ix.scan(ctx, p, func(ctx context.Context, node *redis.Client, keys []string) error {
+		if now, err := ix.client.HGet(ctx, meta, "emptying").Result(); err != nil || now != me {
+			return errEmptying(p.name)
+		}
+		pipe := node.Pipeline()
+		for _, k := range keys {
+			if k != meta {
+				pipe.Unlink(ctx, k)
+			}
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return ix.guarded(ctx, meta, []string{"emptying"}, nil, func(vals []any) (func(redis.Pipeliner), error) {
+		if vals[0] != me {
+			return nil, errEmptying(p.name)
+		}
+		return func(tx redis.Pipeliner) { tx.Del(ctx, meta) }, nil
+	})
+}
+
+// scan gives the partition's keys in portions, some perhaps twice.
+func (ix *Index) scan(ctx context.Context, p *partition, each func(context.Context, *redis.Client, []string) error) error {
+	return ix.masters(ctx, func(ctx context.Context, node *redis.Client) error {
+		for _, pattern := range p.patterns() {
+			for cursor := uint64(0); ; {
+				keys, next, err := node.Scan(ctx, cursor, pattern, scanStep).Result()
+				if err == nil && len(keys) > 0 {
+					err = each(ctx, node, keys)
+				}
+				if err != nil {
+					return err
+				}
+				if cursor = next; cursor == 0 {
+					break
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Dump writes every key and value of p, sorted, one line a value: key, tab, field or member, tab, value; quoted
+// where they are not plain. The generation is left out, so that two indexes of the same log give the same bytes.
+// It is for an index that nobody writes meanwhile.
+func (ix *Index) Dump(ctx context.Context, w io.Writer, p hub.Partition) error {
+	part, err := ix.partition(p)
+	if err != nil {
+		return err
+	}
+	all := map[string]struct{}{}
+	err = ix.scan(ctx, part, func(_ context.Context, _ *redis.Client, keys []string) error {
+		for _, k := range keys {
+			all[k] = struct{}{}
+		}
+		return nil
+	})
+	if err != nil {
+		return asHub(ctx, "dump the index of "+string(p), err)
+	}
+	out := bufio.NewWriter(w)
+	for keys := range slices.Chunk(slices.Sorted(maps.Keys(all)), scanStep) {
+		if err := ix.dump(ctx, out, keys); err != nil {
+			return asHub(ctx, "dump the index of "+string(p), err)
+		}
+	}
+	return out.Flush()
+}
+
+func (ix *Index) dump(ctx context.Context, w io.Writer, keys []string) error {
+	pipe := ix.client.Pipeline()
+	cmds := make([]redis.Cmder, len(keys))
+	for i, k := range keys {
+		switch kindOfKey(k) {
+		case 'a', 'e':
+			cmds[i] = pipe.SMembers(ctx, k)
+		case 'l', 'n', 'x':
+			cmds[i] = pipe.ZRangeWithScores(ctx, k, 0, -1)
+		default:
+			cmds[i] = pipe.HGetAll(ctx, k)
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	for i, k := range keys {
+		var lines []string
+		switch cmd := cmds[i].(type) {
+		case *redis.StringSliceCmd:
+			for _, m := range cmd.Val() {
+				lines = append(lines, strconv.Quote(m))
+			}
+		case *redis.ZSliceCmd:
+			for _, z := range cmd.Val() {
+				lines = append(lines, strconv.Quote(z.Member.(string))+"\t"+score(z.Score))
+			}
+		case *redis.MapStringStringCmd:
+			for field, v := range cmd.Val() {
+				if field != "gen" {
+					lines = append(lines, strconv.Quote(field)+"\t"+strconv.Quote(v))
+				}
+			}
+		}
+		sort.Strings(lines)
+		for _, line := range lines {
+			if _, err := fmt.Fprintf(w, "%s\t%s\n", strconv.Quote(k), line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// kindOfKey is the letter behind the hash tag; meta and mark count as hashes.
+func kindOfKey(key string) byte {
+	_, rest, _ := strings.Cut(key, "}:")
+	if len(rest) < 2 || rest[1] != ':' {
+		return 0
+	}
+	return rest[0]
+}

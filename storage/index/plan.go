@@ -1,0 +1,217 @@
+package index
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"concord/hub"
+)
+
+// plan is all that a commit writes, by slot. Making it is pure. Every write sets or removes something by name, so
+// that doing it twice is doing it once.
+type plan struct {
+	p *partition
+	// slots holds the commit itself. arrivals and redirects hold once more what must be there before the other
+	// slots follow, where a commit is not applied in one piece: content that comes from another slot, and then
+	// the directory's new word for it. A reader that finds the old place empty reads the directory again.
+	slots, arrivals, redirects map[int]*unit
+	moves                      []move
+	size                       int // members
+}
+
+// move is a thing whose earlier versions must be copied from another slot.
+type move struct {
+	num      uint64
+	from, to int
+}
+
+// unit is the share of one slot.
+type unit struct {
+	layers  [3][]*write
+	index   map[writeKey]*write
+	changed bool // something that was there before is rewritten or removed
+}
+
+// The layers are written in this order: who sees a head beyond the visible mark finds the versions before it.
+const (
+	versionLayer = iota
+	headLayer
+	postingLayer // and the directory
+)
+
+// write is one command with many members.
+type write struct {
+	verb, key string
+	args      []any
+	width     int // arguments a member has
+}
+
+type writeKey struct{ verb, key string }
+
+func planOf(p *partition, changes []hub.Change) *plan {
+	pl := &plan{p: p, slots: map[int]*unit{}, arrivals: map[int]*unit{}, redirects: map[int]*unit{}}
+	for _, t := range fold(changes) {
+		pl.thing(t)
+	}
+	return pl
+}
+
+func (pl *plan) thing(t *thing) {
+	name, num, typ := t.first().Name, t.first().Num, t.first().Name.Type
+	from, to := pl.p.contentSlot(name, t.old), pl.p.contentSlot(name, t.new)
+	known := t.first().Version > 1
+	moves := known && from != to
+	if !known || moves {
+		pl.direct(pl.slots, name, num, to)
+	}
+	pl.contents(pl.slots, t, to)
+	if moves {
+		pl.direct(pl.redirects, name, num, to)
+		pl.contents(pl.arrivals, t, to)
+		if t.first().Version > 2 {
+			pl.moves = append(pl.moves, move{num, from, to})
+		}
+		u := of(pl.slots, from)
+		u.changed = true
+		pl.put(u, headLayer, "hdel", pl.p.headKey(from, num), member(num))
+		pl.put(u, headLayer, "del", pl.p.versionsKey(from, num))
+	}
+	if t.old != nil {
+		of(pl.slots, from).changed = true
+	}
+	if t.old != nil && t.new != nil && !moves {
+		pl.postings(to, typ, num, factsOf(t.old), factsOf(t.new))
+	} else {
+		pl.postings(from, typ, num, factsOf(t.old), factsOf(nil))
+		pl.postings(to, typ, num, factsOf(nil), factsOf(t.new))
+	}
+	pl.existence(t, from, to)
+}
+
+// direct writes the directory.
+func (pl *plan) direct(units map[int]*unit, n hub.Name, num uint64, content int) {
+	slot, bucket := pl.p.directory(n)
+	pl.put(of(units, slot), postingLayer, "hset", pl.p.nameKey(slot, bucket), n.String(), packPlace(num, content))
+}
+
+// contents writes head and versions. A thing with one version has no versions key: its head says it all.
+func (pl *plan) contents(units map[int]*unit, t *thing, slot int) {
+	num, u := t.first().Num, of(units, slot)
+	key := pl.p.versionsKey(slot, num)
+	if t.last().Version > 1 {
+		if t.first().Version == 2 { // a first version is never a deletion
+			pl.put(u, versionLayer, "hset", key, "1", packVersion(false, t.first().Prev))
+		}
+		for _, r := range t.records {
+			pl.put(u, versionLayer, "hset", key, strconv.FormatUint(r.Version, 10), packVersion(r.Deleted, r.Loc))
+		}
+	}
+	last := t.last()
+	pl.put(u, headLayer, "hset", pl.p.headKey(slot, num), member(num), packHead(last.Version, last.Deleted, last.Loc))
+}
+
+// existence writes what the index says of its own accord: that a thing lives, and when it was updated.
+func (pl *plan) existence(t *thing, from, to int) {
+	num, typ := t.first().Num, t.first().Name.Type
+	if t.old != nil && (t.new == nil || from != to) {
+		pl.put(of(pl.slots, from), postingLayer, "srem", pl.p.allKey(from, typ), member(num))
+		pl.put(of(pl.slots, from), postingLayer, "zrem", pl.p.lowKey(from, typ, hub.LastUpdated), member(num))
+	}
+	if t.new != nil {
+		if t.old == nil || from != to {
+			pl.put(of(pl.slots, to), postingLayer, "sadd", pl.p.allKey(to, typ), member(num))
+		}
+		pl.put(of(pl.slots, to), postingLayer, "zadd", pl.p.lowKey(to, typ, hub.LastUpdated), hub.Instant(t.last().Time), member(num))
+	}
+}
+
+// postings replaces the facts before by the facts after, in one slot.
+func (pl *plan) postings(slot int, typ string, num uint64, before, after facts) {
+	if len(before.exact)+len(after.exact)+len(before.text)+len(after.text)+len(before.ranges)+len(after.ranges) == 0 {
+		return
+	}
+	p, u, me := pl.p, of(pl.slots, slot), member(num)
+	for f := range before.exact {
+		if _, stays := after.exact[f]; !stays {
+			pl.put(u, postingLayer, "srem", p.exactKey(slot, typ, f.param, f.text), me)
+		}
+	}
+	for f := range after.exact {
+		if _, there := before.exact[f]; !there {
+			pl.put(u, postingLayer, "sadd", p.exactKey(slot, typ, f.param, f.text), me)
+		}
+	}
+	for f := range before.text {
+		if _, stays := after.text[f]; !stays {
+			pl.put(u, postingLayer, "zrem", p.textKey(slot, typ, f.param), textMember(f.text, num))
+		}
+	}
+	for f := range after.text {
+		if _, there := before.text[f]; !there {
+			pl.put(u, postingLayer, "zadd", p.textKey(slot, typ, f.param), 0, textMember(f.text, num))
+		}
+	}
+	for param, spans := range before.ranges {
+		if len(after.ranges[param]) == 0 {
+			pl.spans(u, slot, typ, param, num, spans, nil)
+		}
+	}
+	for param, spans := range after.ranges {
+		pl.spans(u, slot, typ, param, num, before.ranges[param], spans)
+	}
+}
+
+// spans replaces the values of one Range parameter.
+func (pl *plan) spans(u *unit, slot int, typ, param string, num uint64, before, after []span) {
+	low, high := pl.p.lowKey(slot, typ, param), pl.p.highKey(slot, typ, param)
+	for i, s := range after {
+		m := rangeMember(num, i)
+		if i >= len(before) || before[i].lo != s.lo {
+			pl.put(u, postingLayer, "zadd", low, s.lo, m)
+		}
+		if s.hi != s.lo && (i >= len(before) || before[i] != s) {
+			pl.put(u, postingLayer, "zadd", high, s.hi, m)
+		}
+		if s.hi == s.lo && i < len(before) && before[i].hi != before[i].lo {
+			pl.put(u, postingLayer, "zrem", high, m)
+		}
+	}
+	for i := len(after); i < len(before); i++ {
+		pl.put(u, postingLayer, "zrem", low, rangeMember(num, i))
+		if before[i].hi != before[i].lo {
+			pl.put(u, postingLayer, "zrem", high, rangeMember(num, i))
+		}
+	}
+	switch many := pl.p.manyKey(slot, typ, param); {
+	case len(after) > 1 && len(after) != len(before):
+		pl.put(u, postingLayer, "hset", many, member(num), len(after)-1)
+	case len(after) <= 1 && len(before) > 1:
+		pl.put(u, postingLayer, "hdel", many, member(num))
+	}
+}
+
+func of(units map[int]*unit, slot int) *unit {
+	u := units[slot]
+	if u == nil {
+		u = &unit{index: map[writeKey]*write{}}
+		units[slot] = u
+	}
+	return u
+}
+
+// put adds one member to the command for its key.
+func (pl *plan) put(u *unit, layer int, verb, key string, args ...any) {
+	at := writeKey{verb, key}
+	w := u.index[at]
+	if w == nil {
+		w = &write{verb: verb, key: key, width: len(args)}
+		u.index[at] = w
+		u.layers[layer] = append(u.layers[layer], w)
+	}
+	w.args = append(w.args, args...)
+	pl.size++
+}
+
+// touched lists the slots in order.
+func touched(units map[int]*unit) []int { return slices.Sorted(maps.Keys(units)) }

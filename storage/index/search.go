@@ -1,0 +1,256 @@
+package index
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"concord/hub"
+)
+
+const (
+	attempts  = 8       // of a search that commits overtake
+	patience  = 200_000 // members it may read in them altogether before the last one must do
+	slack     = 8       // hits kept beyond the page, for those that are not visible yet
+	earlyRead = 1024    // heads that a search may read before it knows whether it needs them
+)
+
+// search is one attempt to answer a query.
+type search struct {
+	*trips
+	ix      *Index
+	q       *hub.Query
+	order   order
+	top     top
+	need    int // hits wanted: skipped, shown, and one that says there are more
+	early   int // heads a shard may read early
+	stride  int // members a walk reads at first
+	read    int // members read
+	views   map[hub.Partition]meta
+	prelude []task // reads the views, at the head of the first trip
+	shards  []*shard
+}
+
+// Search answers q. What it serves is the state at the visible mark it began with: a thing that a later commit
+// added is left out, and when a later commit rewrote or removed anything in the slots asked, the search begins
+// again, at most eight times. A search that reads very much and is overtaken nevertheless answers with what it
+// saw; hits that changed are then marked Recheck, and things rewritten in that moment may be missing.
+func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (hub.Page, error) {
+	o := orderOf(q.Sort)
+	var after *place
+	if q.After != nil {
+		a, err := o.placeOf(q.After)
+		if err != nil {
+			return hub.Page{}, err
+		}
+		after = &a
+	}
+	need, read := 0, 0
+	if q.Limit > 0 {
+		need = max(0, q.Skip) + q.Limit + 1 + slack
+	} else if !q.Count {
+		return hub.Page{Total: -1}, nil
+	}
+	for attempt := 1; ; attempt++ {
+		s := &search{trips: newTrips(ctx, ix.client, ix.maxScan), ix: ix, q: &q, order: o, need: need}
+		s.top = top{order: o, after: after, need: need}
+		overtaken, err := s.run(ps)
+		if err != nil {
+			return hub.Page{}, asHub(ctx, "search the index", err)
+		}
+		if read += s.read; overtaken != nil && attempt < attempts && read < patience {
+			if err := ix.settle(ctx, overtaken.p, overtaken.seq); err != nil {
+				return hub.Page{}, asHub(ctx, "search the index", err)
+			}
+			continue
+		}
+		page, short, err := s.page(overtaken != nil)
+		if err != nil {
+			return hub.Page{}, asHub(ctx, "search the index", err)
+		}
+		if !short {
+			return page, nil
+		}
+		need *= 2
+	}
+}
+
+// overtaken names a commit beyond the visible mark that changed what was read.
+type overtaken struct {
+	p   *partition
+	seq uint64
+}
+
+// run does the reading: the shards side by side, then the heads and marks that they have not read themselves.
+func (s *search) run(ps []hub.Partition) (*overtaken, error) {
+	if err := s.enter(ps); err != nil {
+		return nil, err
+	}
+	tasks := s.prelude
+	for _, sh := range s.shards {
+		tasks = append(tasks, sh.run)
+	}
+	if err := s.trips.run(tasks...); err != nil {
+		return nil, err
+	}
+	if err := s.rest(); err != nil {
+		return nil, err
+	}
+	var last *overtaken
+	for _, sh := range s.shards {
+		view, seq := s.views[sh.p.name], sh.mark.changed
+		if s.q.Count {
+			seq = sh.mark.seq
+		}
+		if sh.mark.gen != view.Generation {
+			return nil, errEmpty(sh.p.name)
+		}
+		if seq > view.Applied && (last == nil || seq > last.seq) {
+			last = &overtaken{sh.p, seq}
+		}
+	}
+	return last, nil
+}
+
+// enter reads the visible marks, before anything else, and makes the shards. On one Redis the marks travel at the
+// head of the first trip; the nodes of a cluster keep no order among them, so there they take a trip of their own.
+func (s *search) enter(ps []hub.Partition) error {
+	s.views = make(map[hub.Partition]meta, len(ps))
+	var tasks []task
+	for _, name := range ps {
+		p, err := s.ix.partition(name)
+		if err != nil {
+			return err
+		}
+		for _, slot := range p.slotsOf(s.q.Routes) {
+			s.shards = append(s.shards, newShard(s, p, slot))
+		}
+		cmd := s.slice("hmget", p.metaKey(), metaFields[0], metaFields[1], metaFields[2], metaFields[3])
+		tasks = append(tasks, func(await func() bool) {
+			if !await() {
+				return
+			}
+			m, err := readMeta(cmd.Val())
+			if err == nil {
+				err = m.readable(p)
+			}
+			if err != nil {
+				s.err = err
+			}
+			s.views[name] = m
+		})
+	}
+	shards := max(1, len(s.shards))
+	s.early, s.stride = max(64, earlyRead/shards), min(fetchLimit, max(64, 4*s.need/shards))
+	if s.ix.cluster {
+		return s.trips.run(tasks...)
+	}
+	s.prelude = tasks
+	return nil
+}
+
+// rest reads, in one trip, the heads of the hits and the marks that are still unknown.
+func (s *search) rest() error {
+	wanted := map[*shard][]uint64{}
+	for _, c := range s.top.kept {
+		if _, known := c.shard.heads[c.num]; !known || !c.shard.marked {
+			wanted[c.shard] = append(wanted[c.shard], c.num)
+		}
+	}
+	var readers []func()
+	for _, sh := range s.shards {
+		switch nums := wanted[sh]; {
+		case len(nums) > 0:
+			readers = append(readers, sh.queueHeads(nums))
+		case !sh.marked:
+			readers = append(readers, sh.queueMark())
+		}
+	}
+	if !s.trip() {
+		return s.err
+	}
+	for _, read := range readers {
+		read()
+	}
+	return s.err
+}
+
+// page turns the hits into the answer. It is short when invisible ones took the place of others.
+func (s *search) page(recheck bool) (page hub.Page, short bool, err error) {
+	page.Total = -1
+	if s.q.Count {
+		page.Total = 0
+		for _, sh := range s.shards {
+			page.Total += int64(sh.total)
+		}
+	}
+	if s.need == 0 {
+		return page, false, nil
+	}
+	hits, err := s.visible(s.top.sorted(), recheck)
+	if err != nil {
+		return page, false, err
+	}
+	from := max(0, s.q.Skip)
+	if len(hits) <= from+s.q.Limit && s.top.full() {
+		return page, true, nil
+	}
+	page.More = len(hits) > from+s.q.Limit
+	page.Hits = hits[min(from, len(hits)):min(from+s.q.Limit, len(hits))]
+	return page, false, nil
+}
+
+// visible resolves the heads to what is visible, and leaves out what is not.
+func (s *search) visible(cs []candidate, recheck bool) ([]hub.Hit, error) {
+	hits := make([]hub.Hit, 0, len(cs))
+	var late []int
+	for _, c := range cs {
+		packed := c.shard.heads[c.num]
+		if packed == "" {
+			continue
+		}
+		h := hub.Head{Partition: c.p, Num: c.num, Slot: c.shard.slot}
+		var err error
+		if h.Version, h.Deleted, h.Loc, err = unpackHead(packed); err != nil {
+			return nil, err
+		}
+		if h.Loc.Seq > s.views[c.p].Applied {
+			late = append(late, len(hits))
+		}
+		hits = append(hits, hub.Hit{Head: h, Pos: c.position()})
+	}
+	heads := make([]*hub.Head, len(late))
+	for i, at := range late {
+		heads[i] = &hits[at].Head
+		hits[at].Recheck = recheck
+	}
+	if err := s.ix.resolve(s.trips, heads, s.views); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(hits, func(h hub.Hit) bool { return h.Head.Version == 0 || h.Head.Deleted }), nil
+}
+
+// settle waits until the commit that overtook a search is visible; it is being applied right now.
+func (ix *Index) settle(ctx context.Context, p *partition, seq uint64) error {
+	for wait := time.Millisecond; ; wait *= 2 {
+		vals, err := ix.client.HMGet(ctx, p.metaKey(), metaFields...).Result()
+		if err != nil {
+			return err
+		}
+		m, err := readMeta(vals)
+		if err == nil {
+			err = m.readable(p)
+		}
+		if err != nil || m.Applied >= seq {
+			return err
+		}
+		if wait > 256*time.Millisecond {
+			return errUnsettled(p.name)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// trips lets many tasks share round trips. A task is straight code that queues commands on pipe and calls await
+// before it reads their replies; all tasks that await go together in one trip. So the trips of a search are those
+// of its slowest shard, whatever the number of shards.
+type trips struct {
+	ctx    context.Context
+	client redis.UniversalClient
+	pipe   redis.Pipeliner
+	err    error
+	made   int
+	terms  int // Text terms that may still be read
+}
+
+// task ends early when await returns false: then a trip failed, and trips.err says why.
+type task func(await func() bool)
+
+func newTrips(ctx context.Context, client redis.UniversalClient, terms int) *trips {
+	return &trips{ctx: ctx, client: client, pipe: client.Pipeline(), terms: terms}
+}
+
+// run does the tasks and returns the first error of a trip. A missing key is no error.
+func (t *trips) run(tasks ...task) error {
+	together(t.trip, tasks...)
+	return t.err
+}
+
+func (t *trips) trip() bool {
+	if t.err != nil || t.pipe.Len() == 0 {
+		return t.err == nil
+	}
+	t.made++
+	cmds, err := t.pipe.Exec(t.ctx)
+	if err == nil {
+		return true
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			t.err = err
+			return false
+		}
+	}
+	if !errors.Is(err, redis.Nil) {
+		t.err = err
+	}
+	return t.err == nil
+}
+
+// together runs the tasks side by side: when each has queued what it wants, it awaits once for all.
+func together(await func() bool, tasks ...task) bool {
+	if len(tasks) == 1 {
+		ok := true
+		tasks[0](func() bool { ok = ok && await(); return ok })
+		return ok
+	}
+	waiting := make([]func() (struct{}, bool), 0, len(tasks))
+	for _, do := range tasks {
+		next, stop := iter.Pull(func(yield func(struct{}) bool) {
+			do(func() bool { return yield(struct{}{}) })
+		})
+		defer stop()
+		waiting = append(waiting, next)
+	}
+	for {
+		still := waiting[:0]
+		for _, next := range waiting {
+			if _, awaits := next(); awaits {
+				still = append(still, next)
+			}
+		}
+		if waiting = still; len(waiting) == 0 {
+			return true
+		}
+		if !await() {
+			return false
+		}
+	}
+}
+
+// slice queues a command whose reply has gaps: go-redis' own ZMScore cannot tell the score 0 from none.
+func (t *trips) slice(args ...any) *redis.SliceCmd {
+	cmd := redis.NewSliceCmd(t.ctx, args...)
+	_ = t.pipe.Process(t.ctx, cmd)
+	return cmd
+}
+
+func (t *trips) scores(key string, members []string) *redis.SliceCmd {
+	args := make([]any, 2, len(members)+2)
+	args[0], args[1] = "zmscore", key
+	for _, m := range members {
+		args = append(args, m)
+	}
+	return t.slice(args...)
+}
+
+// byScore walks a sorted set from start to stop (descending when rev) and gives each the members in chunks of
+// step(), until each returns false or the end is reached. It goes on from the last score, behind as many members
+// as were seen with that score: additions may show a member twice, only removals can hide one.
+func (t *trips) byScore(await func() bool, key string, start, stop float64, rev bool, step func() int, each func([]redis.Z) bool) {
+	from, skip := start, 0
+	for {
+		n := step()
+		cmd := t.pipe.ZRangeArgsWithScores(t.ctx, redis.ZRangeArgs{Key: key, Start: score(from), Stop: score(stop),
+			ByScore: true, Rev: rev, Offset: int64(skip), Count: int64(n)})
+		if !await() {
+			return
+		}
+		got := cmd.Val()
+		if !each(got) || len(got) < n {
+			return
+		}
+		last := got[len(got)-1].Score
+		if last != from {
+			from, skip = last, 0
+		}
+		for i := len(got) - 1; i >= 0 && got[i].Score == last; i-- {
+			skip++
+		}
+	}
+}
