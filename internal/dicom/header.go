@@ -40,6 +40,13 @@ type Header struct {
 	nodes  []node
 	values []byte
 	meta   int // nodes of group 2, at the front
+	// evidence is how text that does not fit Charset is to be read.
+	evidence charset.Repair
+}
+
+func (h *Header) charset() charset.Set {
+	set, _ := charset.New(h.Charset)
+	return set.Given(h.evidence)
 }
 
 // node is one place of the tape: an element, or an item of a sequence as element (FFFE,E000).
@@ -145,7 +152,7 @@ func (h *Header) Texts(tag Tag) []string {
 	if !ok || !e.VR.Characters() || len(e.Value) == 0 {
 		return nil
 	}
-	set, _ := charset.New(h.Charset)
+	set := h.charset()
 	return texts(e, &set)
 }
 

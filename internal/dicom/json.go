@@ -33,7 +33,7 @@ func (h *Header) appendJSON(dst []byte, o JSONOptions, keep []Tag) []byte {
 	if o.BulkPrefix == "" {
 		o.BulkPrefix = "bulk/"
 	}
-	set, _ := charset.New(h.Charset)
+	set := h.charset()
 	w := jsonWriter{out: slices.Grow(dst, 2*len(h.values)+40*len(h.nodes)), h: h, path: []byte(o.BulkPrefix), keep: keep}
 	if len(h.Charset) == 0 {
 		w.utf8 = h.beyondASCII()
@@ -69,6 +69,7 @@ func skipped(t Tag) bool {
 func (w *jsonWriter) object(from, to uint32, set *charset.Set, root bool) {
 	if e, ok := w.h.find(from, to, tagCharset); ok && !root {
 		own, _ := charset.New(texts(e, nil))
+		own = own.Given(w.h.evidence)
 		set = &own
 	}
 	w.out = append(w.out, '{')

@@ -228,18 +228,25 @@ func CheckUID(path, uid string) error {
 	return nil
 }
 
-// noteRepairs warns of text that is not what Specific Character Set says.
+// noteRepairs warns of text that is not what Specific Character Set says, and remembers GBK where some value is surely so.
 func (s *scanner) noteRepairs() {
 	h := s.h
 	set, unknown := charset.New(h.Charset)
 	if len(unknown) > 0 {
 		h.warn("Specific Character Set has a term that is not defined")
 	}
+	var seen [charset.Lossy + 1]bool
 	for e := range h.Elements() {
-		if !e.VR.Text() || charset.Plain(e.Value) {
-			continue
+		if e.VR.Text() && !charset.Plain(e.Value) {
+			_, repair := set.Append(nil, e.Value)
+			seen[repair] = true
 		}
-		if _, repair := set.Append(nil, e.Value); repair != charset.AsDeclared {
+	}
+	if seen[charset.AsGBK] {
+		h.evidence = charset.AsGBK
+	}
+	for repair := charset.AsGBK; repair <= charset.Lossy; repair++ {
+		if seen[repair] && (repair != charset.AsLatin1 || h.evidence == charset.AsDeclared) {
 			h.warn("text does not fit Specific Character Set: " + repair.String())
 		}
 	}

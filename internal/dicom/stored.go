@@ -6,12 +6,10 @@ import (
 	"slices"
 )
 
-// Attribute is one member of a stored DICOM JSON object. Its slices alias the object.
+// Attribute is one member of a stored DICOM JSON object. Raw, its value {"vr":…}, aliases the object.
 type Attribute struct {
-	Tag   Tag
-	VR    VR
-	Raw   []byte // the member's value: {"vr":…}
-	Value []byte // the array behind "Value", nil when there is none
+	Tag Tag
+	Raw []byte
 }
 
 // Attributes walks the members of one DICOM JSON object as AppendJSON writes it. It stops where the bytes are not such
@@ -19,26 +17,37 @@ type Attribute struct {
 func Attributes(body []byte) iter.Seq[Attribute] {
 	return func(yield func(Attribute) bool) {
 		for key, raw := range members(body) {
-			tag, ok := parseKey(key)
-			if !ok {
-				continue
-			}
-			a := Attribute{Tag: tag, Raw: raw}
-			for name, v := range members(raw) {
-				switch string(name) {
-				case `"vr"`:
-					if len(v) == 4 {
-						a.VR = VR(v[1])<<8 | VR(v[2])
-					}
-				case `"Value"`:
-					a.Value = v
-				}
-			}
-			if !yield(a) {
+			if tag, ok := parseKey(key); ok && !yield(Attribute{tag, raw}) {
 				return
 			}
 		}
 	}
+}
+
+// VR is the attribute's value representation, 0 when none is named.
+func (a Attribute) VR() VR {
+	if v := a.member(`"vr"`); len(v) == 4 {
+		return VR(v[1])<<8 | VR(v[2])
+	}
+	return 0
+}
+
+// BulkDataURI is where the value is found; empty when it is here.
+func (a Attribute) BulkDataURI() string {
+	uri, _ := unquote(a.member(`"BulkDataURI"`))
+	return uri
+}
+
+// Items walks the items of a sequence, each a DICOM JSON object.
+func (a Attribute) Items() iter.Seq[[]byte] { return elements(a.member(`"Value"`)) }
+
+func (a Attribute) member(name string) []byte {
+	for key, v := range members(a.Raw) {
+		if string(key) == name {
+			return v
+		}
+	}
+	return nil
 }
 
 // Subset appends the DICOM JSON object that has only the attributes of body that keep admits.
@@ -62,7 +71,7 @@ func Subset(dst, body []byte, keep func(Tag) bool) []byte {
 // yields the component groups of each, joined by "=".
 func (a Attribute) Strings() []string {
 	var all []string
-	for raw := range elements(a.Value) {
+	for raw := range a.Items() {
 		switch raw[0] {
 		case '"':
 			if s, ok := unquote(raw); ok {

@@ -5,6 +5,7 @@ package charset
 import (
 	"bytes"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -59,6 +60,15 @@ type Set struct {
 	g1      slot
 	// guess is set where bytes above 127 have no declared meaning, or only Latin-1, the commonest false one.
 	guess bool
+	// evidence is how other text of the same data set had to be read.
+	evidence Repair
+}
+
+// Given returns the set for a data set in which some text was found to be as repair says: what else does not fit the
+// declaration is then read the same way on weaker grounds.
+func (s Set) Given(repair Repair) Set {
+	s.evidence = repair
+	return s
 }
 
 // New makes the set of the values of (0008,0005). Terms it does not know come back in unknown and count as undeclared.
@@ -82,7 +92,7 @@ func New(terms []string) (set Set, unknown []string) {
 			}
 			continue
 		}
-		if strings.Contains(strings.ToUpper(term), "2022") || i > 0 {
+		if strings.Contains(term, "2022") || i > 0 {
 			set.extends = true
 		}
 		if s, ok := rightHalf(name); ok && i == 0 {
@@ -95,8 +105,12 @@ func New(terms []string) (set Set, unknown []string) {
 
 // canonical reduces the spellings of a defined term to its ISO-IR number or "GB18030".
 func canonical(term string) (string, bool) {
-	t := strings.ToUpper(strings.TrimSpace(term))
-	t = strings.NewReplacer("_", " ", "-", " ").Replace(t)
+	t := strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' {
+			return ' '
+		}
+		return unicode.ToUpper(r)
+	}, strings.TrimSpace(term))
 	t = strings.TrimPrefix(strings.TrimPrefix(t, "ISO "), "2022 ")
 	t = strings.TrimSpace(strings.TrimPrefix(t, "IR"))
 	switch t {
@@ -125,11 +139,31 @@ func rightHalf(ir string) (slot, bool) {
 	case "58":
 		return slot{plane: gb2312}, true
 	}
-	table := map[string]*charmap.Charmap{
-		"100": charmap.ISO8859_1, "101": charmap.ISO8859_2, "109": charmap.ISO8859_3, "110": charmap.ISO8859_4,
-		"144": charmap.ISO8859_5, "127": charmap.ISO8859_6, "126": charmap.ISO8859_7, "138": charmap.ISO8859_8,
-		"148": charmap.ISO8859_9, "203": charmap.ISO8859_15, "166": charmap.Windows874,
-	}[ir]
+	var table *charmap.Charmap
+	switch ir {
+	case "100":
+		table = charmap.ISO8859_1
+	case "101":
+		table = charmap.ISO8859_2
+	case "109":
+		table = charmap.ISO8859_3
+	case "110":
+		table = charmap.ISO8859_4
+	case "144":
+		table = charmap.ISO8859_5
+	case "127":
+		table = charmap.ISO8859_6
+	case "126":
+		table = charmap.ISO8859_7
+	case "138":
+		table = charmap.ISO8859_8
+	case "148":
+		table = charmap.ISO8859_9
+	case "203":
+		table = charmap.ISO8859_15
+	case "166":
+		table = charmap.Windows874
+	}
 	return slot{latin, table}, table != nil
 }
 
@@ -182,7 +216,7 @@ func (s *Set) appendGuess(dst, v []byte) ([]byte, Repair) {
 	if utf8.Valid(v) {
 		return append(dst, v...), AsUTF8
 	}
-	if surelyGBK(v, declared) {
+	if s.evidence == AsGBK || surelyGBK(v, declared) {
 		if out, ok := appendWhole(dst, v, simplifiedchinese.GB18030); ok {
 			return out, AsGBK
 		}

@@ -36,7 +36,7 @@ func surelyGBK(v []byte, declaredLatin bool) bool {
 	if declaredLatin {
 		return common*2 >= pairs && (pairs >= 2 || !letters)
 	}
-	return common*3 >= pairs
+	return common*3 >= pairs || !letters
 }
 
 // surelyUTF8 reports whether v, declared as GBK or GB18030, is UTF-8: valid, with three-byte ideographs and no
