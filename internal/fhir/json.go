@@ -12,10 +12,10 @@ import (
 type Limits struct {
 	Bytes int // of the whole text; default 50 MiB
 	Depth int // of nested objects and arrays; default 64
-	Nodes int // values in the whole text; default 4 million
+	Nodes int // values in the whole text; default one for four bytes, which no FHIR resource comes near
 }
 
-func (l Limits) orDefault() Limits {
+func (l Limits) orDefault(size int) Limits {
 	if l.Bytes <= 0 {
 		l.Bytes = 50 << 20
 	}
@@ -23,7 +23,7 @@ func (l Limits) orDefault() Limits {
 		l.Depth = 64
 	}
 	if l.Nodes <= 0 {
-		l.Nodes = 4 << 20
+		l.Nodes = size/4 + 64
 	}
 	return l
 }
@@ -68,7 +68,7 @@ const (
 //
 // The Doc keeps data: the caller must not change it any more. Strings from the Doc share its memory.
 func Parse(data []byte, limits Limits) (*Doc, error) {
-	limits = limits.orDefault()
+	limits = limits.orDefault(len(data))
 	if len(data) > limits.Bytes || len(data) > 1<<32-1 {
 		return nil, &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("the JSON text has %d bytes, the limit is %d", len(data), limits.Bytes)}
 	}

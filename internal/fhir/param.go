@@ -28,7 +28,11 @@ type Param struct {
 	Targets    []string // resource types that a reference may point to
 	walks      []walk   // those whose values the parameter's type can index
 	components []component
+	onResource bool // a composite of the resource itself, not of one of its elements
 	err        error // why it could not be compiled
+	served     bool
+	// parts are the parameters whose conjunction a composite is; nil when it is none.
+	parts []*Param
 }
 
 // component is one part of a composite parameter.
@@ -54,9 +58,7 @@ var unserved = map[string]string{
 }
 
 // Served reports whether searches by the parameter are executed.
-func (p *Param) Served() bool {
-	return p.err == nil && len(p.walks) > 0 && indexable[p.Type] != "" && unserved[p.Code] == ""
-}
+func (p *Param) Served() bool { return p.served }
 
 // SearchParams lists the parameters that CompileSearch executes for a resource type, sorted by code. It is what a
 // CapabilityStatement may promise.
@@ -83,6 +85,7 @@ func (s *specification) param(d paramDefinition, resource string) *Param {
 	all, err := s.compileExpr(d.expression, resource, resource)
 	p.err = err
 	for _, w := range all {
+		p.onResource = len(w.steps) == 0
 		for _, c := range d.components {
 			walks, err := s.compileExpr(c.expression, resource, w.typ)
 			if err != nil {
@@ -100,6 +103,7 @@ func (s *specification) param(d paramDefinition, resource string) *Param {
 		p.addWalk(w)
 	}
 	p.narrowTargets()
+	p.served = p.err == nil && len(p.walks) > 0 && unserved[p.Code] == ""
 	return p
 }
 
@@ -126,12 +130,11 @@ func (p *Param) single() bool {
 	if len(p.walks) != 1 {
 		return false
 	}
-	for _, s := range p.walks[0].steps {
-		if s.many {
-			return false
-		}
-	}
-	return true
+	return !p.walks[0].repeats()
+}
+
+func (w walk) repeats() bool {
+	return slices.ContainsFunc(w.steps, func(s walkStep) bool { return s.many })
 }
 
 // sameElement reports whether p and q are single values of the same element, be it under different conditions.

@@ -44,6 +44,9 @@ func NewProjection(zone *time.Location) *Projection {
 	return &Projection{zone}
 }
 
+// Stamp names the rules by which terms are made, for the stamp of the index: another stamp means other terms.
+func (p *Projection) Stamp() string { return "fhir-4.0.1/1/" + p.zone.String() }
+
 // Project implements hub.Projector. A value that is not of the form its type has adds no term; a record that is no
 // JSON object, or of an unknown type, is an Invalid error.
 func (p *Projection) Project(rec *hub.Record) (hub.Entry, error) {
@@ -78,7 +81,8 @@ func (r *resourceType) routeOf(doc *Doc, name hub.Name) string {
 	route := name.String()
 	if r.route != nil {
 		r.route.walks[0].run(doc.Root(), func(v Value) {
-			if ref := unversioned(v.Get("reference").Text()); isLiteral(ref, "Patient") {
+			ref := unversioned(v.Get("reference").Text())
+			if first := route == name.String(); first && isLiteral(ref, "Patient") {
 				route = ref
 			}
 		})

@@ -124,13 +124,22 @@ func (c *searchCompiler) parameter(pair Pair) error {
 		reason := unserved[name]
 		if reason == "" {
 			reason = "parameters of type " + string(p.Type) + " are not"
-			if indexable[p.Type] != "" {
+			if p.Type == CompositeParam {
+				reason = "its parts may repeat, and the index does not keep them together"
+			} else if indexable[p.Type] != "" {
 				reason = "it is defined without an expression that can be indexed"
 			}
 		}
 		return &hub.Error{Kind: hub.Unsupported, Path: pair.Name, Msg: "search: the parameter is not supported: " + reason}
 	case pair.Value == "":
 		return &hub.Error{Kind: hub.Invalid, Path: pair.Name, Msg: "search: the value is empty"}
+	}
+	if p.parts != nil {
+		if err := c.composite(p, modifier, pair.Value); err != nil {
+			return err
+		}
+		c.Applied = append(c.Applied, pair)
+		return nil
 	}
 	clause, err := c.clause(p, modifier, pair.Value)
 	if err != nil {

@@ -89,6 +89,9 @@ func TestSearchesFindWhatTheyShould(t *testing.T) {
 		{heart, true, "value-quantity=lt100||/min"},
 		{heart, false, "value-quantity=80|http://unitsofmeasure.org|mg"},
 		{heart, true, "value-quantity:missing=false"},
+		{heart, true, "code-value-quantity=http://loinc.org|8867-4$gt70"},
+		{heart, false, "code-value-quantity=http://loinc.org|8867-4$gt90"},
+		{heart, false, "code-value-quantity=1-1$gt70"},
 		{heart, true, "performer:missing=true"},
 		{heart, false, "performer:missing=false"},
 		{heart, true, "code:missing=false"},
@@ -190,7 +193,9 @@ func TestWhatIsNotUnderstoodIsRefusedByName(t *testing.T) {
 		{"Observation", "subject:Patient.name=x", hub.Unsupported, "chained"},
 		{"Observation", "_has:Observation:patient:code=x", hub.Unsupported, "reverse chaining"},
 		{"Observation", "_include=Observation:patient", hub.Unsupported, "_include"},
-		{"Observation", "code-value-quantity=a$gt5", hub.Unsupported, "composite"},
+		{"Observation", "combo-code-value-quantity=a$gt5", hub.Unsupported, "keep them together"},
+		{"Observation", "code-value-quantity=a$5,b$6", hub.Unsupported, "alternatives"},
+		{"Observation", "code-value-quantity=a", hub.Invalid, "joined by $"},
 		{"Patient", "phonetic=x", hub.Unsupported, "phonetic"},
 		{"Observation", "_sort=code", hub.Unsupported, "type token"},
 		{"Observation", "_sort=dat", hub.Invalid, "did you mean date?"},
@@ -227,8 +232,13 @@ func TestLenientSearchCollectsWhatItDoesNotUnderstand(t *testing.T) {
 func TestEveryServedParameterCanBeAsked(t *testing.T) {
 	values := map[ParamType]string{DateParam: "2020", NumberParam: "1", QuantityParam: "1"}
 	n := 0
+	var composites []string
 	for _, typ := range ResourceTypes() {
 		for _, p := range SearchParams(typ) {
+			if p.Type == CompositeParam {
+				composites = append(composites, typ+"."+p.Code)
+				continue
+			}
 			value := values[p.Type]
 			if value == "" {
 				value = "x"
@@ -241,6 +251,10 @@ func TestEveryServedParameterCanBeAsked(t *testing.T) {
 	if n < 2000 {
 		t.Errorf("only %d", n)
 	}
+	if !slices.Contains(composites, "Observation.code-value-quantity") || slices.Contains(composites, "Observation.component-code-value-quantity") {
+		t.Errorf("composites %v", composites)
+	}
+	t.Log(n, composites)
 	if SearchParams("Nothing") != nil {
 		t.Error("parameters of no type")
 	}

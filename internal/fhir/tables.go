@@ -65,6 +65,9 @@ var definitions = sync.OnceValue(func() *specification {
 		s.resources[fields[0]].setRoute(fields[1:])
 	}
 	for _, r := range s.resources {
+		for _, p := range r.params {
+			r.setParts(p)
+		}
 		slices.SortFunc(r.params, func(a, b *Param) int { return strings.Compare(a.Code, b.Code) })
 	}
 	return s
