@@ -1,0 +1,484 @@
+package keeper
+
+import (
+	"iter"
+	"math"
+)
+
+func zsetCommands() []command {
+	ranged := func(f rangeForm) func(*call) { return func(c *call) { c.zrange(f) } }
+	return []command{
+		writing("zadd", -4, zadd),
+		writing("zrem", -3, zrem),
+		keyed("zscore", 3, zscore),
+		keyed("zmscore", -3, zmscore),
+		keyed("zcard", 2, zcard),
+		keyed("zcount", 4, zcount),
+		keyed("zlexcount", 4, zlexcount),
+		keyed("zrange", -4, ranged(rangeForm{open: true})),
+		keyed("zrangebyscore", -4, ranged(rangeForm{by: byScore})),
+		keyed("zrevrangebyscore", -4, ranged(rangeForm{by: byScore, reverse: true})),
+		keyed("zrangebylex", -4, ranged(rangeForm{by: byLex})),
+		keyed("zrevrangebylex", -4, ranged(rangeForm{by: byLex, reverse: true})),
+		writing("zremrangebyscore", 4, zremrangebyscore),
+		keyed("zscan", -3, zscan),
+	}
+}
+
+// zset is the sorted set a value stands for.
+func (v *value) zset() *zset { return v.object().(*zset) }
+
+// zaddOptions are the options of ZADD.
+type zaddOptions struct{ nx, xx, gt, lt, ch, incr bool }
+
+func (c *call) zaddOptions() (o zaddOptions, pairs [][]byte, ok bool) {
+	i := 2
+options:
+	for ; i < len(c.args); i++ {
+		switch {
+		case c.is(i, "NX"):
+			o.nx = true
+		case c.is(i, "XX"):
+			o.xx = true
+		case c.is(i, "GT"):
+			o.gt = true
+		case c.is(i, "LT"):
+			o.lt = true
+		case c.is(i, "CH"):
+			o.ch = true
+		case c.is(i, "INCR"):
+			o.incr = true
+		default:
+			break options
+		}
+	}
+	pairs = c.args[i:]
+	var fault string
+	switch {
+	case len(pairs) == 0 || len(pairs)%2 == 1:
+		fault = errSyntax
+	case o.nx && o.xx:
+		fault = "ERR XX and NX options at the same time are not compatible"
+	case o.gt && o.nx || o.lt && o.nx || o.gt && o.lt:
+		fault = "ERR GT, LT, and/or NX options at the same time are not compatible"
+	case o.incr && len(pairs) > 2:
+		fault = "ERR INCR option supports a single increment-element pair"
+	default:
+		for i := 0; i < len(pairs); i += 2 {
+			if _, ok := parseScore(pairs[i]); !ok {
+				fault = errNotFloat
+			}
+		}
+	}
+	if fault != "" {
+		c.fail(fault)
+	}
+	return o, pairs, fault == ""
+}
+
+func zadd(c *call) {
+	o, pairs, ok := c.zaddOptions()
+	if !ok {
+		return
+	}
+	key := c.args[1]
+	v, ok := c.claim(key, "zset")
+	if !ok {
+		return
+	}
+	if v.kind == none {
+		if o.xx {
+			if o.incr {
+				c.null()
+			} else {
+				c.int(0)
+			}
+			return
+		}
+		v = v.sp.createObject(key, newZset())
+	}
+	z := v.zset()
+	added, updated := 0, 0
+	var last float64
+	done := false
+	for i := 0; i < len(pairs); i += 2 {
+		score, _ := parseScore(pairs[i])
+		member := pairs[i+1]
+		was, found := z.score(member)
+		if found && o.incr {
+			if score += was; math.IsNaN(score) {
+				c.fail("ERR resulting score is not a number (NaN)")
+				return
+			}
+		}
+		switch {
+		case found && (o.nx || o.lt && score >= was || o.gt && score <= was), !found && o.xx:
+			continue
+		case !found:
+			z.set(member, score)
+			added++
+		case score != was:
+			z.set(member, score)
+			updated++
+		}
+		last, done = score, true
+	}
+	if added+updated > 0 {
+		v.sp.touch(key)
+	}
+	switch {
+	case o.incr && done:
+		c.score(last)
+	case o.incr:
+		c.null()
+	case o.ch:
+		c.int(added + updated)
+	default:
+		c.int(added)
+	}
+}
+
+func zrem(c *call) {
+	key := c.args[1]
+	v, ok := c.claim(key, "zset")
+	if !ok {
+		return
+	}
+	n := 0
+	for _, m := range c.args[2:] {
+		if v.kind == none {
+			break
+		}
+		if v.zset().remove(m) {
+			n++
+			if v.zset().len() == 0 {
+				v.sp.remove(key)
+				v.kind = none
+			}
+		}
+	}
+	if n > 0 {
+		v.sp.touch(key)
+	}
+	c.int(n)
+}
+
+func (c *call) scoreOf(v value, member []byte) {
+	if v.kind != none {
+		if f, found := v.zset().score(member); found {
+			c.score(f)
+			return
+		}
+	}
+	c.null()
+}
+
+func zscore(c *call) {
+	if v, ok := c.look(c.args[1], "zset"); ok {
+		c.scoreOf(v, c.args[2])
+	}
+}
+
+func zmscore(c *call) {
+	v, ok := c.look(c.args[1], "zset")
+	if !ok {
+		return
+	}
+	c.array(len(c.args) - 2)
+	for _, m := range c.args[2:] {
+		c.scoreOf(v, m)
+	}
+}
+
+func zcard(c *call) {
+	switch v, ok := c.look(c.args[1], "zset"); {
+	case !ok:
+	case v.kind == none:
+		c.int(0)
+	default:
+		c.int(v.zset().len())
+	}
+}
+
+// scoreSpan reads two words as the ends of a range of scores, or replies why not.
+func (c *call) scoreSpan(lo, hi int) (s span, ok bool) {
+	min, minOpen, okMin := parseBound(c.args[lo])
+	max, maxOpen, okMax := parseBound(c.args[hi])
+	if !okMin || !okMax {
+		c.fail("ERR min or max is not a float")
+		return s, false
+	}
+	return scoreSpan(min, minOpen, max, maxOpen), true
+}
+
+// textBounds reads two words as the ends of a lexical range, or replies why not.
+func (c *call) textBounds(lo, hi int) (min, max textBound, ok bool) {
+	min, okMin := parseTextBound(c.args[lo])
+	max, okMax := parseTextBound(c.args[hi])
+	if !okMin || !okMax {
+		c.fail("ERR min or max not valid string range item")
+		return min, max, false
+	}
+	return min, max, true
+}
+
+func parseTextBound(b []byte) (t textBound, ok bool) {
+	switch {
+	case len(b) == 0:
+		return t, false
+	case b[0] == '(' || b[0] == '[':
+		return textBound{text: b[1:], open: b[0] == '('}, true
+	case b[0] == '-' && len(b) == 1:
+		return textBound{inf: -1}, true
+	case b[0] == '+' && len(b) == 1:
+		return textBound{inf: 1}, true
+	}
+	return t, false
+}
+
+func zcount(c *call) {
+	s, ok := c.scoreSpan(2, 3)
+	if !ok {
+		return
+	}
+	switch v, ok := c.look(c.args[1], "zset"); {
+	case !ok:
+	case v.kind == none:
+		c.int(0)
+	default:
+		c.int(v.zset().count(s))
+	}
+}
+
+func zlexcount(c *call) {
+	lo, hi, ok := c.textBounds(2, 3)
+	if !ok {
+		return
+	}
+	switch v, ok := c.look(c.args[1], "zset"); {
+	case !ok:
+	case v.kind == none:
+		c.int(0)
+	default:
+		c.int(v.zset().count(v.zset().textSpan(lo, hi)))
+	}
+}
+
+func zremrangebyscore(c *call) {
+	s, ok := c.scoreSpan(2, 3)
+	if !ok {
+		return
+	}
+	key := c.args[1]
+	v, ok := c.claim(key, "zset")
+	if !ok {
+		return
+	}
+	if v.kind == none {
+		c.int(0)
+		return
+	}
+	z := v.zset()
+	var gone [][]byte
+	for e := range z.within(s, false) {
+		gone = append(gone, z.appendMember(nil, e))
+	}
+	for _, m := range gone {
+		z.remove(m)
+	}
+	if len(gone) > 0 {
+		if z.len() == 0 {
+			v.sp.remove(key)
+		}
+		v.sp.touch(key)
+	}
+	c.int(len(gone))
+}
+
+// rangeBy is what the ends of a range are.
+type rangeBy byte
+
+const (
+	byRank rangeBy = iota
+	byScore
+	byLex
+)
+
+// rangeForm is one command of the ZRANGE family; an open form takes BYSCORE, BYLEX and REV as options.
+type rangeForm struct {
+	by      rangeBy
+	reverse bool
+	open    bool
+}
+
+// rangeOptions are the options of the ZRANGE family.
+type rangeOptions struct {
+	rangeForm
+	scores        bool
+	offset, limit int64
+}
+
+func (c *call) rangeOptions(f rangeForm) (o rangeOptions, ok bool) {
+	o = rangeOptions{rangeForm: f, limit: -1}
+	chosen := !f.open
+	for i := 4; i < len(c.args); i++ {
+		switch {
+		case c.is(i, "WITHSCORES"):
+			o.scores = true
+		case c.is(i, "LIMIT") && i+2 < len(c.args):
+			if o.offset, ok = c.number(i + 1); !ok {
+				return o, false
+			}
+			if o.limit, ok = c.number(i + 2); !ok {
+				return o, false
+			}
+			i += 2
+		case f.open && !o.reverse && c.is(i, "REV"):
+			o.reverse = true
+		case !chosen && c.is(i, "BYLEX"):
+			o.by, chosen = byLex, true
+		case !chosen && c.is(i, "BYSCORE"):
+			o.by, chosen = byScore, true
+		default:
+			c.fail(errSyntax)
+			return o, false
+		}
+	}
+	switch {
+	case o.limit != -1 && o.by == byRank:
+		c.fail("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX")
+		return o, false
+	case o.scores && o.by == byLex:
+		c.fail("ERR syntax error, WITHSCORES not supported in combination with BYLEX")
+		return o, false
+	}
+	return o, true
+}
+
+func (c *call) zrange(f rangeForm) {
+	o, ok := c.rangeOptions(f)
+	if !ok {
+		return
+	}
+	if o.by == byRank {
+		c.zrangeByRank(o)
+		return
+	}
+	lo, hi := 2, 3
+	if o.reverse {
+		lo, hi = hi, lo
+	}
+	var s span
+	var from, to textBound
+	if o.by == byScore {
+		s, ok = c.scoreSpan(lo, hi)
+	} else {
+		from, to, ok = c.textBounds(lo, hi)
+	}
+	if !ok {
+		return
+	}
+	v, ok := c.look(c.args[1], "zset")
+	if !ok {
+		return
+	}
+	if v.kind == none || o.offset < 0 {
+		c.array(0)
+		return
+	}
+	if o.by == byLex {
+		s = v.zset().textSpan(from, to)
+	}
+	c.entries(v.zset(), limited(v.zset().within(s, o.reverse), o.offset, o.limit), o.scores)
+}
+
+func (c *call) zrangeByRank(o rangeOptions) {
+	start, ok := c.number(2)
+	if !ok {
+		return
+	}
+	stop, ok := c.number(3)
+	if !ok {
+		return
+	}
+	v, ok := c.look(c.args[1], "zset")
+	if !ok {
+		return
+	}
+	if v.kind == none {
+		c.array(0)
+		return
+	}
+	n := int64(v.zset().len())
+	if start < 0 {
+		start = max(0, start+n)
+	}
+	if stop < 0 {
+		stop += n
+	}
+	stop = min(stop, n-1)
+	if start > stop {
+		c.array(0)
+		return
+	}
+	c.entries(v.zset(), v.zset().ranks(int(start), int(stop-start+1), o.reverse), o.scores)
+}
+
+// limited leaves out the first items and ends after limit; a negative limit is none.
+func limited(items iter.Seq[entry], offset, limit int64) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		if limit == 0 {
+			return
+		}
+		for e := range items {
+			if offset > 0 {
+				offset--
+				continue
+			}
+			if !yield(e) {
+				return
+			}
+			if limit--; limit == 0 {
+				return
+			}
+		}
+	}
+}
+
+// entries writes members, with their scores when asked. How many they are is known at the end, so the array's head
+// is put before them then.
+func (c *call) entries(z *zset, items iter.Seq[entry], scores bool) {
+	const head = 16
+	start := len(c.s.out)
+	c.s.out = append(c.s.out, make([]byte, head)...)
+	n := 0
+	var member []byte
+	for e := range items {
+		member = z.appendMember(member[:0], e)
+		c.bulk(member)
+		n++
+		if scores {
+			c.score(e.score())
+			n++
+		}
+	}
+	body := c.s.out[start+head:]
+	c.s.out = c.s.out[:start]
+	c.array(n)
+	c.s.out = append(c.s.out, body...)
+}
+
+func zscan(c *call) {
+	v, o, ok := c.scanOf("zset")
+	if !ok {
+		return
+	}
+	z := v.zset()
+	var found [][]byte
+	next := z.scan(o.cursor, o.count, func(e entry) {
+		if m := z.appendMember(nil, e); o.fits(m) {
+			found = append(found, m, appendScore(nil, e.score()))
+		}
+	})
+	c.scanReply(next, found)
+}
