@@ -20,7 +20,11 @@ if [ $# -gt 0 ]; then
 fi
 
 # Rooms where goroutines share state are tested under the race detector, the others without its cost.
-mapfile -t shared < <(go list ./hub/commit/... ./hub/lookup/... ./storage/... ./internal/upload/... ./adapters/dimse/... ./adapters/hl7v2/... 2>/dev/null)
+rooms=()
+for room in hub/commit hub/lookup hub/projection storage internal/upload adapters/dimse adapters/hl7v2; do
+	[ ! -d "$room" ] || rooms+=("./$room/...")
+done
+mapfile -t shared < <(go list "${rooms[@]}")
 mapfile -t others < <(go list ./... | grep -vxF -f <(printf '%s\n' "${shared[@]}"))
 race=(-race)
 if ! command -v cc >/dev/null 2>&1; then
