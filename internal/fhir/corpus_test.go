@@ -130,6 +130,9 @@ func TestRealResourcesProjectToWellFormedTerms(t *testing.T) {
 			t.Errorf("%s/%s: %v", typ, id, err)
 			return
 		}
+		if err := d.Check(); err != nil {
+			t.Errorf("%s/%s: %v", typ, id, err)
+		}
 		if e.Route == "" {
 			t.Errorf("%s/%s has no route", typ, id)
 		}

@@ -28,7 +28,7 @@ type Param struct {
 	Targets    []string // resource types that a reference may point to
 	walks      []walk   // those whose values the parameter's type can index
 	components []component
-	onResource bool // a composite of the resource itself, not of one of its elements
+	onResource bool  // a composite of the resource itself, not of one of its elements
 	err        error // why it could not be compiled
 	served     bool
 	// parts are the parameters whose conjunction a composite is; nil when it is none.

@@ -114,6 +114,34 @@ func TestNormaliseMakesSpellingsAlike(t *testing.T) {
 	}
 }
 
+func FuzzProjectAnyJSON(f *testing.F) {
+	f.Add([]byte(`{"resourceType":"Observation","code":{"coding":[{"system":1,"code":[]}]},"effectiveDateTime":"20","valueQuantity":{"value":1e999},"subject":[{"reference":"Patient/1"}]}`))
+	f.Add([]byte(`{"resourceType":"Patient","name":[{"family":["x"],"given":{"a":"b"}}],"birthDate":"2020-01-01T00:00:00.+08:00"}`))
+	f.Add([]byte(referring))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := Parse(data, Limits{})
+		if err != nil {
+			return
+		}
+		d.Check()
+		if again, err := Parse(d.RewriteReferences(map[string]string{"urn:uuid:1": `"
+`}), Limits{}); err != nil || again.Type() != d.Type() {
+			t.Fatalf("rewriting %q: %v", data, err)
+		}
+		for _, typ := range []string{"Observation", "Patient", "ServiceRequest"} {
+			e, err := NewProjection(nil).Entry(d, hub.Name{Type: typ, ID: "1"})
+			if err != nil {
+				continue
+			}
+			for _, term := range e.Terms {
+				if term.Param == "" || term.Kind == hub.Range && !(term.Lo <= term.Hi) || math.IsInf(term.Lo, 0) || math.IsInf(term.Hi, 0) {
+					t.Fatalf("%q: %+v", data, term)
+				}
+			}
+		}
+	})
+}
+
 // project projects body as record 1 of its type.
 func project(t testing.TB, body string) hub.Entry {
 	t.Helper()

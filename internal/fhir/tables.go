@@ -33,6 +33,7 @@ type member struct {
 	system string // of the codes of a required binding, where there is just one
 	// targets are the resource types a reference may point to; none means any.
 	targets []string
+	choice  string // the choice element it is one type of, without [x]
 }
 
 // resourceType is what search knows of one resource type.
@@ -88,6 +89,7 @@ func (s *specification) addElements(fields []string) {
 				m.targets = strings.Split(targets, ",")
 			}
 			if isChoice {
+				m.choice = choice
 				m.key = choice + strings.ToUpper(typ[:1]) + typ[1:]
 				t.choices[choice] = append(t.choices[choice], m)
 			}
