@@ -55,7 +55,7 @@ func class(size int) int {
 		return size / unit
 	}
 	octave := bits.Len(uint(size - 1))
-	return 16 + (octave-8)*8 + (size-1)>>(octave-4)&7
+	return 17 + (octave-8)*8 + (size-1)>>(octave-4)&7
 }
 
 // alloc makes a block of n bytes; their content is undefined.
