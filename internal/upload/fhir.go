@@ -24,7 +24,7 @@ const (
 )
 
 // knowsFHIR recognises a JSON object that has a resourceType near its beginning, or is named .json (the
-// member may come late); what turns out to have none is refused when sent.
+// member may come late); one that turns out to have none is not sent.
 func knowsFHIR(name string, head []byte) (string, bool) {
 	if !beginsObject(head) {
 		return "", false
@@ -83,12 +83,15 @@ func sendFHIR(ctx context.Context, c *client, files []File) ([]outcome, error) {
 	if err != nil {
 		return []outcome{refused("", err.Error())}, nil
 	}
+	if !bytes.Contains(data, []byte(`"resourceType"`)) {
+		return []outcome{{status: Strange, reason: "JSON, but no FHIR resource"}}, nil
+	}
 	var r resource
 	if err := json.Unmarshal(data, &r); err != nil {
 		return []outcome{refused("", "not JSON: "+err.Error())}, nil
 	}
 	if r.ResourceType == "" {
-		return []outcome{refused("", "JSON without a resourceType")}, nil
+		return []outcome{{status: Strange, reason: "JSON, but no FHIR resource"}}, nil
 	}
 	method, path := r.door()
 	ans, err := c.sendJSON(ctx, method, path, data, method == http.MethodPut)

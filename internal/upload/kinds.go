@@ -46,6 +46,7 @@ const (
 	Resumed               // acknowledged in an earlier run, by its journal
 	Refused               // the hub will not have it, or it cannot be read
 	Unsent                // the run ended before its turn or before its answer
+	Strange               // none of the kinds after all, so not sent
 )
 
 // outcome is a Status with its reasons.

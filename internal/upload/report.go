@@ -70,7 +70,13 @@ func (r *Report) tally(kind string) *Tally {
 
 // add books what became of f.
 func (r *Report) add(f File, o outcome) {
-	r.tally(f.kind.Name).By[o.status]++
+	t := r.tally(f.kind.Name)
+	if o.status == Strange {
+		t.Files--
+		r.Strange = append(r.Strange, Note{Path: f.Path, Reason: o.reason})
+		return
+	}
+	t.By[o.status]++
 	switch {
 	case o.status == Refused:
 		r.Refused = append(r.Refused, Note{Path: f.Path, Code: o.code, Reason: o.reason})
@@ -87,8 +93,9 @@ func (r *Report) add(f File, o outcome) {
 
 func (r *Report) accepted() int { return r.Total(Sent) + r.Total(There) }
 
-// settle puts the remarks in the order of their files; requests end in any order.
+// settle drops kinds of which nothing was left, and puts the remarks in the order of their files.
 func (r *Report) settle() {
+	r.Kinds = slices.DeleteFunc(r.Kinds, func(t Tally) bool { return t.Files == 0 })
 	for _, notes := range [][]Note{r.Refused, r.Warned, r.Strange} {
 		slices.SortStableFunc(notes, func(a, b Note) int { return strings.Compare(a.Path, b.Path) })
 	}

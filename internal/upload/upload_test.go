@@ -253,6 +253,7 @@ func TestEveryFileOfAMixedFolderArrivesOnceAsItIs(t *testing.T) {
 	files["document.json"] = []byte(`{"resourceType":"Bundle","type":"document","id":"d"}`)
 	files["packed.dcm.gz"] = zipped(string(instance("1.2.3.99", 2000)))
 	files["README.txt"] = []byte("hello")
+	files["package.json"] = []byte(`{"name":"viewer","dependencies":[{"resourceType":"no"}]}`)
 	files[".git/config"] = []byte(`{"resourceType":"Patient"}`)
 	dir := folder(t, files)
 
@@ -262,7 +263,7 @@ func TestEveryFileOfAMixedFolderArrivesOnceAsItIs(t *testing.T) {
 		t.Fatal(err, out.String())
 	}
 	expect(t, rep, Sent, 29)
-	if len(rep.Strange) != 1 || !strings.HasSuffix(rep.Strange[0].Path, "README.txt") {
+	if len(rep.Strange) != 2 || !strings.HasSuffix(rep.Strange[0].Path, "README.txt") || !strings.HasSuffix(rep.Strange[1].Path, "package.json") {
 		t.Errorf("not understood: %v", rep.Strange)
 	}
 	for _, i := range append([]int{99}, seq(23)...) {
@@ -533,6 +534,7 @@ func TestARunThatCannotSucceedEndsAtOnceWithTheRemedy(t *testing.T) {
 			os.WriteFile(o.Journal, []byte(`{"concord":"upload journal 1","to":"http://x"}`+"\n"), 0o600)
 		}, hub.Conflict},
 		"a journal that is none":   {func(o *Options) { os.WriteFile(o.Journal, []byte("my thesis\n"), 0o600) }, hub.Invalid},
+		"JSON of other kinds":      {func(o *Options) { o.Paths = []string{folder(t, map[string][]byte{"a.json": []byte("{}")})} }, hub.Unsupported},
 		"nothing that is a format": {func(o *Options) { o.Paths = []string{folder(t, map[string][]byte{"a.txt": []byte("a")})} }, hub.Unsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
