@@ -82,7 +82,6 @@ func (s *scanner) instance(syntax string) (*Header, error) {
 	if err = s.orFailure(err); err != nil {
 		return nil, err
 	}
-	s.noteRepairs()
 	return s.h, nil
 }
 
@@ -132,6 +131,10 @@ func (s *scanner) body(syntax string) error {
 	if f := outer.failure(); f != nil {
 		return readError(f, outer.pos())
 	}
+	if e, ok := s.h.Find(tagCharset); ok && len(e.Value) > 0 {
+		s.h.Charset = texts(e, nil)
+	}
+	s.noteRepairs()
 	return nil
 }
 
@@ -179,11 +182,6 @@ func (s *scanner) refuseDirectory() error {
 // identify takes the UIDs out of the data set and checks their grammar.
 func (s *scanner) identify() error {
 	h := s.h
-	if e, ok := h.Find(tagCharset); ok {
-		if h.Charset = texts(e, nil); len(e.Value) == 0 {
-			h.Charset = nil
-		}
-	}
 	h.SOPClassUID = h.uid(tagSOPClass)
 	if metaClass, _ := h.find(0, uint32(h.meta), tagMetaSOPClass); h.SOPClassUID == "" && len(metaClass.Value) > 0 {
 		h.SOPClassUID = trimUID(metaClass.Value)
