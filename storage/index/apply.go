@@ -12,17 +12,12 @@ import (
 	"concord/hub"
 )
 
-const (
-	wholeLimit  = 20_000 // members a commit may have to be applied in one piece
-	partLimit   = 10_000 // members of one piece otherwise
-	memberLimit = 4_000  // members of one command
-	parallel    = 8      // slots written at the same time
-)
+const parallel = 8 // slots of a commit that are written at the same time
 
 // Apply makes commit seq visible.
 //
-// On one Redis a commit is one MULTI, guarded by the partition's meta. On a cluster, and for commits of more than
-// 20,000 members, every slot is a piece (or several) guarded by the slot's own mark, and the visible mark follows
+// On one Redis a commit is one MULTI, guarded by the partition's meta. On a cluster, and for commits of more
+// members than Limits.Whole, every slot is a piece (or several) guarded by the slot's own mark, and the visible mark follows
 // last; a hub that dies on the way leaves a commit that nobody sees and everybody can complete.
 func (ix *Index) Apply(ctx context.Context, p hub.Partition, seq uint64, changes []hub.Change) error {
 	part, err := ix.partition(p)
@@ -30,7 +25,7 @@ func (ix *Index) Apply(ctx context.Context, p hub.Partition, seq uint64, changes
 		return err
 	}
 	pl := planOf(part, changes)
-	if !ix.cluster && pl.size <= wholeLimit {
+	if !ix.cluster && pl.size <= ix.limits.Whole {
 		err = ix.applyWhole(ctx, pl, seq)
 	} else {
 		err = ix.applyStaged(ctx, pl, seq)
@@ -57,7 +52,7 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 			}
 			for _, slot := range touched(pl.slots) {
 				u := pl.slots[slot]
-				for w := range u.commands() {
+				for w := range u.commands(ix.limits) {
 					_ = tx.Process(ctx, w.command(ctx))
 				}
 				tx.HSet(ctx, pl.p.markKey(slot), u.markAt(seq)...)
@@ -180,7 +175,7 @@ func (s *staged) each(ctx context.Context, units map[int]*unit, do func(context.
 // pieces writes one slot's unit. Each piece is skipped when the slot has the commit already (another hub was
 // faster). The first one says that the slot is being changed; the last one, if final, that it has the commit.
 func (s *staged) pieces(ctx context.Context, slot int, u *unit, before []history, final bool) error {
-	for piece, last := range u.split() {
+	for piece, last := range u.split(s.ix.limits) {
 		err := s.ix.guarded(ctx, s.p.markKey(slot), markFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
 			m, err := readMark(vals)
 			if err == nil && m.gen != s.gen {
@@ -219,11 +214,11 @@ func (u *unit) markAt(seq uint64) []any {
 }
 
 // commands yields the unit's commands, none with too many members.
-func (u *unit) commands() iter.Seq[*write] {
+func (u *unit) commands(l Limits) iter.Seq[*write] {
 	return func(yield func(*write) bool) {
 		for _, layer := range u.layers {
 			for _, w := range layer {
-				rest, step := w.args, max(1, w.width)*memberLimit
+				rest, step := w.args, max(1, w.width)*l.command()
 				for len(rest) > step {
 					if !yield(&write{w.verb, w.key, rest[:step], w.width}) {
 						return
@@ -239,12 +234,12 @@ func (u *unit) commands() iter.Seq[*write] {
 }
 
 // split yields the unit in pieces that are not too big, and which is the last; an empty unit is one piece.
-func (u *unit) split() iter.Seq2[[]*write, bool] {
+func (u *unit) split(l Limits) iter.Seq2[[]*write, bool] {
 	return func(yield func([]*write, bool) bool) {
 		var piece []*write
 		size := 0
-		for w := range u.commands() {
-			if size += 1 + len(w.args)/max(1, w.width); size > partLimit && len(piece) > 0 {
+		for w := range u.commands(l) {
+			if size += 1 + len(w.args)/max(1, w.width); size > l.piece() && len(piece) > 0 {
 				if !yield(piece, false) {
 					return
 				}

@@ -51,5 +51,9 @@ func errUnsettled(p hub.Partition) error {
 	return &hub.Error{Kind: hub.Unavailable, Msg: "a commit of " + string(p) + " is half applied to the index", Hint: "the next hub that writes completes it", Retry: time.Second}
 }
 
+func errOvertaken(p hub.Partition) error {
+	return &hub.Error{Kind: hub.Unavailable, Msg: "a search of " + string(p) + " was overtaken by commits again and again", Hint: "ask for less at a time", Retry: retrySoon}
+}
+
 // retrySoon is when to come back for what another hub is doing right now.
 const retrySoon = 50 * time.Millisecond

@@ -21,7 +21,7 @@ func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
 		return e.known
 	}
 	var nums []uint64
-	if n, _ := e.size(); n <= bigSet {
+	if n, _ := e.size(); n <= 16*t.limits.Fetch {
 		cmd := t.pipe.SMembers(t.ctx, e.key)
 		if !await() {
 			return nil
@@ -29,7 +29,7 @@ func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
 		nums = appendNums(make([]uint64, 0, n), cmd.Val())
 	} else {
 		for cursor := uint64(0); ; {
-			cmd := t.pipe.SScan(t.ctx, e.key, cursor, "", 4*chunk)
+			cmd := t.pipe.SScan(t.ctx, e.key, cursor, "", int64(4*t.limits.Fetch))
 			if !await() {
 				return nil
 			}
@@ -46,10 +46,11 @@ func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
 }
 
 func (e *exactPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := e.size(); e.whole || worthFetching(n, len(nums)) {
+	if n, _ := e.size(); e.whole || t.limits.worthFetching(n, len(nums)) {
 		meet(e.members(t, await), nums, hit)
 		return
 	}
+	chunk := t.limits.Fetch
 	var cmds []*redis.BoolSliceCmd
 	for at := 0; at < len(nums); at += chunk {
 		some := nums[at:min(at+chunk, len(nums))]

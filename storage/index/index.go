@@ -17,7 +17,7 @@ type Index struct {
 	client     redis.UniversalClient
 	cluster    bool
 	partitions map[hub.Partition]*partition
-	maxScan    int
+	limits     Limits
 	tuned      atomic.Bool
 }
 
@@ -26,13 +26,10 @@ var _ hub.Index = (*Index)(nil)
 // Open uses client for an index of this layout, which Layout.Validate has found good. It asks nothing of Redis
 // yet. The client stays the caller's to close.
 func Open(client redis.UniversalClient, layout Layout) *Index {
-	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), maxScan: layout.MaxScan}
+	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), limits: layout.Limits.orDefaults()}
 	_, ix.cluster = client.(*redis.ClusterClient)
 	for name, pl := range layout.Partitions {
 		ix.partitions[name] = newPartition(name, pl, layout.Projection)
-	}
-	if ix.maxScan == 0 {
-		ix.maxScan = 500_000
 	}
 	return ix
 }
@@ -196,4 +193,12 @@ func number(v any) (uint64, error) {
 		return 0, errUnreadable
 	}
 	return n, nil
+}
+
+// SlotOf is the slot where the things of a route lie, −1 for an unknown partition.
+func (ix *Index) SlotOf(p hub.Partition, route string) int {
+	if part := ix.partitions[p]; part != nil {
+		return part.slotOf(route)
+	}
+	return -1
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,10 +16,31 @@ type Layout struct {
 	Partitions map[hub.Partition]PartitionLayout
 	// Projection names the rules that make entries; it becomes part of every stamp.
 	Projection string
-	// MaxScan is how many terms one search may read for Prefix and Pattern matches before it is refused as
-	// TooLarge; 0 means 500,000.
-	MaxScan int
+	Limits     Limits
 }
+
+// Limits say how much goes in one piece; a zero is replaced by the value given here.
+type Limits struct {
+	// Terms is how many Text terms one search may read for Prefix and Pattern matches before it is refused as
+	// TooLarge: 500,000.
+	Terms int
+	// Fetch is how large a set may be to be fetched whole and sorted by the hub, rather than met while walking the
+	// order; and how many members a command asks for: 4,096.
+	Fetch int
+	// Whole is how many members a commit may write to be applied in one MULTI: 20,000.
+	Whole int
+}
+
+func (l Limits) orDefaults() Limits {
+	return Limits{cmp.Or(l.Terms, 500_000), cmp.Or(l.Fetch, 4096), cmp.Or(l.Whole, 20_000)}
+}
+
+// piece and command are the members of one piece of a commit that is not applied whole, and of one command.
+func (l Limits) piece() int   { return max(1, l.Whole/2) }
+func (l Limits) command() int { return max(1, l.Whole/5) }
+
+// worthFetching says whether n members are better fetched than asked after k times.
+func (l Limits) worthFetching(n, k int) bool { return n <= l.Fetch/16 || n <= k }
 
 // PartitionLayout is the layout of one partition.
 type PartitionLayout struct {

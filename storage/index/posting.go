@@ -22,12 +22,6 @@ type posting interface {
 	probe(t *trips, await func() bool, nums []uint64, hit []bool)
 }
 
-const (
-	fetchLimit = 4096 // members worth fetching whole rather than walking past
-	chunk      = 4096 // members of one probing command
-	bigSet     = 65536
-)
-
 // postingOf is nil for a match that nothing can fulfil.
 func (p *partition) postingOf(slot int, typ, param string, m *hub.Match) posting {
 	switch {
@@ -95,9 +89,6 @@ func distinct(nums []uint64) []uint64 {
 	}
 	return slices.Compact(nums)
 }
-
-// worthFetching says whether n members are better fetched than asked after k times.
-func worthFetching(n, k int) bool { return n <= 256 || n <= k }
 
 // meet sets hit where a number is among the members, which are ascending.
 func meet(members, nums []uint64, hit []bool) {

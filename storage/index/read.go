@@ -16,7 +16,7 @@ func (ix *Index) Heads(ctx context.Context, p hub.Partition, names []hub.Name) (
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	l := &lookup{trips: newTrips(ctx, ix.client, 0), p: part, heads: make([]hub.Head, len(names)), places: make([]string, len(names))}
+	l := &lookup{trips: newTrips(ctx, ix.client, ix.limits), p: part, heads: make([]hub.Head, len(names)), places: make([]string, len(names))}
 	todo := make([]int, len(names))
 	for i, n := range names {
 		l.heads[i] = hub.Head{Partition: p, Name: n}
@@ -237,7 +237,7 @@ func (ix *Index) Versions(ctx context.Context, h hub.Head) ([]hub.Loc, error) {
 	if h.Slot < 0 || h.Slot >= p.slots {
 		return nil, &hub.Error{Kind: hub.Invalid, Msg: "a head of another index"}
 	}
-	t := newTrips(ctx, ix.client, 0)
+	t := newTrips(ctx, ix.client, ix.limits)
 	view := t.queueMeta(p)
 	cmd := t.pipe.HGetAll(ctx, p.versionsKey(h.Slot, h.Num))
 	gen := t.pipe.HGet(ctx, p.markKey(h.Slot), "gen")
@@ -295,7 +295,7 @@ func (ix *Index) Counts(ctx context.Context, p hub.Partition, typ, param string,
 
 // counts also returns a commit that overtook it, if any.
 func (ix *Index) counts(ctx context.Context, p *partition, typ, param string, texts []string) (counts []int64, over uint64, err error) {
-	t := newTrips(ctx, ix.client, 0)
+	t := newTrips(ctx, ix.client, ix.limits)
 	view := t.queueMeta(p)
 	if ix.cluster && !t.trip() {
 		return nil, 0, t.err

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	attempts  = 8       // of a search that commits overtake
-	patience  = 200_000 // members it may read in them altogether before the last one must do
+	attempts  = 12      // of a search that commits overtake
+	patience  = 400_000 // members that it may read in them altogether
 	slack     = 8       // hits kept beyond the page, for those that are not visible yet
 	earlyRead = 1024    // heads that a search may read before it knows whether it needs them
 )
@@ -31,10 +31,10 @@ type search struct {
 	shards  []*shard
 }
 
-// Search answers q. What it serves is the state at the visible mark it began with: a thing that a later commit
-// added is left out, and when a later commit rewrote or removed anything in the slots asked, the search begins
-// again, at most eight times. A search that reads very much and is overtaken nevertheless answers with what it
-// saw; hits that changed are then marked Recheck, and things rewritten in that moment may be missing.
+// Search answers q with the state at the visible mark it began with: a thing that a later commit added is left out,
+// and when a later commit rewrote or removed anything in the slots asked, the search begins again. After twelve
+// times it is Unavailable; a hit never needs its Recheck. A total that cannot be had at one mark because so much
+// must be read for it may be off by what was written in that time; the page never is.
 func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (hub.Page, error) {
 	o := orderOf(q.Sort)
 	var after *place
@@ -45,30 +45,41 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 		}
 		after = &a
 	}
-	need, read := 0, 0
+	need, read, attempt, total := 0, 0, 0, int64(-1)
 	if q.Limit > 0 {
 		need = max(0, q.Skip) + q.Limit + 1 + slack
 	} else if !q.Count {
 		return hub.Page{Total: -1}, nil
 	}
-	for attempt := 1; ; attempt++ {
-		s := &search{trips: newTrips(ctx, ix.client, ix.maxScan), ix: ix, q: &q, order: o, need: need}
+	for {
+		s := &search{trips: newTrips(ctx, ix.client, ix.limits), ix: ix, q: &q, order: o, need: need}
 		s.top = top{order: o, after: after, need: need}
 		overtaken, err := s.run(ps)
 		if err != nil {
 			return hub.Page{}, asHub(ctx, "search the index", err)
 		}
-		if read += s.read; overtaken != nil && attempt < attempts && read < patience {
+		attempt, read = attempt+1, read+s.read
+		if overtaken != nil {
 			if err := ix.settle(ctx, overtaken.p, overtaken.seq); err != nil {
 				return hub.Page{}, asHub(ctx, "search the index", err)
 			}
+			switch spent := attempt >= attempts || read >= patience; {
+			case !spent:
+				continue
+			case !q.Count:
+				return hub.Page{}, errOvertaken(overtaken.p.name)
+			case q.Limit == 0:
+				return hub.Page{Total: s.total()}, nil
+			}
+			total, attempt, read, q.Count = s.total(), 0, 0, false
 			continue
 		}
-		page, short, err := s.page(overtaken != nil)
+		page, short, err := s.page()
 		if err != nil {
 			return hub.Page{}, asHub(ctx, "search the index", err)
 		}
 		if !short {
+			page.Total = max(page.Total, total)
 			return page, nil
 		}
 		need *= 2
@@ -141,7 +152,7 @@ func (s *search) enter(ps []hub.Partition) error {
 		})
 	}
 	shards := max(1, len(s.shards))
-	s.early, s.stride = max(64, earlyRead/shards), min(fetchLimit, max(64, 4*s.need/shards))
+	s.early, s.stride = max(64, earlyRead/shards), min(s.ix.limits.Fetch, max(64, 4*s.need/shards))
 	if s.ix.cluster {
 		return s.trips.run(tasks...)
 	}
@@ -176,18 +187,15 @@ func (s *search) rest() error {
 }
 
 // page turns the hits into the answer. It is short when invisible ones took the place of others.
-func (s *search) page(recheck bool) (page hub.Page, short bool, err error) {
+func (s *search) page() (page hub.Page, short bool, err error) {
 	page.Total = -1
 	if s.q.Count {
-		page.Total = 0
-		for _, sh := range s.shards {
-			page.Total += int64(sh.total)
-		}
+		page.Total = s.total()
 	}
 	if s.need == 0 {
 		return page, false, nil
 	}
-	hits, err := s.visible(s.top.sorted(), recheck)
+	hits, err := s.visible(s.top.sorted())
 	if err != nil {
 		return page, false, err
 	}
@@ -200,8 +208,16 @@ func (s *search) page(recheck bool) (page hub.Page, short bool, err error) {
 	return page, false, nil
 }
 
+// total is the number of all that match.
+func (s *search) total() (n int64) {
+	for _, sh := range s.shards {
+		n += int64(sh.total)
+	}
+	return n
+}
+
 // visible resolves the heads to what is visible, and leaves out what is not.
-func (s *search) visible(cs []candidate, recheck bool) ([]hub.Hit, error) {
+func (s *search) visible(cs []candidate) ([]hub.Hit, error) {
 	hits := make([]hub.Hit, 0, len(cs))
 	var late []int
 	for _, c := range cs {
@@ -222,7 +238,6 @@ func (s *search) visible(cs []candidate, recheck bool) ([]hub.Hit, error) {
 	heads := make([]*hub.Head, len(late))
 	for i, at := range late {
 		heads[i] = &hits[at].Head
-		hits[at].Recheck = recheck
 	}
 	if err := s.ix.resolve(s.trips, heads, s.views); err != nil {
 		return nil, err

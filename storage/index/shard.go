@@ -68,7 +68,7 @@ func (sh *shard) run(await func() bool) {
 	switch rarest, _ := sh.driver().size(); {
 	case known && sh.need == 0:
 		mark()
-	case sh.q.Count && !known, rarest <= fetchLimit, sh.pastValues():
+	case sh.q.Count && !known, rarest <= sh.limits.Fetch, sh.pastValues():
 		sh.whole(await)
 	default:
 		if !sh.walk(await, rarest) {
@@ -125,7 +125,7 @@ func (sh *shard) whole(await func() bool) {
 		return
 	}
 	sh.read += len(nums)
-	if len(nums) > fetchLimit {
+	if len(nums) > sh.limits.Fetch {
 		sh.sift(await, nums)
 		return
 	}
@@ -226,7 +226,7 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 			done = true
 			return false
 		}
-		size = min(2*size, fetchLimit)
+		size = min(2*size, sh.limits.Fetch)
 		gaveUp = met > rarest
 		return !gaveUp
 	})

@@ -57,15 +57,15 @@ func (p *textPosting) members(t *trips, await func() bool) []uint64 {
 		return p.known
 	}
 	var nums []uint64
-	const step = 4 * chunk
+	step := 4 * t.limits.Fetch
 	for from := p.from; ; {
-		cmd := t.pipe.ZRangeArgs(t.ctx, redis.ZRangeArgs{Key: p.key, Start: from, Stop: p.to, ByLex: true, Count: step})
+		cmd := t.pipe.ZRangeArgs(t.ctx, redis.ZRangeArgs{Key: p.key, Start: from, Stop: p.to, ByLex: true, Count: int64(step)})
 		if !await() {
 			return nil
 		}
 		got := cmd.Val()
 		if p.match.Kind != hub.Equals {
-			if t.terms -= len(got); t.terms < 0 {
+			if t.terms += len(got); t.terms > t.limits.Terms {
 				t.err = &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("the pattern %s meets too many values to look through", quality(p.match)),
 					Hint: "give more of the beginning, or limit the search to a patient"}
 				return nil
@@ -95,10 +95,11 @@ func quality(m *hub.Match) string {
 }
 
 func (p *textPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := p.size(); p.whole || p.match.Kind != hub.Equals || worthFetching(n, len(nums)) {
+	if n, _ := p.size(); p.whole || p.match.Kind != hub.Equals || t.limits.worthFetching(n, len(nums)) {
 		meet(p.members(t, await), nums, hit)
 		return
 	}
+	chunk := t.limits.Fetch
 	var cmds []*redis.SliceCmd
 	for at := 0; at < len(nums); at += chunk {
 		some := nums[at:min(at+chunk, len(nums))]

@@ -17,14 +17,15 @@ type trips struct {
 	pipe   redis.Pipeliner
 	err    error
 	made   int
-	terms  int // Text terms that may still be read
+	limits Limits
+	terms  int // Text terms that were read
 }
 
 // task ends early when await returns false: then a trip failed, and trips.err says why.
 type task func(await func() bool)
 
-func newTrips(ctx context.Context, client redis.UniversalClient, terms int) *trips {
-	return &trips{ctx: ctx, client: client, pipe: client.Pipeline(), terms: terms}
+func newTrips(ctx context.Context, client redis.UniversalClient, limits Limits) *trips {
+	return &trips{ctx: ctx, client: client, pipe: client.Pipeline(), limits: limits}
 }
 
 // run does the tasks and returns the first error of a trip. A missing key is no error.

@@ -85,7 +85,7 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 
 func (w *withinPosting) fetch(t *trips, await func() bool, key string, bounds [2]float64) []string {
 	var members []string
-	t.byScore(await, key, bounds[0], bounds[1], false, func() int { return 4 * chunk }, func(got []redis.Z) bool {
+	t.byScore(await, key, bounds[0], bounds[1], false, func() int { return 4 * t.limits.Fetch }, func(got []redis.Z) bool {
 		for _, z := range got {
 			members = append(members, z.Member.(string))
 		}
@@ -108,7 +108,7 @@ func (w *withinPosting) keep(t *trips, await func() bool, members []string, key 
 }
 
 func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := w.size(); w.whole || worthFetching(n, len(nums)) {
+	if n, _ := w.size(); w.whole || t.limits.worthFetching(n, len(nums)) {
 		meet(w.members(t, await), nums, hit)
 		return
 	}
@@ -155,6 +155,7 @@ func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []
 
 // scoresOf reads the scores of the members in one trip; NaN where there is none.
 func scoresOf(t *trips, await func() bool, key string, members []string) func(i int) float64 {
+	chunk := t.limits.Fetch
 	var cmds []*redis.SliceCmd
 	for at := 0; at < len(members); at += chunk {
 		cmds = append(cmds, t.scores(key, members[at:min(at+chunk, len(members))]))

@@ -1,0 +1,101 @@
+package indextest
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"concord/hub"
+)
+
+// Random logs and queries are drawn from few values, so that they meet often.
+
+var (
+	params = []string{"code", "name", "date", "a:b"}
+	texts  = []string{"", "a", "ab", "abc", "b", "a\x00b", "王", "王小", "王小明", "\xff", "\xffa", "#a", strings.Repeat("long", 30), "a*", "%3A:"}
+	points = []float64{math.Inf(-1), -5.5, -1, 0, 1, 2, 3, 1e12 + 1, math.Inf(1)}
+)
+
+func drawLog(t *rapid.T) *Log {
+	l := NewLog(records)
+	for range rapid.IntRange(1, 5).Draw(t, "commits") {
+		for range rapid.IntRange(1, 12).Draw(t, "records") {
+			name := hub.Name{Type: rapid.SampledFrom([]string{"Observation", "Observation", "Observation", "Patient"}).Draw(t, "type"),
+				ID: fmt.Sprint(rapid.IntRange(0, 25).Draw(t, "id"))}
+			if rapid.IntRange(0, 7).Draw(t, "fate") == 0 {
+				l.Put(name, nil)
+				continue
+			}
+			e := &hub.Entry{Route: fmt.Sprint("Patient/", rapid.IntRange(0, 5).Draw(t, "route"))}
+			for range rapid.IntRange(0, 5).Draw(t, "terms") {
+				e.Terms = append(e.Terms, drawTerm(t))
+			}
+			l.Put(name, e)
+		}
+		l.Commit()
+	}
+	return l
+}
+
+func drawTerm(t *rapid.T) hub.Term {
+	term := hub.Term{Param: rapid.SampledFrom(params).Draw(t, "param"), Kind: hub.TermKind(rapid.IntRange(0, 2).Draw(t, "kind"))}
+	if term.Kind != hub.Range {
+		term.Text = rapid.SampledFrom(texts).Draw(t, "text")
+		return term
+	}
+	lo, hi := rapid.SampledFrom(points).Draw(t, "lo"), rapid.SampledFrom(points).Draw(t, "hi")
+	term.Lo, term.Hi = min(lo, hi), max(lo, hi)
+	if rapid.Bool().Draw(t, "point") {
+		term.Hi = term.Lo
+	}
+	return term
+}
+
+func drawQuery(t *rapid.T) hub.Query {
+	q := hub.Query{Type: "Observation", Limit: rapid.SampledFrom([]int{1, 2, 5, 50}).Draw(t, "limit"), Count: rapid.Bool().Draw(t, "count")}
+	if q.Count && rapid.IntRange(0, 3).Draw(t, "only count") == 0 {
+		q.Limit = 0
+	}
+	q.Skip = max(0, rapid.IntRange(-8, 4).Draw(t, "skip"))
+	for range rapid.IntRange(0, 2).Draw(t, "sorts") {
+		q.Sort = append(q.Sort, hub.Sort{Param: rapid.SampledFrom(append(params, hub.LastUpdated)).Draw(t, "by"), Desc: rapid.Bool().Draw(t, "desc")})
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "clauses") {
+		c := hub.Clause{Param: rapid.SampledFrom(append(params, hub.LastUpdated)).Draw(t, "of"), Not: rapid.IntRange(0, 3).Draw(t, "not") == 0}
+		for range rapid.IntRange(0, 3).Draw(t, "matches") {
+			c.Any = append(c.Any, drawMatch(t))
+		}
+		q.All = append(q.All, c)
+	}
+	return q
+}
+
+func drawMatch(t *rapid.T) hub.Match {
+	m := hub.Match{Kind: hub.MatchKind(rapid.IntRange(0, 3).Draw(t, "match")), Text: rapid.SampledFrom(texts).Draw(t, "for")}
+	switch m.Kind {
+	case hub.Equals:
+		m.Term = hub.TermKind(rapid.IntRange(0, 1).Draw(t, "term"))
+	case hub.Pattern:
+		m.Text = rapid.SampledFrom([]string{"*", "a*", "*b", "?", "a?c", "王*明", `a\*`, "ab", "*a*", ""}).Draw(t, "pattern")
+	case hub.Within:
+		at := func(name string) float64 { return rapid.SampledFrom(points).Draw(t, name) }
+		m.LoMin, m.LoMax, m.HiMin, m.HiMax = math.Inf(-1), math.Inf(1), math.Inf(-1), math.Inf(1)
+		switch x := at("x"); rapid.IntRange(0, 5).Draw(t, "comparison") {
+		case 0: // eq
+			m.LoMin, m.HiMax = x, at("to")
+		case 1: // ge
+			m.HiMin = x
+		case 2: // le
+			m.LoMax = x
+		case 3: // sa
+			m.LoMin = x
+		case 4: // eb
+			m.HiMax = x
+		case 5:
+			m.LoMin, m.LoMax, m.HiMin, m.HiMax = x, at("b"), at("c"), at("d")
+		}
+	}
+	return m
+}

@@ -1,0 +1,230 @@
+package indextest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"concord/hub"
+	"concord/storage/index"
+)
+
+func pagesStay(t *testing.T, r *room) {
+	for name, lim := range limits {
+		r := r.with(lim)
+		r.fresh(t, records)
+		l := NewLog(records)
+		for i := range 60 {
+			l.Put(obs(fmt.Sprint(i)), entry(fmt.Sprint("Patient/", i%9), exact("code", "x"), between("date", float64(i%13), float64(i%13))))
+		}
+		r.apply(t, l)
+		q := hub.Query{Type: "Observation", All: []hub.Clause{having("code", "x")}, Sort: []hub.Sort{{Param: "date", Desc: true}}, Limit: 7}
+		want := expect(q, l)
+		var got []uint64
+		for more := true; more; {
+			page, err := r.Search(r.ctx, []hub.Partition{records}, q)
+			must(t, err)
+			for _, h := range page.Hits {
+				if h.Head.Num <= 60 {
+					got = append(got, h.Head.Num)
+				}
+				q.After = &h.Pos
+			}
+			more = page.More
+			l.Put(obs(fmt.Sprint("new", len(l.Commits))), entry("Patient/3", exact("code", "x"), between("date", float64(len(l.Commits)%13), 20)))
+			l.Put(hub.Name{Type: "Patient", ID: "3"}, entry("Patient/3", text("name", fmt.Sprint(len(l.Commits)))))
+			r.apply(t, l)
+		}
+		nums := make([]uint64, len(want))
+		for i, h := range want {
+			nums[i] = h.num
+		}
+		same(t, name+": the things of the first hour, page by page", got, nums)
+	}
+}
+
+// seesWholeCommits: every commit rewrites all things with one tag, so that whoever sees two tags saw half a commit.
+func seesWholeCommits(t *testing.T, r *room) {
+	routes := apart(4)
+	const things, commits = 12, 60
+	l := NewLog(records)
+	for c := range commits {
+		for i := range things {
+			l.Put(obs(fmt.Sprint(i)), entry(routes[(i+c/10)%4], exact("tag", fmt.Sprint(c)), exact("all", "x")))
+		}
+		l.Commit()
+	}
+	for name, lim := range limits {
+		r := r.with(lim)
+		r.fresh(t, records)
+		must(t, r.Apply(r.ctx, records, 1, l.Commits[0]))
+		var done atomic.Bool
+		searches, refused := 0, 0
+		side(2, func(i int) {
+			if i == 0 {
+				defer done.Store(true)
+				for c := 1; c < commits; c++ {
+					if err := r.Apply(r.ctx, records, uint64(c+1), l.Commits[c]); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				return
+			}
+			for !done.Load() {
+				page, err := r.Search(r.ctx, []hub.Partition{records}, hub.Query{Type: "Observation", All: []hub.Clause{having("all", "x")}, Limit: 50})
+				searches++
+				if hub.Is(err, hub.Unavailable) {
+					refused++
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				seqs := map[uint64]bool{}
+				for _, h := range page.Hits {
+					seqs[h.Head.Loc.Seq] = true
+				}
+				if len(page.Hits) != things || len(seqs) != 1 {
+					t.Errorf("%s: a search saw %d things of commits %v", name, len(page.Hits), seqs)
+					return
+				}
+				heads, err := r.Heads(r.ctx, records, l.names())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, h := range heads {
+					if h.Version == 0 || h.Loc.Seq != heads[0].Loc.Seq {
+						t.Errorf("%s: heads of commits %d and %d together", name, h.Loc.Seq, heads[0].Loc.Seq)
+						return
+					}
+				}
+			}
+		})
+		t.Logf("%s: %d searches while %d commits came, %d told to come back", name, searches, commits, refused)
+	}
+}
+
+func countsExactly(t *testing.T, r *room) {
+	l := randomLog(records, 20)
+	for seq, changes := range l.Commits {
+		must(t, r.Apply(r.ctx, records, uint64(seq+1), changes))
+	}
+	texts := []string{"a", "b", "c", "never"}
+	got, err := r.Counts(r.ctx, records, "Observation", "code", texts)
+	must(t, err)
+	for i, s := range texts {
+		want := int64(len(expect(hub.Query{Type: "Observation", All: []hub.Clause{having("code", s)}}, l)))
+		if got[i] != want {
+			t.Errorf("count of %q is %d, want %d", s, got[i], want)
+		}
+	}
+}
+
+func mergesPartitions(t *testing.T, r *room) {
+	logs := []*Log{randomLog(records, 8), randomLog("dicom-00", 8), randomLog("dicom-01", 8)}
+	ps := []hub.Partition{"dicom-01", records, "dicom-00"}
+	for _, l := range logs {
+		for seq, changes := range l.Commits {
+			must(t, r.Apply(r.ctx, l.Partition, uint64(seq+1), changes))
+		}
+	}
+	for _, sort := range [][]hub.Sort{nil, {{Param: "date"}}, {{Param: "date", Desc: true}, {Param: hub.LastUpdated}}} {
+		q := hub.Query{Type: "Observation", Sort: sort, Limit: 5, Count: true}
+		checkPages(t, r, ps, q, expect(q, logs...))
+	}
+}
+
+func refusesWidePatterns(t *testing.T, r *room) {
+	l := NewLog(records)
+	for i := range 50 {
+		l.Put(obs(fmt.Sprint(i)), entry("Patient/1", text("name", fmt.Sprint("n", i))))
+	}
+	r.apply(t, l)
+	q := hub.Query{Type: "Observation", Limit: 5, All: []hub.Clause{{Param: "name", Any: []hub.Match{{Kind: hub.Pattern, Text: "*3"}}}}}
+	if _, err := r.with(index.Limits{Terms: 40}).Search(r.ctx, []hub.Partition{records}, q); !hub.Is(err, hub.TooLarge) {
+		t.Fatalf("a pattern over 50 values where 40 may be read: %v", err)
+	}
+	same(t, "hits", r.nums(t, q, records), []uint64{4, 14, 24, 34, 44})
+}
+
+// checkPages reads all pages of q and compares them with what is expected.
+func checkPages(t tb, r *room, ps []hub.Partition, q hub.Query, want []hit) {
+	t.Helper()
+	rest := want
+	for pages := 0; ; pages++ {
+		page, err := r.Search(r.ctx, ps, q)
+		must(t, err)
+		if q.Count && page.Total != int64(len(want)) {
+			t.Fatalf("%+v: total %d, want %d", q, page.Total, len(want))
+		}
+		rest = rest[min(q.Skip, len(rest)):]
+		n := min(q.Limit, len(rest))
+		if len(page.Hits) != n || page.More != (len(rest) > n && q.Limit > 0) {
+			t.Fatalf("%+v: page %d has %d hits (more: %v), want %d of %d", q, pages, len(page.Hits), page.More, n, len(rest))
+		}
+		for i, h := range page.Hits {
+			if h.Head.Num != rest[i].num || h.Head.Partition != rest[i].p || h.Recheck || h.Head.Version == 0 {
+				t.Fatalf("%+v: page %d, hit %d is %+v, want number %d of %s", q, pages, i, h.Head, rest[i].num, rest[i].p)
+			}
+			for k, v := range rest[i].values {
+				missing := h.Pos.Missing != nil && h.Pos.Missing[k]
+				if missing != math.IsNaN(v) || (!missing && h.Pos.Values[k] != max(-math.MaxFloat64, min(math.MaxFloat64, v))) {
+					t.Fatalf("%+v: position %+v, want %v", q, h.Pos, rest[i].values)
+				}
+			}
+		}
+		if rest = rest[n:]; !page.More {
+			return
+		}
+		q.After, q.Skip = &page.Hits[n-1].Pos, 0
+	}
+}
+
+func agreesWithOracle(t *testing.T, r *room) {
+	rooms := []*room{r.with(limits["usual limits"]), r.with(limits["small limits"])}
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLog(t)
+		r := rooms[rapid.IntRange(0, 1).Draw(t, "limits")]
+		must(t, r.Reset(r.ctx, records))
+		_, err := r.Begin(r.ctx, records)
+		must(t, err)
+		for seq, changes := range l.Commits {
+			must(t, r.Apply(r.ctx, records, uint64(seq+1), changes))
+		}
+		for range 12 {
+			q := drawQuery(t)
+			checkPages(t, r, []hub.Partition{records}, q, expect(q, l))
+		}
+		checkHeads(t, r, l)
+	})
+}
+
+// randomLog is a log of n commits that always is the same.
+func randomLog(p hub.Partition, n int) *Log {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	l := NewLog(p)
+	for range n {
+		for range 1 + rnd.IntN(12) {
+			name := obs(fmt.Sprint(rnd.IntN(25)))
+			if rnd.IntN(6) == 0 {
+				l.Put(name, nil)
+				continue
+			}
+			e := entry(fmt.Sprint("Patient/", rnd.IntN(6)), exact("code", string(rune('a'+rnd.IntN(3)))))
+			for range rnd.IntN(3) {
+				lo := float64(rnd.IntN(9))
+				e.Terms = append(e.Terms, between("date", lo, lo+float64(rnd.IntN(3))), text("name", fmt.Sprint("n", rnd.IntN(30))))
+			}
+			l.Put(name, e)
+		}
+		l.Commit()
+	}
+	return l
+}
