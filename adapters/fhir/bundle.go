@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 
@@ -128,6 +127,9 @@ func (s *Server) entry(c *gin.Context, who access.Caller, e *entry, item fhir.Va
 	}
 	op.source = resource.Doc()
 	if err := checkType(op.source, typ); err != nil {
+		return nil, at(e.path, err)
+	}
+	if err := op.source.Check(); err != nil {
 		return nil, at(e.path, err)
 	}
 	if n := int64(len(resource.Raw())); n > s.Limits.Resource {
@@ -285,9 +287,9 @@ func (s *Server) readEntry(c *gin.Context, who access.Caller, b *bundleWriter, e
 		b.response(s.base(c), "200 OK", &rec, rec.Body)
 		return
 	}
-	params, err := url.ParseQuery(query)
+	params, err := fhir.Pairs(query)
 	if err != nil {
-		fail(&hub.Error{Kind: hub.Invalid, Msg: "the query cannot be read"})
+		fail(err)
 		return
 	}
 	found, err := s.searchBundle(c, who, typ, params)
@@ -307,7 +309,8 @@ func (s *Server) conditionalReferences(c *gin.Context, who access.Caller, ops []
 			continue
 		}
 		mine := map[string]string{}
-		for _, ref := range op.source.References() {
+		for span := range op.source.References() {
+			ref := span.Target
 			typ, query, ok := strings.Cut(ref, "?")
 			if !ok || !fhir.IsResourceType(typ) {
 				continue
@@ -324,7 +327,7 @@ func (s *Server) conditionalReferences(c *gin.Context, who access.Caller, ops []
 		if len(mine) == 0 {
 			continue
 		}
-		doc, err := op.source.RewriteReferences(mine)
+		doc, err := rewrite(op.source, mine)
 		if err != nil {
 			return placed(op, err)
 		}

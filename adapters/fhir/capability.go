@@ -26,8 +26,8 @@ func (s *Server) capabilities(c *gin.Context) {
 		params := []object{}
 		for _, p := range fhir.SearchParams(typ) {
 			o := object{"name": p.Code, "type": p.Type}
-			if p.URL != "" {
-				o["definition"] = p.URL
+			if p.Definition != "" {
+				o["definition"] = p.Definition
 			}
 			params = append(params, o)
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/commit"
@@ -26,7 +28,7 @@ const (
 type operation struct {
 	verb        verb
 	name        hub.Name
-	source      *fhir.Doc // as sent
+	source      *fhir.Doc  // as sent
 	ifMatch     uint64     // 0: no condition
 	ifNoneExist *hub.Query // conditional create
 	fullURL     string     // of a bundle entry
@@ -35,15 +37,15 @@ type operation struct {
 	doc     *fhir.Doc  // source with references inside the bundle resolved
 	entry   *hub.Entry // what doc adds to the index
 	met     *hub.Name  // what a conditional create met instead
-	created bool      // an update that made a new thing
-	absent  bool      // a delete that found nothing
-	draft   int       // position among the write's records, −1 for none
+	created bool       // an update that made a new thing
+	absent  bool       // a delete that found nothing
+	draft   int        // position among the write's records, −1 for none
 }
 
 var idGrammar = regexp.MustCompile(`^[A-Za-z0-9\-.]{1,64}$`)
 
 // newID makes a random logical id.
-func newID() string { return fhir.NewID() }
+func newID() string { return uuid.NewString() }
 
 // parseIfMatch reads an entity tag of the form W/"3".
 func parseIfMatch(tag string) (uint64, error) {
@@ -185,19 +187,29 @@ func (s *Server) resolve(ops []*operation) error {
 		}
 		op.doc = op.source
 		if len(targets) > 0 {
-			doc, err := op.source.RewriteReferences(targets)
+			doc, err := rewrite(op.source, targets)
 			if err != nil {
 				return placed(op, err)
 			}
 			op.doc = doc
 		}
-		e, err := s.Project.Doc(op.doc, op.name)
+		e, err := s.Project.Entry(op.doc, op.name)
 		if err != nil {
 			return placed(op, err)
 		}
 		op.entry = &e
 	}
 	return nil
+}
+
+// rewrite replaces references; a document without any of targets is returned as it is.
+func rewrite(doc *fhir.Doc, targets map[string]string) (*fhir.Doc, error) {
+	for span := range doc.References() {
+		if _, ok := targets[span.Target]; ok {
+			return fhir.Parse(doc.RewriteReferences(targets), fhir.Limits{})
+		}
+	}
+	return doc, nil
 }
 
 func placed(op *operation, err error) error {

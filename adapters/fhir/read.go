@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -144,7 +145,10 @@ func (b *bundleWriter) link(relation, url string) {
 	b.buf.WriteByte('}')
 }
 
-func (b *bundleWriter) text(s string) { b.buf.Write(fhir.AppendString(nil, s)) }
+func (b *bundleWriter) text(s string) {
+	raw, _ := json.Marshal(s) // a string always has a JSON form
+	b.buf.Write(raw)
+}
 
 // begin opens the next entry; the caller writes its members and the closing brace.
 func (b *bundleWriter) begin() {

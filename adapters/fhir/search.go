@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,7 +22,8 @@ const cursorParam = "_after"
 
 func (s *Server) searchOptions(c *gin.Context) fhir.SearchOptions {
 	return fhir.SearchOptions{
-		Base:    s.base(c),
+		Base:  s.base(c),
+		Count: s.Limits.Default, MaxCount: s.Limits.Page, Now: time.Now(),
 		Lenient: strings.Contains(c.GetHeader("Prefer"), "handling=lenient"),
 	}
 }
@@ -33,9 +35,9 @@ func (s *Server) search(c *gin.Context) {
 	if !ok {
 		return
 	}
-	params, err := url.ParseQuery(c.Request.URL.RawQuery)
+	params, err := fhir.Pairs(c.Request.URL.RawQuery)
 	if err != nil {
-		WriteError(c, &hub.Error{Kind: hub.Invalid, Msg: "the query string cannot be read: it has a broken percent escape or a semicolon"})
+		WriteError(c, err)
 		return
 	}
 	if c.Request.Method == http.MethodPost {
@@ -44,9 +46,7 @@ func (s *Server) search(c *gin.Context) {
 			WriteError(c, err)
 			return
 		}
-		for name, values := range form {
-			params[name] = append(params[name], values...)
-		}
+		params = append(params, form...)
 	}
 	body, err := s.searchBundle(c, who, typ, params)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Server) search(c *gin.Context) {
 // formLimit caps the body of a POST _search.
 const formLimit = 1 << 20
 
-func readForm(c *gin.Context) (url.Values, error) {
+func readForm(c *gin.Context) ([]fhir.Pair, error) {
 	if ct, _, _ := strings.Cut(c.GetHeader("Content-Type"), ";"); strings.TrimSpace(ct) != "application/x-www-form-urlencoded" && c.Request.ContentLength != 0 {
 		return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "_search takes application/x-www-form-urlencoded"}
 	}
@@ -71,29 +71,26 @@ func readForm(c *gin.Context) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	form, err := url.ParseQuery(string(data))
-	if err != nil {
-		return nil, &hub.Error{Kind: hub.Invalid, Msg: "the form cannot be read"}
-	}
-	return form, nil
+	return fhir.Pairs(string(data))
 }
 
 // searchBundle carries a search out and builds the searchset.
-func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, params url.Values) ([]byte, error) {
-	cursor := params.Get(cursorParam)
-	delete(params, cursorParam)
+func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, params []fhir.Pair) ([]byte, error) {
+	cursor := ""
+	params = slices.DeleteFunc(params, func(p fhir.Pair) bool {
+		if p.Name == cursorParam {
+			cursor = p.Value
+		}
+		return p.Name == cursorParam
+	})
 	q, err := fhir.CompileSearch(typ, params, s.searchOptions(c))
 	if err != nil {
 		return nil, err
 	}
 	query := q.Query
-	query.Limit = s.Limits.Default
-	if q.Count >= 0 {
-		query.Limit = min(q.Count, s.Limits.Page)
-	}
 	// Counting is cheap where one patient's slot has all hits, and asked for otherwise.
 	query.Count = q.Total == "accurate" || q.Total == "estimate" || q.Total == "" && (len(query.Routes) > 0 || len(query.All) == 0) || query.Limit == 0
-	applied := q.Applied.Encode()
+	applied := encode(q.Applied)
 	if cursor != "" {
 		if query.After, err = openCursor(s.CursorKey, typ+"?"+applied, cursor); err != nil {
 			return nil, err
@@ -124,6 +121,15 @@ func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, par
 	return b.bytes(), nil
 }
 
+// encode writes parameters as a query string, in their order.
+func encode(params []fhir.Pair) string {
+	parts := make([]string, len(params))
+	for i, p := range params {
+		parts[i] = url.QueryEscape(p.Name) + "=" + url.QueryEscape(p.Value)
+	}
+	return strings.Join(parts, "&")
+}
+
 func join(u, query string) string {
 	if query == "" {
 		return u
@@ -139,31 +145,28 @@ func withCursor(query, cursor string) string {
 }
 
 // parameterNames is what the audit trail keeps of a query: names, never values.
-func parameterNames(params url.Values) string {
+func parameterNames(params []fhir.Pair) string {
 	names := make([]string, 0, len(params))
-	for n := range params {
-		if len(n) > 64 {
-			n = n[:64]
-		}
-		names = append(names, strconv.QuoteToASCII(n))
+	for _, p := range params {
+		names = append(names, strings.Trim(strconv.QuoteToASCII(p.Name[:min(64, len(p.Name))]), `"`))
 	}
 	slices.Sort(names)
 	if len(names) > 32 {
 		names = names[:32]
 	}
-	return strings.ReplaceAll(strings.Join(names, ","), `"`, "")
+	return strings.Join(slices.Compact(names), ",")
 }
 
 // ignored says which parameters a lenient search left out (R4 search.html#errors).
-func (b *bundleWriter) ignored(params []string) {
+func (b *bundleWriter) ignored(faults []error) {
 	b.begin()
 	b.buf.WriteString(`"resource":{"resourceType":"OperationOutcome","issue":[`)
-	for i, p := range params {
+	for i, err := range faults {
 		if i > 0 {
 			b.buf.WriteByte(',')
 		}
 		b.buf.WriteString(`{"severity":"warning","code":"not-supported","diagnostics":`)
-		b.text("ignored: " + p)
+		b.text("ignored: " + err.Error())
 		b.buf.WriteByte('}')
 	}
 	b.buf.WriteString(`]},"search":{"mode":"outcome"}}`)

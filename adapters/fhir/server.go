@@ -5,6 +5,7 @@
 package fhir
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -23,6 +24,11 @@ type Policy interface {
 	MayChange(who access.Caller, owner string) error
 }
 
+// Members knows the institutions.
+type Members interface {
+	Member(id string) (access.Member, bool)
+}
+
 // Deps are what the adapter works with.
 type Deps struct {
 	Reader    *lookup.Reader
@@ -32,7 +38,9 @@ type Deps struct {
 	Trail     lookup.Trail
 	Project   *fhir.Projection
 	Catalogue *recognition.Catalogue
-	Retrievable func(studyUID string) bool
+	Members   Members
+	// Retrievable says whether a study's images can be fetched now; nil: not known.
+	Retrievable func(ctx context.Context, studyUID string) (bool, error)
 	// CursorKey signs page cursors.
 	CursorKey []byte
 	// PublicURL is the hub's address as clients see it, without a trailing slash; empty: taken from the request.
@@ -95,11 +103,7 @@ func Mount(g *gin.RouterGroup, d Deps) *Server {
 func (s *Server) typed(next gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if typ := c.Param("type"); !fhir.IsResourceType(typ) {
-			msg := "R4 has no resource type " + quote(typ)
-			if near := fhir.NearestType(typ); near != "" {
-				msg += "; did you mean " + near + "?"
-			}
-			WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: msg})
+			WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: "R4 has no resource type " + quote(typ), Hint: fhir.NearestType(typ)})
 			return
 		}
 		next(c)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -46,7 +45,10 @@ func (s *Server) resource(c *gin.Context) (*fhir.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return doc, checkType(doc, c.Param("type"))
+	if err := checkType(doc, c.Param("type")); err != nil {
+		return nil, err
+	}
+	return doc, doc.Check()
 }
 
 func checkType(doc *fhir.Doc, want string) error {
@@ -87,9 +89,9 @@ func (s *Server) create(c *gin.Context) {
 // condition compiles the search of a conditional create; it must have at least one criterion (R4 http.html#ccreate).
 func (s *Server) condition(c *gin.Context, typ, query string) (*hub.Query, error) {
 	query = strings.TrimPrefix(query, typ)
-	params, err := url.ParseQuery(strings.TrimPrefix(query, "?"))
+	params, err := fhir.Pairs(strings.TrimPrefix(query, "?"))
 	if err != nil {
-		return nil, &hub.Error{Kind: hub.Invalid, Path: "If-None-Exist", Msg: "the condition is no query string"}
+		return nil, err
 	}
 	q, err := fhir.CompileSearch(typ, params, s.searchOptions(c))
 	if err != nil {

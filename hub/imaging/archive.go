@@ -24,29 +24,20 @@ import (
 	"concord/internal/dicom"
 )
 
-// Types of the records that this room writes.
+// DuplicateType is the type of the records of instances whose UID came again with other bytes.
+const DuplicateType = "dicom.duplicate"
+
+// The parameters under which series and instances are found by their parents' UIDs.
 const (
-	StudyType     = "dicom.study"
-	SeriesType    = "dicom.series"
-	InstanceType  = "dicom.instance"
-	DuplicateType = "dicom.duplicate"
+	StudyParam  = "0020000D"
+	SeriesParam = "0020000E"
 )
 
-// StudyName names a study's record.
-func StudyName(study string) hub.Name { return hub.Name{Type: StudyType, ID: study} }
-
-// SeriesName names a series' record.
-func SeriesName(study, series string) hub.Name {
-	return hub.Name{Type: SeriesType, ID: study + "/" + series}
-}
-
-// InstanceName names an instance's record.
-func InstanceName(study, sop string) hub.Name {
-	return hub.Name{Type: InstanceType, ID: study + "/" + sop}
-}
+const modality dicom.Tag = 0x00080060
 
 // Archive takes instances in.
 type Archive struct {
+	Objects     hub.Objects
 	Stager      hub.Stager
 	Followers   map[hub.Partition]*projection.Follower
 	Writers     map[hub.Partition]*commit.Committer
@@ -143,7 +134,7 @@ func (a *Archive) Store(ctx context.Context, member string, in *Received) (Resul
 	coming := &intake{blob: blob, header: h}
 	_, err := writer.Submit(ctx, commit.Write{
 		Member: member,
-		Names:  []hub.Name{StudyName(h.StudyInstanceUID), SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID), InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)},
+		Names:  []hub.Name{dicom.StudyName(h.StudyInstanceUID), dicom.SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID), dicom.InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)},
 		Plan:   coming.plan,
 	})
 	if err != nil {
@@ -159,7 +150,7 @@ func (a *Archive) Store(ctx context.Context, member string, in *Received) (Resul
 // decides in the end; this only saves a blob.
 func (a *Archive) known(ctx context.Context, p hub.Partition, in *Received) (bool, error) {
 	f := a.Followers[p]
-	heads, err := f.Heads(ctx, []hub.Name{InstanceName(in.Header.StudyInstanceUID, in.Header.SOPInstanceUID)})
+	heads, err := f.Heads(ctx, []hub.Name{dicom.InstanceName(in.Header.StudyInstanceUID, in.Header.SOPInstanceUID)})
 	if err != nil || heads[0].Version == 0 || heads[0].Deleted {
 		return false, err
 	}
@@ -180,7 +171,7 @@ func (in *intake) plan(ctx context.Context, v *commit.View) ([]commit.Draft, err
 	if in.body == nil {
 		in.body = dicom.AppendJSON(nil, h, dicom.JSONOptions{})
 	}
-	name := InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)
+	name := dicom.InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)
 	head, err := v.Head(ctx, name)
 	if err != nil {
 		return nil, err
@@ -216,7 +207,7 @@ func (in *intake) again(ctx context.Context, v *commit.View, d commit.Draft) ([]
 // parents drafts what is new of study and series.
 func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
 	h := in.header
-	series := SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID)
+	series := dicom.SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID)
 	head, err := v.Head(ctx, series)
 	if err != nil {
 		return nil, err
@@ -224,21 +215,20 @@ func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, 
 	if head.Version > 0 && !head.Deleted {
 		return nil, nil // a series is never there without its study
 	}
-	drafts := []commit.Draft{{Name: series, Body: constant(dicom.SeriesJSON(h))}}
-	study := StudyName(h.StudyInstanceUID)
+	drafts := []commit.Draft{{Name: series, Body: constant(dicom.AppendSeriesJSON(nil, h))}}
+	study := dicom.StudyName(h.StudyInstanceUID)
 	if head, err = v.Head(ctx, study); err != nil {
 		return nil, err
 	}
-	modality := h.Text(dicom.ModalityTag)
+	own := h.Text(modality)
 	if head.Version == 0 || head.Deleted {
-		body, err := withModality(dicom.StudyJSON(h), modality)
-		return append(drafts, commit.Draft{Name: study, Body: constant(body)}), err
+		return append(drafts, commit.Draft{Name: study, Body: constant(dicom.AppendStudyJSON(nil, h))}), nil
 	}
 	rec, err := v.Record(ctx, study)
 	if err != nil {
 		return nil, err
 	}
-	body, err := withModality(rec.Body, modality)
+	body, err := withModality(rec.Body, own)
 	if err != nil || body == nil {
 		return drafts, err
 	}
@@ -247,4 +237,26 @@ func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, 
 
 func constant(body []byte) func(uint64, time.Time) []byte {
 	return func(uint64, time.Time) []byte { return body }
+}
+
+// Retrievable says whether the images of a study can be fetched now: the study has an instance and its bytes open.
+func (a *Archive) Retrievable(ctx context.Context, study string) (bool, error) {
+	f := a.Followers[a.PartitionOf(study)]
+	page, err := f.Search(ctx, hub.Query{Type: dicom.Instance.Type(), Routes: []string{study}, Limit: 1,
+		All: []hub.Clause{{Param: StudyParam, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: study}}}}})
+	if err != nil || len(page.Hits) == 0 {
+		return false, err
+	}
+	rec, err := f.Log().Record(ctx, page.Hits[0].Head.Loc)
+	if err != nil || rec.Blob == nil {
+		return false, err
+	}
+	body, err := a.Objects.Open(ctx, rec.Blob.Key, 0, 1)
+	if hub.Is(err, hub.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, body.Close()
 }

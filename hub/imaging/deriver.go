@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/url"
+	"sync"
 	"time"
 
 	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
 
 	"concord/hub"
 	"concord/hub/commit"
-	"concord/hub/lookup"
 	"concord/hub/projection"
 	"concord/internal/dicom"
 	"concord/internal/fhir"
@@ -21,8 +20,8 @@ import (
 // Origin is the member name on records that the hub makes itself. No institution can have it.
 const Origin = "concord"
 
-// markType names the records that say how far a partition's studies have been derived.
-const markType = "hub.mark"
+// MarkType is the type of the records that say how far a partition's studies have been derived.
+const MarkType = "hub.mark"
 
 type mark struct {
 	Through uint64 `json:"through"`
@@ -43,8 +42,8 @@ type Deriver struct {
 	wake map[hub.Partition]chan struct{}
 }
 
-// Start prepares Wake and returns the loop to run, one goroutine for each partition; it ends with ctx.
-func (d *Deriver) Start(ctx context.Context) {
+// NewDeriver completes d. It does nothing until Run.
+func NewDeriver(d Deriver) *Deriver {
 	if d.Settle == 0 {
 		d.Settle = 250 * time.Millisecond
 	}
@@ -55,8 +54,15 @@ func (d *Deriver) Start(ctx context.Context) {
 	for _, p := range d.Partitions {
 		d.wake[p] = make(chan struct{}, 1)
 	}
+	return &d
+}
+
+// Run follows the partitions until ctx ends.
+func (d *Deriver) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	for _, p := range d.Partitions {
-		go d.run(ctx, p)
+		wg.Go(func() { d.run(ctx, p) })
 	}
 }
 
@@ -106,7 +112,7 @@ func (d *Deriver) Advance(ctx context.Context, p hub.Partition) (more bool, err 
 			return false, err
 		}
 	}
-	markName := hub.Name{Type: markType, ID: "imaging/" + string(p)}
+	markName := hub.Name{Type: MarkType, ID: "imaging/" + string(p)}
 	through, err := d.through(ctx, markName)
 	if err != nil {
 		return false, err
@@ -198,9 +204,9 @@ func (d *Deriver) changed(ctx context.Context, p hub.Partition, after, to uint64
 
 func studyOf(n hub.Name) (uid string, ok bool) {
 	switch n.Type {
-	case StudyType:
+	case dicom.Study.Type():
 		return n.ID, true
-	case SeriesType, InstanceType:
+	case dicom.Series.Type(), dicom.Instance.Type():
 		for i := 0; i < len(n.ID); i++ {
 			if n.ID[i] == '/' {
 				return n.ID[:i], true
@@ -237,7 +243,7 @@ func (d *Deriver) derive(ctx context.Context, p hub.Partition, uid string) (comm
 
 func (d *Deriver) load(ctx context.Context, p hub.Partition, uid string) (*study, error) {
 	f := d.Followers[p]
-	heads, err := f.Heads(ctx, []hub.Name{StudyName(uid)})
+	heads, err := f.Heads(ctx, []hub.Name{dicom.StudyName(uid)})
 	if err != nil {
 		return nil, err
 	}
@@ -248,16 +254,16 @@ func (d *Deriver) load(ctx context.Context, p hub.Partition, uid string) (*study
 	if s.record, err = f.Log().Record(ctx, heads[0].Loc); err != nil {
 		return nil, err
 	}
-	if s.series, err = d.children(ctx, f, SeriesType, uid); err != nil {
+	if s.series, err = d.children(ctx, f, dicom.Series.Type(), uid); err != nil {
 		return nil, err
 	}
-	s.instances, err = d.children(ctx, f, InstanceType, uid)
+	s.instances, err = d.children(ctx, f, dicom.Instance.Type(), uid)
 	return s, err
 }
 
 func (d *Deriver) children(ctx context.Context, f *projection.Follower, typ, uid string) ([]hub.Record, error) {
 	q := hub.Query{Type: typ, Routes: []string{uid}, Limit: 1000,
-		All: []hub.Clause{{Param: dicom.StudyParam, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: uid}}}}}
+		All: []hub.Clause{{Param: StudyParam, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: uid}}}}}
 	var all []hub.Record
 	for {
 		page, err := f.Search(ctx, q)
@@ -268,7 +274,7 @@ func (d *Deriver) children(ctx context.Context, f *projection.Follower, typ, uid
 		for i := range page.Hits {
 			locs[i] = page.Hits[i].Head.Loc
 		}
-		recs, err := lookup.Fetch(ctx, f.Log(), locs)
+		recs, err := f.Log().Records(ctx, locs)
 		if err != nil {
 			return nil, err
 		}
@@ -296,7 +302,7 @@ func (d *Deriver) subject(ctx context.Context, rec *hub.Record) (models.Referenc
 	if issuer := attrs.text("00100021"); issuer != "" {
 		ref.Identifier.Assigner = &models.Reference{Display: &issuer}
 	}
-	q, err := fhir.CompileSearch("Patient", url.Values{"identifier": {fhir.Escape(id)}}, fhir.SearchOptions{})
+	q, err := fhir.CompileSearch("Patient", []fhir.Pair{{Name: "identifier", Value: fhir.Escape(id)}}, fhir.SearchOptions{})
 	if err != nil {
 		return ref, nil // an id that no search can ask for links to nobody
 	}

@@ -52,6 +52,9 @@ const (
 	typeAccession = "ACSN"
 )
 
+// SourcePrefix begins meta.source of what was derived; the id of the member whose data it comes from follows.
+const SourcePrefix = "urn:concord:member:"
+
 // study is all that the hub has of one study.
 type study struct {
 	record    hub.Record
@@ -67,6 +70,7 @@ func (s *study) imagingStudy(subject models.Reference) ([]byte, error) {
 		return nil, err
 	}
 	r := models.ImagingStudy{
+		Meta:        &models.Meta{Source: ptr(SourcePrefix + s.record.Member)},
 		Status:      models.ImagingStudyStatusAvailable,
 		Subject:     subject,
 		Identifier:  []models.Identifier{{System: ptr(systemUID), Value: ptr("urn:oid:" + s.record.Name.ID)}},

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/sync/errgroup"
-
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/audit"
@@ -249,35 +247,7 @@ func (r *Reader) records(ctx context.Context, p hub.Partition, locs []hub.Loc) (
 	if !ok {
 		return nil, &hub.Error{Kind: hub.Internal, Msg: fmt.Sprintf("no partition %s", p)}
 	}
-	return Fetch(ctx, f.Log(), locs)
-}
-
-// Fetch reads many records, in order, with bounded concurrency.
-func Fetch(ctx context.Context, l *projection.Log, locs []hub.Loc) ([]hub.Record, error) {
-	recs := make([]hub.Record, len(locs))
-	if len(locs) < 4 {
-		for i, loc := range locs {
-			var err error
-			if recs[i], err = l.Record(ctx, loc); err != nil {
-				return nil, err
-			}
-		}
-		return recs, nil
-	}
-	const workers = 8
-	g, gctx := errgroup.WithContext(ctx)
-	for w := range workers {
-		g.Go(func() error {
-			for i := w; i < len(locs); i += workers {
-				var err error
-				if recs[i], err = l.Record(gctx, locs[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return recs, g.Wait()
+	return f.Log().Records(ctx, locs)
 }
 
 func (r *Reader) allowed(who access.Caller, recs []hub.Record) []hub.Record {

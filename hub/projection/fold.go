@@ -36,6 +36,9 @@ func (ps *Projectors) Project(rec *hub.Record) (hub.Entry, error) {
 	if err != nil {
 		return e, fmt.Errorf("project %s version %d: %w", rec.Name, rec.Version, err)
 	}
+	if e.Route == "" {
+		e.Route = rec.Name.String()
+	}
 	return e, nil
 }
 

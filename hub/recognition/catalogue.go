@@ -2,6 +2,7 @@ package recognition
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -15,7 +16,7 @@ const (
 )
 
 // Catalogue is what is recognised, and the words by which it is known. It is read-only once made; its zero value knows
-// no item. The mappings package loads one and lints it.
+// no item. It must not be copied. The mappings package loads one and lints it.
 type Catalogue struct {
 	// Version is named in each decision made by the catalogue.
 	Version string
@@ -33,6 +34,9 @@ type Catalogue struct {
 	Exceptions map[string]string
 	// ExemptClasses does the same for classes of encounter.
 	ExemptClasses map[string]string
+
+	once    sync.Once
+	lexicon lexicon
 }
 
 // Item is one row of the catalogue.

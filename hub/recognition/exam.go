@@ -3,7 +3,6 @@ package recognition
 import (
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Exam is what an order asks for or what a result shows. Whatever was not stated stays empty.
@@ -90,32 +89,23 @@ func (r *reading) takeFrom(i *Item, agreed *bool) {
 // coded finds the item of the codes; two codes of different items contradict each other.
 func (c *Catalogue) coded(codes []Coding, agreed *bool) (found *Item) {
 	for _, code := range codes {
-		for i := range c.Items {
-			if !slices.Contains(c.Items[i].Codes, code) {
-				continue
-			}
-			if found != nil && found != &c.Items[i] {
-				*agreed = false
-				return nil
-			}
-			found = &c.Items[i]
+		item := c.lookup().codes[code]
+		if item == nil {
+			continue
 		}
+		if found != nil && found != item {
+			*agreed = false
+			return nil
+		}
+		found = item
 	}
 	return found
 }
 
 func (c *Catalogue) aliased(texts []string) *Item {
 	for _, text := range texts {
-		plain := strings.Join(pieces(text), " ")
-		if plain == "" {
-			continue
-		}
-		for i := range c.Items {
-			for _, alias := range c.Items[i].Aliases {
-				if strings.Join(pieces(alias), " ") == plain {
-					return &c.Items[i]
-				}
-			}
+		if item := c.lookup().aliases[plain(text)]; item != nil {
+			return item
 		}
 	}
 	return nil
@@ -134,71 +124,6 @@ func (c *Catalogue) shown(r reading) *Item {
 		}
 	}
 	return nil
-}
-
-// listen gathers what the words of texts state; complete tells that nothing was left over that it did not know.
-func (c *Catalogue) listen(texts []string) (said Word, complete bool) {
-	complete = true
-	for _, text := range texts {
-		rest := pieces(text)
-		for len(rest) > 0 {
-			word, n := c.longest(rest)
-			if n == 0 {
-				complete, rest = false, rest[1:]
-				continue
-			}
-			said.Modality = append(said.Modality, word.Modality...)
-			said.Regions = append(said.Regions, word.Regions...)
-			said.Contrast |= word.Contrast
-			said.Side |= word.Side
-			rest = rest[n:]
-		}
-	}
-	slices.Sort(said.Modality)
-	said.Modality = slices.Compact(said.Modality)
-	return said, complete
-}
-
-// longest finds the word with the most pieces at the beginning of text, so that 胸椎 is not taken for 胸.
-func (c *Catalogue) longest(text []string) (found Word, n int) {
-	try := func(say string, w Word) {
-		if p := pieces(say); len(p) > n && len(p) <= len(text) && slices.Equal(p, text[:len(p)]) {
-			found, n = w, len(p)
-		}
-	}
-	for _, w := range c.Words {
-		for _, say := range w.Say {
-			try(say, w)
-		}
-	}
-	for _, say := range c.Ignored {
-		try(say, Word{})
-	}
-	return found, n
-}
-
-// pieces cuts a text into Chinese characters one by one and runs of other letters and digits, in lower case and half
-// width. Everything else separates.
-func pieces(text string) []string {
-	var out []string
-	run := false
-	for _, r := range text {
-		if r >= '！' && r <= '～' { // full width
-			r -= '！' - '!'
-		}
-		r = unicode.ToLower(r)
-		switch {
-		case unicode.Is(unicode.Han, r):
-			out, run = append(out, string(r)), false
-		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
-			run = false
-		case run:
-			out[len(out)-1] += string(r)
-		default:
-			out, run = append(out, string(r)), true
-		}
-	}
-	return out
 }
 
 // fields puts modalities and body parts in the catalogue's terms. A value that has no word stands as it is written, in

@@ -1,0 +1,82 @@
+package dicomweb
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"concord/hub"
+)
+
+var statuses = map[hub.ErrKind]int{
+	hub.Internal:           http.StatusInternalServerError,
+	hub.NotFound:           http.StatusNotFound,
+	hub.Gone:               http.StatusGone,
+	hub.Invalid:            http.StatusBadRequest,
+	hub.Unprocessable:      http.StatusConflict,
+	hub.Conflict:           http.StatusConflict,
+	hub.PreconditionFailed: http.StatusPreconditionFailed,
+	hub.MultipleMatches:    http.StatusConflict,
+	hub.TooLarge:           http.StatusRequestEntityTooLarge,
+	hub.Unauthenticated:    http.StatusUnauthorized,
+	hub.Forbidden:          http.StatusForbidden,
+	hub.Unsupported:        http.StatusNotAcceptable,
+	hub.TooMany:            http.StatusTooManyRequests,
+	hub.Unavailable:        http.StatusServiceUnavailable,
+	hub.Exists:             http.StatusConflict,
+	hub.Corrupt:            http.StatusInternalServerError,
+}
+
+// WriteError answers with a status and a small JSON problem. It is the group's error writer too.
+func WriteError(c *gin.Context, err error) {
+	kind := hub.KindOf(err)
+	status := statuses[kind]
+	msg := "the hub met a fault of its own; it is in its log"
+	var e *hub.Error
+	if kind != hub.Internal && kind != hub.Corrupt && errors.As(err, &e) {
+		msg = e.Msg
+		if e.Path != "" {
+			msg = e.Path + ": " + msg
+		}
+		if e.Hint != "" {
+			msg += " (" + e.Hint + ")"
+		}
+		if e.Kind == hub.Unavailable || e.Kind == hub.TooMany {
+			c.Header("Retry-After", strconv.Itoa(max(1, int(math.Ceil(e.Retry.Seconds())))))
+		}
+	} else {
+		slog.Error("request", "method", c.Request.Method, "route", c.FullPath(), "err", err)
+	}
+	body, _ := json.Marshal(map[string]any{"status": status, "error": kind.String(), "message": msg})
+	c.Header("Content-Type", "application/json")
+	c.Writer.WriteHeader(status)
+	c.Writer.Write(body)
+	c.Abort()
+}
+
+// Failure reasons of STOW-RS (PS3.18 table I.2-2) and one warning (table I.2-1), as (0008,1197) and (0008,1196).
+const (
+	reasonOutOfResources   = 0xA700
+	reasonNotSOPClass      = 0xA900
+	reasonCannotUnderstand = 0xC000
+	reasonProcessing       = 0x0110
+	warningOtherBytesKept  = 0xB000 // closest: what is shown is not what was sent
+)
+
+// reasonOf is the failure reason of an instance that was refused.
+func reasonOf(err error) int {
+	switch hub.KindOf(err) {
+	case hub.Invalid, hub.Unsupported:
+		return reasonCannotUnderstand
+	case hub.Unprocessable:
+		return reasonNotSOPClass
+	case hub.TooLarge, hub.Unavailable, hub.TooMany:
+		return reasonOutOfResources
+	}
+	return reasonProcessing
+}

@@ -1,0 +1,261 @@
+package dicomweb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"concord/hub"
+	"concord/hub/imaging"
+	"concord/internal/webbody"
+)
+
+// stored is what became of one part of a request.
+type stored struct {
+	sopClass, sop string
+	study, series string
+	result        imaging.Result
+	warnings      []string
+	err           error
+}
+
+// store answers STOW-RS (PS3.18 10.5): multipart/related or a single application/dicom, streamed. Each instance is
+// stored or refused by itself.
+func (s *Server) store(c *gin.Context) {
+	study := c.Param("study")
+	next, err := s.parts(c)
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	results, err := s.storeAll(c.Request.Context(), caller(c).Member, study, next)
+	if err != nil && len(results) == 0 {
+		WriteError(c, err)
+		return
+	}
+	if err != nil { // the request broke off; what came whole before that is stored
+		results = append(results, stored{err: err})
+	}
+	s.report(c, study, results)
+}
+
+// storeAll reads one instance after another while those before are being made durable.
+func (s *Server) storeAll(ctx context.Context, member, study string, next func() (io.Reader, error)) ([]stored, error) {
+	var (
+		results []*stored
+		wg      sync.WaitGroup
+		slots   = make(chan struct{}, s.Limits.Parallel)
+		broken  error
+	)
+	for {
+		part, err := next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			broken = err
+			break
+		}
+		if len(results) == s.Limits.Parts {
+			broken = &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a request may have %d parts", s.Limits.Parts)}
+			break
+		}
+		one := &stored{}
+		in, err := s.Archive.Receive(ctx, part)
+		if err != nil {
+			var cut *brokenBody
+			if errors.As(err, &cut) {
+				broken = &hub.Error{Kind: hub.Invalid, Msg: "the request body ends before its last part does", Err: cut.err}
+				break
+			}
+			one.err = err
+			results = append(results, one)
+			continue
+		}
+		h := in.Header
+		*one = stored{sopClass: h.SOPClassUID, sop: h.SOPInstanceUID, study: h.StudyInstanceUID, series: h.SeriesInstanceUID, warnings: h.Warnings}
+		results = append(results, one)
+		if study != "" && h.StudyInstanceUID != study {
+			in.Discard()
+			one.err = &hub.Error{Kind: hub.Unprocessable, Path: "StudyInstanceUID", Msg: "the instance belongs to another study than the URL says"}
+			continue
+		}
+		slots <- struct{}{}
+		wg.Add(1)
+		go func() {
+			defer func() { <-slots; wg.Done() }()
+			one.result, one.err = s.Archive.Store(ctx, member, in)
+		}()
+	}
+	wg.Wait()
+	all := make([]stored, len(results))
+	for i := range results {
+		all[i] = *results[i]
+	}
+	if len(all) == 0 && broken == nil {
+		broken = &hub.Error{Kind: hub.Invalid, Msg: "the request has no instances"}
+	}
+	return all, broken
+}
+
+// brokenBody marks a fault of the request's body rather than of an instance in it.
+type brokenBody struct{ err error }
+
+func (b *brokenBody) Error() string { return "read the request body: " + b.err.Error() }
+func (b *brokenBody) Unwrap() error { return b.err }
+
+type bodyReader struct{ r io.Reader }
+
+func (b bodyReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = &brokenBody{err}
+	}
+	return n, err
+}
+
+// parts returns an iterator over the instances in the request.
+func (s *Server) parts(c *gin.Context) (func() (io.Reader, error), error) {
+	media := parseMedia(c.GetHeader("Content-Type"))
+	body, err := webbody.Reader(c.Request, 0)
+	if err != nil {
+		return nil, err
+	}
+	switch media.typ {
+	case "application/dicom":
+		done := false
+		return func() (io.Reader, error) {
+			if done {
+				return nil, io.EOF
+			}
+			done = true
+			return bodyReader{body}, nil
+		}, nil
+	case "multipart/related":
+		if t := media.params["type"]; t != "" && t != "application/dicom" {
+			return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related of application/dicom, not of " + clip(t)}
+		}
+		boundary := media.params["boundary"]
+		if boundary == "" || len(boundary) > 200 {
+			return nil, &hub.Error{Kind: hub.Invalid, Path: "Content-Type", Msg: "multipart/related needs a boundary"}
+		}
+		mr := multipart.NewReader(body, boundary)
+		return func() (io.Reader, error) {
+			for {
+				part, err := mr.NextRawPart()
+				if err == io.EOF {
+					return nil, io.EOF
+				}
+				if err != nil {
+					return nil, &hub.Error{Kind: hub.Invalid, Msg: "the multipart body is cut or malformed", Err: err}
+				}
+				if t := parseMedia(part.Header.Get("Content-Type")).typ; t != "" && t != "application/dicom" && t != "application/octet-stream" {
+					return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}
+				}
+				return bodyReader{part}, nil
+			}
+		}, nil
+	}
+	return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related; type=\"application/dicom\" or application/dicom, not " + clip(media.typ)}
+}
+
+func clip(s string) string {
+	if len(s) > 64 {
+		s = s[:64] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+type object = map[string]any
+
+func element(vr string, values ...any) object {
+	if len(values) == 0 {
+		return object{"vr": vr}
+	}
+	return object{"vr": vr, "Value": values}
+}
+
+// report writes the Store Instances Response (PS3.18 10.5.3 and annex I): 200 when all are stored without warning,
+// 202 when some are not, 409 when none is, and the reason of each.
+func (s *Server) report(c *gin.Context, study string, results []stored) {
+	var referenced, failed []any
+	warned, unavailable := false, true
+	base := s.base(c)
+	for i := range results {
+		r := &results[i]
+		item := object{}
+		if r.sop != "" {
+			item["00081150"] = element("UI", r.sopClass)
+			item["00081155"] = element("UI", r.sop)
+		}
+		if r.err != nil {
+			item["00081197"] = element("US", reasonOf(r.err))
+			item["00000902"] = element("LO", explain(r.err)) // Error Comment (PS3.7 C)
+			failed = append(failed, item)
+			unavailable = unavailable && hub.Is(r.err, hub.Unavailable)
+			continue
+		}
+		if study == "" {
+			study = r.study
+		}
+		item["00081190"] = element("UR", fmt.Sprintf("%s/studies/%s/series/%s/instances/%s", base, r.study, r.series, r.sop))
+		if r.result == imaging.Duplicate {
+			warned = true
+			item["00081196"] = element("US", warningOtherBytesKept)
+			item["00000902"] = element("LO", "this UID is here with other bytes; both are kept, the first is shown")
+		} else if len(r.warnings) > 0 {
+			item["00000902"] = element("LO", clip(r.warnings[0]))
+		}
+		referenced = append(referenced, item)
+	}
+	answer := object{}
+	if len(referenced) > 0 {
+		answer["00081190"] = element("UR", base+"/studies/"+study)
+		answer["00081199"] = element("SQ", referenced...)
+	}
+	status := http.StatusOK
+	switch {
+	case len(failed) > 0 && len(referenced) == 0 && unavailable:
+		c.Header("Retry-After", "1")
+		status = http.StatusServiceUnavailable
+	case len(failed) > 0 && len(referenced) == 0:
+		status = http.StatusConflict
+	case len(failed) > 0 || warned:
+		status = http.StatusAccepted
+	}
+	if len(failed) > 0 {
+		answer["00081198"] = element("SQ", failed...)
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	writeJSON(c, status, body)
+}
+
+// explain is the reason in words, 64 characters at most as LO allows.
+func explain(err error) string {
+	var e *hub.Error
+	if !errors.As(err, &e) || e.Kind == hub.Internal || e.Kind == hub.Corrupt {
+		slog.Error("store an instance", "err", err)
+		return "the hub met a fault of its own"
+	}
+	msg := e.Msg
+	if e.Path != "" {
+		msg = e.Path + ": " + msg
+	}
+	if r := []rune(msg); len(r) > 64 {
+		msg = string(r[:63]) + "…"
+	}
+	return msg
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"concord/hub"
+	"concord/hub/access"
+)
+
+// withStore runs a command on objects, settings and members.
+func withStore(run func(cmd *cobra.Command, args []string, r *rooms) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cfg, err := load(cmd.Flags())
+		if err != nil {
+			return err
+		}
+		r, err := openStore(cmd.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		return errors.Join(run(cmd, args, r), r.close())
+	}
+}
+
+func memberCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "member", Short: "Manage the institutions of the consortium"}
+	cmd.PersistentFlags().SortFlags = false
+
+	var name, tier string
+	var aets []string
+	add := &cobra.Command{
+		Use: "add ID", Short: "Take in an institution and print its client secret, once", Args: cobra.ExactArgs(1),
+		Example: `  concord member add county-hospital --name "县人民医院" --tier lead --aet COUNTYPACS`,
+		RunE: withStore(func(cmd *cobra.Command, args []string, r *rooms) error {
+			secret, err := r.registrar.Add(cmd.Context(), access.Member{ID: args[0], Name: name, Tier: access.Tier(tier), AETs: aets})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), secret)
+			return nil
+		}),
+	}
+	add.Flags().StringVar(&name, "name", "", "the institution's name")
+	add.Flags().StringVar(&tier, "tier", "community", "lead or community")
+	add.Flags().StringSliceVar(&aets, "aet", nil, "DICOM application entity titles")
+	add.MarkFlagRequired("name")
+
+	list := &cobra.Command{
+		Use: "list", Short: "List the institutions", Args: cobra.NoArgs,
+		RunE: withStore(func(cmd *cobra.Command, _ []string, r *rooms) error {
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tTIER\tSTATE\tADDED\tAE TITLES\tNAME")
+			for _, m := range r.registry.Members() {
+				state := "active"
+				if m.Disabled {
+					state = "disabled"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%v\t%s\n", m.ID, m.Tier, state, m.Added.Format(time.DateOnly), m.AETs, m.Name)
+			}
+			return w.Flush()
+		}),
+	}
+	change := func(use, short string, do func(r *rooms, ctx context.Context, id string) error) *cobra.Command {
+		return &cobra.Command{Use: use + " ID", Short: short, Args: cobra.ExactArgs(1),
+			RunE: withStore(func(cmd *cobra.Command, args []string, r *rooms) error { return do(r, cmd.Context(), args[0]) })}
+	}
+	disable := change("disable", "End an institution's access at once; what it wrote stays", func(r *rooms, ctx context.Context, id string) error { return r.registrar.Disable(ctx, id) })
+	enable := change("enable", "Let a disabled institution in again", func(r *rooms, ctx context.Context, id string) error { return r.registrar.Enable(ctx, id) })
+	renew := &cobra.Command{Use: "renew ID", Short: "Give an institution a new client secret and print it, once", Args: cobra.ExactArgs(1),
+		RunE: withStore(func(cmd *cobra.Command, args []string, r *rooms) error {
+			secret, err := r.registrar.Renew(cmd.Context(), args[0])
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), secret)
+			}
+			return err
+		})}
+	for _, c := range []*cobra.Command{add, list, disable, enable, renew} {
+		storeFlags(c.Flags())
+		cmd.AddCommand(c)
+	}
+	return cmd
+}
+
+func tokenCommand() *cobra.Command {
+	var member, scope string
+	var ttl time.Duration
+	cmd := &cobra.Command{
+		Use: "token --member ID", Short: "Print a bearer token of an institution and nothing else", Args: cobra.NoArgs,
+		RunE: withStore(func(cmd *cobra.Command, _ []string, r *rooms) error {
+			token, err := r.issuer.Issue(member, scope, ttl)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), token)
+			return nil
+		}),
+	}
+	storeFlags(cmd.Flags())
+	cmd.Flags().StringVar(&member, "member", "", "the institution's id")
+	cmd.Flags().StringVar(&scope, "scope", "system/*.*", "SMART system scopes, blank-separated")
+	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good")
+	cmd.MarkFlagRequired("member")
+	return cmd
+}
+
+// withIndex runs a command on the store and its index, through the running hub's keeper where there is one.
+func withIndex(run func(cmd *cobra.Command, args []string, r *rooms) error) func(*cobra.Command, []string) error {
+	return withStore(func(cmd *cobra.Command, args []string, r *rooms) error {
+		if err := r.openIndex(false); err != nil {
+			return err
+		}
+		return run(cmd, args, r)
+	})
+}
+
+func rebuildCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rebuild", Short: "Empty the index and fold the log again", Args: cobra.NoArgs,
+		Long: `Empty the index and fold the log again. Running hubs answer 503 until it is complete; nothing is lost,
+since the index has nothing that the log has not.`,
+		RunE: withIndex(func(cmd *cobra.Command, _ []string, r *rooms) error {
+			started := time.Now()
+			for _, p := range r.settings.Partitions() {
+				if err := r.index.Reset(cmd.Context(), p); err != nil {
+					return fmt.Errorf("empty the index of %s: %w", p, err)
+				}
+			}
+			for _, p := range r.settings.Partitions() {
+				if err := r.followers[p].CatchUp(cmd.Context()); err != nil {
+					return fmt.Errorf("rebuild %s: %w", p, err)
+				}
+				m, err := r.index.Marks(cmd.Context(), p)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%-10s %8d commits\n", p, m.Applied)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "rebuilt in %v\n", time.Since(started).Round(time.Millisecond))
+			return nil
+		}),
+	}
+	storeFlags(cmd.Flags())
+	return cmd
+}
+
+func dumpCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "dump", Short: "Print the index, sorted, for comparing", Args: cobra.NoArgs,
+		RunE: withIndex(func(cmd *cobra.Command, _ []string, r *rooms) error {
+			for _, p := range r.settings.Partitions() {
+				if err := r.followers[p].CatchUp(cmd.Context()); err != nil {
+					return err
+				}
+				if err := r.index.Dump(cmd.Context(), cmd.OutOrStdout(), p); err != nil {
+					return fmt.Errorf("print the index of %s: %w", p, err)
+				}
+			}
+			return nil
+		}),
+	}
+	storeFlags(cmd.Flags())
+	return cmd
+}
+
+func fsckCommand() *cobra.Command {
+	var deep bool
+	cmd := &cobra.Command{
+		Use: "fsck", Short: "Check log chain, blobs and index; exit 1 and a line for each fault", Args: cobra.NoArgs,
+		Long: `Check that the log is dense and chained, that versions are in order, that each blob exists with its size
+(--deep: that its bytes have the digest recorded), and that the index is what folding the log gives.`,
+		RunE: withIndex(func(cmd *cobra.Command, _ []string, r *rooms) error {
+			f := &fsck{rooms: r, deep: deep, out: cmd.OutOrStdout()}
+			if err := f.run(cmd.Context()); err != nil {
+				return err
+			}
+			if f.faults > 0 {
+				return &hub.Error{Kind: hub.Corrupt, Msg: fmt.Sprintf("%d faults found", f.faults)}
+			}
+			return nil
+		}),
+	}
+	storeFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&deep, "deep", false, "read every blob and compare its digest")
+	return cmd
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+
+	"concord/hub"
+	"concord/hub/audit"
+)
+
+// Config is everything that can be set. Each field is a flag (--cache-mb), an environment variable (CONCORD_CACHE_MB)
+// and a key of the YAML file named by --config (cache-mb); the flag wins over the variable, the variable over the file.
+// docs/configuration.md is the same list in words.
+type Config struct {
+	// Data is the folder of the embedded default: objects, the index's snapshot, the keeper's socket.
+	Data string `koanf:"data"`
+	// S3 is the object store as http://KEY:SECRET@HOST:9000/BUCKET; empty: the folder Data.
+	S3 string `koanf:"s3"`
+	// Redis is the index as redis://HOST:6379/0, comma-separated for a cluster; empty: the embedded keeper.
+	Redis string `koanf:"redis"`
+
+	// Listen is the HTTP address.
+	Listen string `koanf:"listen"`
+	// DIMSE and MLLP are the addresses of the DICOM and HL7 v2 listeners.
+	DIMSE string `koanf:"dimse"`
+	MLLP  string `koanf:"mllp"`
+	// TLSCert and TLSKey are PEM files; both or neither.
+	TLSCert string `koanf:"tls-cert"`
+	TLSKey  string `koanf:"tls-key"`
+	// PublicURL is the hub's address as clients see it when a proxy stands before it, without a trailing slash.
+	PublicURL string `koanf:"public-url"`
+	// Demo fills an empty hub with a demo consortium and plays its story.
+	Demo bool `koanf:"demo"`
+
+	// CacheMB bounds the memory for commits and records that were read or written lately.
+	CacheMB int `koanf:"cache-mb"`
+	// Audit is "queued" (an event is durable within 100 ms) or "durable" (before the answer).
+	Audit string `koanf:"audit"`
+	// Snapshot is how often the embedded keeper saves itself while it changes.
+	Snapshot time.Duration `koanf:"snapshot"`
+	// Drain is how long running requests may take once the hub was told to stop.
+	Drain time.Duration `koanf:"drain"`
+
+	// Limits; see docs/configuration.md for what each refuses.
+	MaxResourceMB    int     `koanf:"max-resource-mb"`
+	MaxBundleMB      int     `koanf:"max-bundle-mb"`
+	MaxBundleEntries int     `koanf:"max-bundle-entries"`
+	MaxHeaderMB      int     `koanf:"max-header-mb"`
+	MemberRate       float64 `koanf:"member-rate"`
+	MemberConcurrent int     `koanf:"member-concurrent"`
+}
+
+func defaults() Config {
+	return Config{
+		Data: "data", Listen: "127.0.0.1:8080", CacheMB: 192, Audit: string(audit.Queued),
+		Snapshot: 5 * time.Minute, Drain: 30 * time.Second,
+		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxHeaderMB: 16,
+		MemberRate: 50000, MemberConcurrent: 1024,
+	}
+}
+
+// storeFlags are what every command takes that touches the store.
+func storeFlags(f *pflag.FlagSet) {
+	d := defaults()
+	f.String("config", "", "YAML `file` with any of the settings")
+	f.String("data", d.Data, "`folder` of the embedded default: objects and index snapshot")
+	f.String("s3", "", "object store as http://KEY:SECRET@HOST:9000/BUCKET instead of the folder")
+	f.String("redis", "", "index as redis://HOST:6379/0 (comma-separated: a cluster) instead of the embedded keeper")
+}
+
+func serveFlags(f *pflag.FlagSet) {
+	d := defaults()
+	storeFlags(f)
+	f.String("listen", d.Listen, "HTTP `address`")
+	f.String("dimse", "", "DICOM `address` (reserved; no listener in this version)")
+	f.String("mllp", "", "HL7 v2 `address` (reserved; no listener in this version)")
+	f.String("tls-cert", "", "PEM `file` with the certificate chain")
+	f.String("tls-key", "", "PEM `file` with the private key")
+	f.String("public-url", "", "the hub's `URL` as clients see it behind a proxy")
+	f.Bool("demo", false, "fill the hub with a demo consortium and play its story")
+	f.Int("cache-mb", d.CacheMB, "memory for commits and records read lately, `MB`")
+	f.String("audit", d.Audit, "queued: an audit event is durable within 100 ms; durable: before the answer")
+	f.Duration("snapshot", d.Snapshot, "how often the embedded keeper saves itself while it changes")
+	f.Duration("drain", d.Drain, "how long running requests may take after SIGTERM")
+	f.Int("max-resource-mb", d.MaxResourceMB, "greatest FHIR resource, `MB`")
+	f.Int("max-bundle-mb", d.MaxBundleMB, "greatest FHIR bundle, `MB`")
+	f.Int("max-bundle-entries", d.MaxBundleEntries, "most entries of a bundle")
+	f.Int("max-header-mb", d.MaxHeaderMB, "greatest DICOM header without bulk data, `MB`")
+	f.Float64("member-rate", d.MemberRate, "requests a second of one member")
+	f.Int("member-concurrent", d.MemberConcurrent, "requests of one member at the same time")
+}
+
+// load reads the settings of a command from flags, environment and file.
+func load(flags *pflag.FlagSet) (Config, error) {
+	c := defaults()
+	k := koanf.New(".")
+	path := os.Getenv("CONCORD_CONFIG")
+	if f := flags.Lookup("config"); f != nil && f.Value.String() != "" {
+		path = f.Value.String()
+	}
+	if path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return c, fmt.Errorf("read the configuration file: %w", err)
+		}
+	}
+	names := func(key, value string) (string, any) {
+		return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(key, "CONCORD_")), "_", "-"), value
+	}
+	if err := k.Load(env.Provider(".", env.Opt{Prefix: "CONCORD_", TransformFunc: names}), nil); err != nil {
+		return c, fmt.Errorf("read the environment: %w", err)
+	}
+	if err := k.Load(posflag.Provider(flags, ".", k), nil); err != nil {
+		return c, fmt.Errorf("read the flags: %w", err)
+	}
+	if err := k.Unmarshal("", &c); err != nil {
+		return c, fmt.Errorf("read the settings: %w", err)
+	}
+	if c.Audit != string(audit.Queued) && c.Audit != string(audit.Durable) {
+		return c, &hub.Error{Kind: hub.Invalid, Path: "audit", Msg: "is queued or durable"}
+	}
+	return c, nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"concord/adapters/dicomweb"
+	"concord/adapters/fhir"
+	"concord/adapters/webserver"
+	"concord/hub"
+	"concord/hub/access"
+	"concord/hub/audit"
+	"concord/hub/settings"
+	"concord/mappings"
+)
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run a hub", Args: cobra.NoArgs,
+		Long: `Run a hub. Without --s3 and --redis it keeps everything in the folder --data and needs no other service.
+Ten hubs on the same --s3 and --redis are one hub.`,
+		Example: `  concord serve --data /var/lib/concord --listen :8080
+  concord serve --s3 http://KEY:SECRET@minio:9000/concord --redis redis://redis:6379/0`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, cmd)
+		},
+	}
+	serveFlags(cmd.Flags())
+	return cmd
+}
+
+// serve runs a hub until ctx ends.
+func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
+	for flag, address := range map[string]string{"dimse": cfg.DIMSE, "mllp": cfg.MLLP} {
+		if address != "" {
+			slog.Warn("this version has no listener for it; the setting is kept for later", "setting", flag)
+		}
+	}
+	r, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.openIndex(true); err != nil {
+		return err
+	}
+	server, err := webserver.New(webserver.Config{
+		Listen: cfg.Listen, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey, PublicURL: cfg.PublicURL, Version: version(), Drain: cfg.Drain,
+		Limits: webserver.Limits{Rate: cfg.MemberRate, Burst: int(cfg.MemberRate), Concurrent: cfg.MemberConcurrent},
+	}, webserver.Deps{
+		Tokens: r.issuer, Members: r.registry, Trail: lateTrail{r}, Ready: r.ready, FHIR: fhir.WriteError, DICOMweb: dicomweb.WriteError,
+	})
+	if err != nil {
+		return err
+	}
+	r.openHub(server.Metrics())
+	registerLag(server.Metrics(), r, func(p hub.Partition) float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		n, err := r.followers[p].Lag(ctx)
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	})
+	if err := r.mount(server); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // ends after the last request
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer stop()
+		return server.Serve(gctx, listener)
+	})
+	go r.registry.Run(background)
+	go func() { // until it is done, requests are answered 503
+		if err := r.catchUp(background); err != nil && background.Err() == nil {
+			slog.Error("the index cannot catch up; requests are answered 503", "err", err)
+		}
+	}()
+	deriving := make(chan struct{})
+	go func() { defer close(deriving); r.deriver.Run(background) }()
+	if r.embedded != nil {
+		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
+	}
+	if cfg.Demo {
+		g.Go(func() error { return r.demo(gctx, "http://"+reachable(listener.Addr()), cmd.OutOrStdout()) })
+	}
+	err = g.Wait()
+	stop()
+	<-deriving
+	return err
+}
+
+// lateTrail is the trail that openHub makes after the server: the server's metrics have to be there first.
+type lateTrail struct{ r *rooms }
+
+func (t lateTrail) Note(ctx context.Context, e audit.Event) error { return t.r.trail.Note(ctx, e) }
+
+// mount puts the adapters on the server's groups.
+func (r *rooms) mount(server *webserver.Server) error {
+	catalogue, err := mappings.Recognition()
+	if err != nil {
+		return err
+	}
+	fhir.Mount(server.FHIR(), fhir.Deps{
+		Reader: r.reader, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
+		Project: r.fhir, Catalogue: catalogue, Members: r.registry, Retrievable: r.archive.Retrievable,
+		CursorKey: r.settings.TokenKey, PublicURL: r.cfg.PublicURL, Version: version(),
+		Limits: fhir.Limits{Resource: int64(r.cfg.MaxResourceMB) << 20, Bundle: int64(r.cfg.MaxBundleMB) << 20, Entries: r.cfg.MaxBundleEntries},
+	})
+	dicomweb.Mount(server.DICOMweb(), dicomweb.Deps{
+		Reader: r.reader, Archive: r.archive, Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, PublicURL: r.cfg.PublicURL,
+	})
+	return nil
+}
+
+// reachable turns a listener's address into one that this machine can call.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

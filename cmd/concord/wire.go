@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"concord/hub"
+	"concord/hub/access"
+	"concord/hub/audit"
+	"concord/hub/commit"
+	"concord/hub/imaging"
+	"concord/hub/lookup"
+	"concord/hub/projection"
+	"concord/hub/settings"
+	"concord/internal/dicom"
+	"concord/internal/fhir"
+	"concord/storage/index"
+)
+
+// projectionStamp changes whenever the rules that make entries do, so that an index of older rules is not read.
+const projectionStamp = "dicom 1"
+
+// rooms is a hub put together: this file is the only one that knows every room.
+type rooms struct {
+	cfg        Config
+	objects    objectStore
+	settings   settings.Settings
+	index      *index.Index
+	layout     index.Layout
+	projectors *projection.Projectors
+	embedded   *embedded // nil where the index is elsewhere
+	client     io.Closer
+	cache      *projection.Cache
+	fhir       *fhir.Projection
+	followers  map[hub.Partition]*projection.Follower
+	registry   *access.Registry
+	registrar  *access.Registrar
+	issuer     *access.Issuer
+	members    *commit.Committer
+
+	// Only in a hub that serves:
+	trail   *audit.Trail
+	writers map[hub.Partition]*commit.Committer
+	reader  *lookup.Reader
+	archive *imaging.Archive
+	deriver *imaging.Deriver
+	metrics *hubMetrics
+}
+
+// openStore opens objects, settings and members: what token and member need.
+func openStore(ctx context.Context, cfg Config) (*rooms, error) {
+	r := &rooms{cfg: cfg}
+	var err error
+	if r.objects, err = openObjects(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if r.settings, err = settings.Load(ctx, r.objects, settings.Wanted{}); err != nil {
+		return nil, err
+	}
+	r.cache = projection.NewCache(cfg.CacheMB << 20)
+	r.registry = access.NewRegistry(&projection.Log{Objects: r.objects, Partition: settings.Access, Cache: r.cache})
+	if err := r.registry.Refresh(ctx); err != nil {
+		return nil, fmt.Errorf("read the members: %w", err)
+	}
+	r.members = commit.New(r.registry.Log(), r.registry, commit.Options{})
+	r.registrar = &access.Registrar{Registry: r.registry, Committer: r.members, By: "operator"}
+	r.issuer = access.NewIssuer(r.settings.ID, r.settings.TokenKey, r.registry, nil)
+	return r, nil
+}
+
+// openIndex adds the index and its followers. alone: this process must be the only one on an embedded index.
+func (r *rooms) openIndex(alone bool) error {
+	client, emb, err := openIndexClient(r.cfg, alone)
+	if err != nil {
+		return err
+	}
+	r.client, r.embedded = client, emb
+	r.fhir = fhir.NewProjection(nil)
+	layout := index.StandardLayout(r.settings.DicomPartitions)
+	records := layout.Partitions[settings.Records]
+	records.Slots = r.settings.RecordSlots
+	layout.Partitions[settings.Records] = records
+	layout.Projection = projectionStamp + ", " + r.fhir.Stamp() + ", consortium " + r.settings.ID
+	if err := layout.Validate(); err != nil {
+		return err
+	}
+	r.layout = layout
+	r.index = index.Open(client, layout)
+	r.projectors = &projection.Projectors{Default: r.fhir, ByType: map[string]hub.Projector{
+		dicom.Study.Type():    projector(dicom.ProjectStudy),
+		dicom.Series.Type():   projector(dicom.ProjectSeries),
+		dicom.Instance.Type(): projector(dicom.ProjectInstance),
+		imaging.DuplicateType: projector(unindexed),
+		imaging.MarkType:      projector(unindexed),
+	}}
+	r.followers = map[hub.Partition]*projection.Follower{}
+	for _, p := range r.settings.Partitions() {
+		l := &projection.Log{Objects: r.objects, Partition: p, Cache: r.cache}
+		r.followers[p] = projection.NewFollower(l, r.index, r.projectors)
+	}
+	return nil
+}
+
+// projector makes a hub.Projector of a function of the body.
+type projector func(body []byte) (hub.Entry, error)
+
+func (f projector) Project(rec *hub.Record) (hub.Entry, error) { return f(rec.Body) }
+
+// unindexed records can be read by name only.
+func unindexed([]byte) (hub.Entry, error) { return hub.Entry{}, nil }
+
+// openHub adds what serving needs.
+func (r *rooms) openHub(reg prometheus.Registerer) {
+	r.metrics = newHubMetrics(reg)
+	r.trail = audit.Open(r.objects, audit.Options{Mode: audit.Mode(r.cfg.Audit)})
+	r.writers = map[hub.Partition]*commit.Committer{}
+	for p, f := range r.followers {
+		opt := commit.Options{Observe: r.metrics.commits(p)}
+		if p != settings.Records {
+			observe := opt.Observe
+			opt.Observe = func(records, bytes int, put, apply time.Duration) {
+				observe(records, bytes, put, apply)
+				r.deriver.Wake(p)
+			}
+		}
+		r.writers[p] = commit.New(f.Log(), f, opt)
+	}
+	r.reader = lookup.New(r.index, r.objects, r.followers, access.Mutual{}, r.trail)
+	r.archive = &imaging.Archive{
+		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
+		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob,
+	}
+	r.deriver = imaging.NewDeriver(imaging.Deriver{
+		Index: r.index, Followers: r.followers, Records: settings.Records, Writer: r.writers[settings.Records], Partitions: r.dicomPartitions(),
+	})
+}
+
+func (r *rooms) dicomPartitions() []hub.Partition {
+	return r.settings.Partitions()[1:]
+}
+
+// ready says why the hub cannot answer yet; empty when it can.
+func (r *rooms) ready(ctx context.Context) []string {
+	var why []string
+	for _, p := range r.settings.Partitions() {
+		if err := r.followers[p].Check(ctx); err != nil {
+			why = append(why, err.Error())
+		}
+	}
+	if err := r.trail.Check(); err != nil {
+		why = append(why, err.Error())
+	}
+	return why
+}
+
+// catchUp brings all indexes to the tail, a few partitions at a time.
+func (r *rooms) catchUp(ctx context.Context) error {
+	for _, p := range r.settings.Partitions() {
+		if err := r.followers[p].CatchUp(ctx); err != nil {
+			return fmt.Errorf("catch up with %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// applied is a number that grows with every commit applied, for deciding whether a snapshot is due.
+func (r *rooms) applied() uint64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var sum uint64
+	for _, p := range r.settings.Partitions() {
+		if m, err := r.index.Marks(ctx, p); err == nil {
+			sum += m.Applied
+		}
+	}
+	return sum
+}
+
+// close ends what was opened, in the order that lets each finish its work.
+func (r *rooms) close() error {
+	for _, w := range r.writers {
+		w.Close()
+	}
+	r.members.Close()
+	if r.trail != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := r.trail.Close(ctx); err != nil {
+			return fmt.Errorf("close the audit trail: %w", err)
+		}
+	}
+	var err error
+	if r.embedded != nil {
+		err = r.embedded.close()
+	}
+	if r.client != nil {
+		r.client.Close()
+	}
+	if c, ok := r.objects.(io.Closer); ok {
+		c.Close()
+	}
+	return err
+}

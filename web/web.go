@@ -1,0 +1,9 @@
+// Package web holds the pages that are embedded in the binary.
+package web
+
+import "embed"
+
+// Files are the pages and what they load.
+//
+//go:embed *.html *.css
+var Files embed.FS
