@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
@@ -42,7 +43,8 @@ func TestScanFile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, r := range []io.Reader{bytes.NewReader(tt.file.Bytes()), iotest.OneByteReader(bytes.NewReader(tt.file.Bytes()))} {
+			for _, r := range []io.Reader{bytes.NewReader(tt.file.Bytes()), iotest.OneByteReader(bytes.NewReader(tt.file.Bytes())),
+				bufio.NewReaderSize(bytes.NewReader(tt.file.Bytes()), 16)} {
 				h, err := ScanFile(r, Limits{})
 				if tt.want == "" {
 					if err != nil {

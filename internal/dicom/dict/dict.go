@@ -2,6 +2,8 @@
 // representation, and the names of SOP classes and transfer syntaxes. Its tables are generated and never written to.
 package dict
 
+//go:generate go run ./gen -from $PYDICOM -version 3.0.2 -to .
+
 import (
 	"fmt"
 	"slices"
