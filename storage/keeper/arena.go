@@ -32,6 +32,14 @@ const (
 // full reports that the arena has no room for more than one further transaction.
 func (a *arena) full() bool { return len(a.chunks) > fullArena }
 
+// used is the room that blocks take, free ones included.
+func (a *arena) used() (n int) {
+	for _, c := range a.chunks {
+		n += len(c)
+	}
+	return n
+}
+
 // size is what the arena takes from the heap, in bytes.
 func (a *arena) size() (n int) {
 	for _, c := range a.chunks {

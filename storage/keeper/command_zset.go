@@ -104,7 +104,8 @@ func zadd(c *call) {
 	for i := 0; i < len(pairs); i += 2 {
 		score, _ := parseScore(pairs[i])
 		member := pairs[i+1]
-		was, found := z.score(member)
+		at := z.find(member)
+		was, found := at.entry.score(), at.found
 		if found && o.incr {
 			if score += was; math.IsNaN(score) {
 				c.fail("ERR resulting score is not a number (NaN)")
@@ -115,10 +116,10 @@ func zadd(c *call) {
 		case found && (o.nx || o.lt && score >= was || o.gt && score <= was), !found && o.xx:
 			continue
 		case !found:
-			z.set(member, score)
+			z.set(at, member, score)
 			added++
 		case score != was:
-			z.set(member, score)
+			z.set(at, member, score)
 			updated++
 		}
 		last, done = score, true

@@ -38,9 +38,7 @@ func (l *locks) lock(k *Keeper) {
 			return
 		}
 		sp.mu.Lock()
-		if len(sp.expires) > 0 {
-			sp.sweep(k.now())
-		}
+		sp.tidy(k)
 	})
 }
 
@@ -87,9 +85,7 @@ func (k *Keeper) perform(cmd *command, c *call) {
 		sp := c.space(c.args[cmd.first])
 		sp.mu.Lock()
 		defer sp.mu.Unlock()
-		if len(sp.expires) > 0 {
-			sp.sweep(k.now())
-		}
+		sp.tidy(k)
 		cmd.run(c)
 	default:
 		sp := c.space(c.args[cmd.first])

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"iter"
+	"slices"
 	"unsafe"
 )
 
@@ -181,15 +182,13 @@ func (r *run[T]) before(p place) iter.Seq[T] {
 // all yields every item in order.
 func (r *run[T]) all() iter.Seq[T] { return r.from(place{}) }
 
-// load makes a run of items that are in order already; it keeps the slice.
+// load makes a run of items that are in order already.
 func load[T any](items []T) run[T] {
 	r := run[T]{n: len(items)}
 	per := r.perChunk()
 	r.chunks = make([][]T, 0, (len(items)+per-1)/per)
-	for len(items) > 0 {
-		k := min(per, len(items))
-		r.chunks = append(r.chunks, items[:k:k])
-		items = items[k:]
+	for chunk := range slices.Chunk(items, per) {
+		r.chunks = append(r.chunks, slices.Clone(chunk))
 	}
 	return r
 }

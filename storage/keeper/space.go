@@ -210,6 +210,14 @@ func (v *value) setDeadline(key []byte, at int64) {
 	v.sp.expires[string(key)] = at
 }
 
+// tidy does a little housekeeping before a writing command.
+func (sp *space) tidy(k *Keeper) {
+	sp.keys.tidy()
+	if len(sp.expires) > 0 {
+		sp.sweep(k.now())
+	}
+}
+
 // sweep removes a few keys whose time is past, so that those nobody asks for go too.
 func (sp *space) sweep(now int64) {
 	looks := 4

@@ -127,6 +127,7 @@ func (t *table) put(key, value []byte) bool {
 	} else {
 		copy(t.resize(i, len(value)), value)
 	}
+	t.tidy()
 	return added
 }
 
@@ -136,6 +137,26 @@ func (t *table) get(key []byte) (value []byte, ok bool) {
 		return nil, false
 	}
 	return t.at(i), true
+}
+
+// tidy moves the blocks together when free ones take more than a third of the room. Keys that grow side by side
+// leave blocks behind that none of them needs any more.
+func (t *table) tidy() {
+	const least = 64 << 10
+	if t.mem.spare < least || t.mem.spare < t.mem.used()/3 {
+		return
+	}
+	var dense arena
+	for i, s := range t.slots {
+		if s.ref == 0 {
+			continue
+		}
+		b := t.mem.bytes(s.ref)
+		r := dense.alloc(len(b))
+		copy(dense.bytes(r), b)
+		t.slots[i].ref = r
+	}
+	t.mem = dense
 }
 
 // removeAt empties slot i and moves up those that were pushed past it.
@@ -165,6 +186,7 @@ func (t *table) remove(key []byte) bool {
 	i := t.find(key)
 	if i >= 0 {
 		t.removeAt(i)
+		t.tidy()
 	}
 	return i >= 0
 }

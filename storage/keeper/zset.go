@@ -83,62 +83,66 @@ func (z *zset) compare(a, b entry) int {
 	return compareDecimal(a.m, b.m)
 }
 
-// find looks member up; when it is not there p is where it belongs. A text that is no number cannot be among numbers.
-func (z *zset) find(member []byte) (p place, e entry, found bool) {
+// spot is where a member is, or belongs when it is not there. It is valid until the set changes.
+type spot struct {
+	place place
+	entry entry
+	found bool
+}
+
+// find looks member up. A text that is no number has no spot among numbers.
+func (z *zset) find(member []byte) spot {
 	if z.names == nil {
 		id, ok := parseID(member)
 		if !ok {
-			return place{}, entry{}, false
+			return spot{}
 		}
-		p = z.members.search(func(have entry) bool { return have.m >= id })
-		e, ok = z.members.at(p)
-		return p, e, ok && e.m == id
+		p := z.members.search(func(have entry) bool { return have.m >= id })
+		e, ok := z.members.at(p)
+		return spot{p, e, ok && e.m == id}
 	}
-	p = z.members.search(func(have entry) bool { return z.compareText(have, member) >= 0 })
+	p := z.members.search(func(have entry) bool { return z.compareText(have, member) >= 0 })
 	e, ok := z.members.at(p)
-	return p, e, ok && z.compareText(e, member) == 0
+	return spot{p, e, ok && z.compareText(e, member) == 0}
 }
 
 // score is member's score.
 func (z *zset) score(member []byte) (float64, bool) {
-	_, e, found := z.find(member)
-	return e.score(), found
+	s := z.find(member)
+	return s.entry.score(), s.found
 }
 
-// set gives member a score.
-func (z *zset) set(member []byte, score float64) {
-	if z.names == nil {
-		if _, ok := parseID(member); !ok {
+// set gives member, whose spot is s, a score.
+func (z *zset) set(s spot, member []byte, score float64) {
+	e := newEntry(score, s.entry.m)
+	if !s.found {
+		id, ok := parseID(member)
+		if !ok && z.names == nil {
 			z.toNames()
+			s = z.find(member)
 		}
-	}
-	p, old, found := z.find(member)
-	e := newEntry(score, old.m)
-	if !found {
-		if z.names == nil {
-			e.m, _ = parseID(member)
-		} else {
+		if e.m = id; z.names != nil {
 			r := z.names.alloc(len(member))
 			copy(z.names.bytes(r), member)
 			e.m = uint32(r)
 		}
 	}
 	if !z.ranked && z.members.n > 0 {
-		// Two scores that are not the same part the orders. +0 and −0 are the same.
-		if first, _ := z.members.at(place{}); first.score() != score && (!found || z.members.n > 1) {
+		// A second score parts the two orders.
+		if first, _ := z.members.at(place{}); first.score() != score && (!s.found || z.members.n > 1) {
 			z.rank()
 		}
 	}
 	if z.ranked {
-		if found {
-			z.scores.remove(z.placeOf(old))
+		if s.found {
+			z.scores.remove(z.placeOf(s.entry))
 		}
 		z.scores.insert(z.placeOf(e), e)
 	}
-	if found {
-		z.members.set(p, e)
+	if s.found {
+		z.members.set(s.place, e)
 	} else {
-		z.members.insert(p, e)
+		z.members.insert(s.place, e)
 	}
 }
 
@@ -149,21 +153,18 @@ func (z *zset) placeOf(e entry) place {
 
 // remove takes member out and reports whether it was there.
 func (z *zset) remove(member []byte) bool {
-	p, e, found := z.find(member)
-	if found {
-		z.removeAt(p, e)
+	s := z.find(member)
+	if !s.found {
+		return false
 	}
-	return found
-}
-
-func (z *zset) removeAt(p place, e entry) {
 	if z.ranked {
-		z.scores.remove(z.placeOf(e))
+		z.scores.remove(z.placeOf(s.entry))
 	}
-	z.members.remove(p)
+	z.members.remove(s.place)
 	if z.names != nil {
-		z.names.release(ref(e.m))
+		z.names.release(ref(s.entry.m))
 	}
+	return true
 }
 
 // rank begins to keep the order of scores.
