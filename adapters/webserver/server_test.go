@@ -538,7 +538,7 @@ func TestAnAddressThatIsTakenIsAnError(t *testing.T) {
 }
 
 func BenchmarkAuthenticatedRequest(b *testing.B) {
-	h := build(b, webserver.Config{})
+	h := build(b, webserver.Config{Limits: webserver.Limits{Rate: 1e9, Burst: 1e9}})
 	h.FHIR().GET("/:type/:id", func(c *gin.Context) { c.Status(200) })
 	token := h.token(b, "system/*.rs")
 	b.ReportAllocs()
