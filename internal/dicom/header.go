@@ -66,7 +66,7 @@ const (
 	big                      // high byte first
 	encapsulated             // the value is a sequence of fragments
 	undefined                // the length was undefined
-	nodeSize     = 32
+	nodeSize     = 48        // what a node is charged: its 32 bytes and a share of what growing the tape leaves behind
 )
 
 // Element is a view of one data element.
