@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Systems of the identifiers and codes that the samples carry.
+// Systems of the identifiers and codes that the samples carry. The two OIDs are the ones in common use with shared
+// documents (WS/T 500); they were not read in the standard itself.
 const (
-	ResidentIDSystem = "urn:oid:2.16.156.10011.1.3"  // 居民身份证号码 (WS/T 500)
-	HealthCardSystem = "urn:oid:2.16.156.10011.1.19" // 居民健康卡号 (WS/T 500)
+	ResidentIDSystem = "urn:oid:2.16.156.10011.1.3"  // 居民身份证号码
+	HealthCardSystem = "urn:oid:2.16.156.10011.1.19" // 居民健康卡号
 	CreditCodeSystem = "urn:concord:credit-code"     // 统一社会信用代码
 	NumberSystem     = "urn:concord:sample:patient"  // 病案号
 	AccessionSystem  = "urn:concord:sample:accession"
