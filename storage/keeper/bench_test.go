@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -140,8 +141,26 @@ func BenchmarkRecords(b *testing.B) {
 		for _, line := range k.sizes() {
 			b.Log(line)
 		}
+		var snapshot bytes.Buffer
+		began = time.Now()
+		if err := k.SnapshotTo(&snapshot); err != nil {
+			b.Fatal(err)
+		}
+		b.Logf("snapshot of %d MiB written in %v", snapshot.Len()>>20, time.Since(began))
 		_ = client.Close()
 		_ = k.Close()
+		k, client = nil, nil
+		runtime.GC()
+		began = time.Now()
+		again := New(Options{})
+		if err := again.Restore(&snapshot); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(began).Seconds(), "restore-s")
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		b.Logf("restored: heap %d MiB", m.HeapAlloc>>20)
+		_ = again.Close()
 	}
 }
 
