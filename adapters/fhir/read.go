@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -146,8 +145,19 @@ func (b *bundleWriter) link(relation, url string) {
 }
 
 func (b *bundleWriter) text(s string) {
-	raw, _ := json.Marshal(s) // a string always has a JSON form
-	b.buf.Write(raw)
+	b.buf.WriteByte('"')
+	for i := 0; i < len(s); i++ { // URLs and messages of our own; encoding/json would write & as an escape
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.buf.WriteByte('\\')
+			b.buf.WriteByte(c)
+		case c < ' ':
+			fmt.Fprintf(&b.buf, `\u%04x`, c)
+		default:
+			b.buf.WriteByte(c)
+		}
+	}
+	b.buf.WriteByte('"')
 }
 
 // begin opens the next entry; the caller writes its members and the closing brace.
