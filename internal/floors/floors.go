@@ -7,6 +7,7 @@
 //	hub/…  mappings  web   what the hub does, data with provenance, and pages
 //	internal               wire codecs and tools that know bytes and not the hub's rooms
 //	hub                    words and ports; the standard library only
+//	e2e                    tests that stand before the house and knock: whole processes, whole requests
 package floors
 
 // Floor is one line of the drawing above. A room is a folder directly on it, with all it contains:
@@ -34,6 +35,7 @@ func Floors() []Floor {
 		{Name: "internal", Prefix: "internal/", Below: []string{"hub"}},
 		{Name: "hub", Prefix: "hub", Never: []string{"net/http"}, StandardOnly: true},
 		{Name: "deploy", Prefix: "deploy"},
+		{Name: "e2e", Prefix: "e2e", Below: []string{"internal", "hub"}},
 	}
 }
 
