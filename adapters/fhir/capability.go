@@ -38,7 +38,7 @@ func (s *Server) capabilities(c *gin.Context) {
 			"searchParam": params,
 		}
 		if typ == "ServiceRequest" {
-			r["operation"] = []object{{"name": "find-recognisable", "definition": s.base(c) + "/OperationDefinition/find-recognisable"}}
+			r["operation"] = []object{{"name": "find-recognisable", "definition": "urn:concord:operation:find-recognisable"}}
 		}
 		resources = append(resources, r)
 	}

@@ -55,7 +55,7 @@ type Options struct {
 	// MaxRecords and MaxBytes end a batch; defaults 2,000 records and 8 MB. A single write may exceed both.
 	MaxRecords int
 	MaxBytes   int
-	// Resolve is how long an unknown outcome of a PUT is pursued before writers are told 503; default 30 s.
+	// Resolve is how long an unknown outcome of a PUT is pursued before writers are told 503; default 10 s.
 	Resolve time.Duration
 	// Observe is told of each commit: records, bytes, and how long PUT and index apply took.
 	Observe func(records, bytes int, put, apply time.Duration)
@@ -101,7 +101,7 @@ func New(l *projection.Log, t Target, opt Options) *Committer {
 		opt.MaxBytes = 8 << 20
 	}
 	if opt.Resolve == 0 {
-		opt.Resolve = 30 * time.Second
+		opt.Resolve = 10 * time.Second
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now

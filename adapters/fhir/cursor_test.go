@@ -1,0 +1,60 @@
+package fhir
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"concord/hub"
+)
+
+func TestACursorIsGoodForItsOwnSearchOnly(t *testing.T) {
+	key := []byte("0123456789abcdef0123456789abcdef")
+	at := &hub.Position{Values: []float64{1.7e12, 0}, Missing: []bool{false, true}, Num: 42, Partition: "records"}
+	sealed := sealCursor(key, "Observation?code=x", at)
+	got, err := openCursor(key, "Observation?code=x", sealed)
+	if err != nil || !reflect.DeepEqual(got, at) {
+		t.Fatalf("opened %+v, %v; want %+v", got, err, at)
+	}
+	for say, open := range map[string]func() (*hub.Position, error){
+		"another search": func() (*hub.Position, error) { return openCursor(key, "Observation?code=y", sealed) },
+		"another hub":    func() (*hub.Position, error) { return openCursor([]byte("other"), "Observation?code=x", sealed) },
+		"cut":            func() (*hub.Position, error) { return openCursor(key, "Observation?code=x", sealed[:len(sealed)-2]) },
+		"made up":        func() (*hub.Position, error) { return openCursor(key, "Observation?code=x", "AAAA") },
+		"no base64":      func() (*hub.Position, error) { return openCursor(key, "Observation?code=x", "?") },
+	} {
+		if _, err := open(); !hub.Is(err, hub.Invalid) {
+			t.Errorf("%s: %v, want Invalid", say, err)
+		}
+	}
+}
+
+func TestEntityTagsAreReadInTheirForms(t *testing.T) {
+	for tag, want := range map[string]uint64{"": 0, `W/"3"`: 3, `"12"`: 12, `7`: 7} {
+		if got, err := parseIfMatch(tag); err != nil || got != want {
+			t.Errorf("parseIfMatch(%q) = %d, %v; want %d", tag, got, err, want)
+		}
+	}
+	for _, tag := range []string{"*", `W/"0"`, `W/"abc"`, `W/"-1"`} {
+		if _, err := parseIfMatch(tag); !hub.Is(err, hub.Invalid) {
+			t.Errorf("parseIfMatch(%q): %v, want Invalid", tag, err)
+		}
+	}
+}
+
+func TestTheBundleWriterQuotesWhatItIsGiven(t *testing.T) {
+	b := newBundle("searchset", 1)
+	b.link("self", "http://h/fhir/Patient?name=\"\\\n&x=1")
+	b.hit("http://h/fhir", &hub.Record{Name: hub.Name{Type: "Patient", ID: "1"}, Body: []byte(`{"resourceType":"Patient"}`)}, "match")
+	if _, err := parseJSON(b.bytes()); err != nil {
+		t.Errorf("%v: %s", err, b.bytes())
+	}
+	if _, err := parseJSON(newBundle("searchset", 0).bytes()); err != nil {
+		t.Errorf("an empty bundle: %v", err)
+	}
+}
+
+func parseJSON(data []byte) (v any, err error) {
+	err = json.Unmarshal(data, &v)
+	return v, err
+}
