@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,7 +29,7 @@ func asHub(ctx context.Context, doing string, err error) error {
 		return &hub.Error{Kind: hub.Unavailable, Msg: doing + ": Redis refused part of a commit", Hint: "see Redis' log; it may be out of memory or a replica", Retry: time.Second, Err: err}
 	case redis.HasErrorPrefix(err, "WRONGTYPE"):
 		return &hub.Error{Kind: hub.Corrupt, Msg: doing + ": a key of the index is in other use", Hint: "give the hub a Redis database of its own, then run `concord rebuild`", Err: err}
-	case redis.HasErrorPrefix(err, "ERR"):
+	case strings.HasPrefix(err.Error(), "ERR "):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return &hub.Error{Kind: hub.Unavailable, Msg: doing + ": the index cannot be reached", Hint: "is Redis running?", Retry: time.Second, Err: err}

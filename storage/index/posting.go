@@ -67,6 +67,9 @@ func (c *clause) members(t *trips, await func() bool) []uint64 {
 // probe says for each number whether the clause holds.
 func (c *clause) probe(t *trips, await func() bool, nums []uint64) []bool {
 	hit := make([]bool, len(nums))
+	if len(nums) == 0 {
+		return hit
+	}
 	tasks := make([]task, 0, len(c.any))
 	for _, m := range c.any {
 		if n, _ := m.size(); n > 0 {

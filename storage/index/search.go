@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"concord/hub"
@@ -24,8 +25,8 @@ type search struct {
 	top     top
 	need    int // hits wanted: skipped, shown, and one that says there are more
 	early   int // heads a shard may read early
-	stride  int // members a walk reads at first
 	read    int // members read
+	pace    func() int
 	views   map[hub.Partition]meta
 	prelude []task // reads the views, at the head of the first trip
 	shards  []*shard
@@ -152,12 +153,42 @@ func (s *search) enter(ps []hub.Partition) error {
 		})
 	}
 	shards := max(1, len(s.shards))
-	s.early, s.stride = max(64, earlyRead/shards), min(s.ix.limits.Fetch, max(64, 4*s.need/shards))
+	s.early, s.pace = max(64, earlyRead/shards), sync.OnceValue(s.choosePace)
 	if s.ix.cluster {
 		return s.trips.run(tasks...)
 	}
 	s.prelude = tasks
 	return nil
+}
+
+// stride is how many members a walk of one shard reads at first; 0 when fetching the rarest clauses whole is the
+// better way.
+func (s *search) stride() int { return s.pace() }
+
+// choosePace compares, once all shards have measured their clauses, what the two ways would read: all of the
+// rarest clauses, or so much of the order that the page is likely to be full if the clauses are independent.
+func (s *search) choosePace() int {
+	everything, rarest, likely := 0, 0, 1.0
+	sums := make([]int, len(s.q.All))
+	for _, sh := range s.shards {
+		sh.rank()
+		n, _ := sh.all.size()
+		everything += n
+		n, _ = sh.driver().size()
+		rarest += n
+		for i, c := range sh.must {
+			n, _ := c.size()
+			sums[i] += n // in the shard's own order, the rarest first
+		}
+	}
+	for i := range s.shards[0].must {
+		likely *= min(1, float64(sums[i]+1)/float64(everything+1))
+	}
+	each := max(8, 4*float64(s.need)/likely/float64(len(s.shards)))
+	if rarest <= s.ix.limits.Fetch/4 || 2*each*float64(len(s.shards)) >= float64(rarest) {
+		return 0
+	}
+	return int(min(each, float64(s.ix.limits.Fetch)))
 }
 
 // rest reads, in one trip, the heads of the hits and the marks that are still unknown.

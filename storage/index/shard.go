@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/redis/go-redis/v9"
+
+	"concord/hub"
 )
 
 // shard is the part of a search that one slot answers: measure the clauses, start from the rarest, ask the others
@@ -57,18 +59,14 @@ func (sh *shard) run(await func() bool) {
 			return
 		}
 	}
-	slices.SortStableFunc(sh.must, func(a, b *clause) int {
-		n, _ := a.size()
-		m, _ := b.size()
-		return n - m
-	})
+	sh.rank()
 	sh.never = slices.DeleteFunc(sh.never, func(c *clause) bool { n, _ := c.size(); return n == 0 })
 	total, known := sh.knownTotal()
 	sh.total = total
 	switch rarest, _ := sh.driver().size(); {
 	case known && sh.need == 0:
 		mark()
-	case sh.q.Count && !known, rarest <= sh.limits.Fetch, sh.pastValues():
+	case sh.q.Count && !known, sh.pastValues(), sh.stride() == 0:
 		sh.whole(await)
 	default:
 		if !sh.walk(await, rarest) {
@@ -88,6 +86,15 @@ func (sh *shard) measure() func() {
 	sh.first.values = sh.pipe.ZCard(sh.ctx, sh.sortKey(0))
 	sh.first.many = sh.pipe.HLen(sh.ctx, sh.p.manyKey(sh.slot, sh.q.Type, sh.order[0].Param))
 	return sh.queueMark()
+}
+
+// rank puts the rarest clause first.
+func (sh *shard) rank() {
+	slices.SortStableFunc(sh.must, func(a, b *clause) int {
+		n, _ := a.size()
+		m, _ := b.size()
+		return n - m
+	})
 }
 
 // driver is the clause to start from: the rarest, or everything.
@@ -174,26 +181,21 @@ func (sh *shard) sift(await func() bool, nums []uint64) {
 // from what was met. It gives up, false, when it has read more than fetching the rarest clause would cost, or when
 // what remains has no value to be walked by.
 func (sh *shard) walk(await func() bool, rarest int) bool {
-	first := sh.order[0]
-	start, stop := math.Inf(-1), math.Inf(1)
-	if first.Desc {
-		start, stop = stop, start
-	}
-	if sh.top.after != nil {
-		start = widen(sh.top.after.values[0])
-	}
+	start, stop, bounded := sh.bounds()
 	clauses := slices.Concat(sh.must, sh.never)
 	sh.offered = map[uint64]bool{}
 	var group []uint64 // things with the last value met; there may be more of them
 	var value float64
-	met, size, done, gaveUp := 0, sh.stride, false, false
-	take := func(nums []uint64) bool {
+	met, size, gaveUp := 0, sh.stride(), false
+	take := func(nums []uint64, scores []float64) bool {
 		hit := sh.ask(await, clauses, nums)
 		if sh.err != nil {
 			return false
 		}
-		nums, _ = choose(nums, nil, hit)
-		values := sh.values(await, nums)
+		nums, values := choose(nums, scores, hit)
+		if len(sh.order) > 1 {
+			values = sh.values(await, nums)
+		}
 		if sh.err != nil {
 			return false
 		}
@@ -204,26 +206,32 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 		return true
 	}
 	step := func() int { return size }
-	sh.byScore(await, sh.sortKey(0), start, stop, first.Desc, step, func(got []redis.Z) bool {
+	sh.byScore(await, sh.sortKey(0), start, stop, sh.order[0].Desc, step, func(got []redis.Z) bool {
 		var ready []uint64
+		var scores []float64
+		release := func() {
+			ready = append(ready, group...)
+			for range group {
+				scores = append(scores, finite(value))
+			}
+			group = nil
+		}
 		for _, z := range got {
 			num, leads := numOf(z.Member.(string))
 			if z.Score != value {
-				ready, group, value = append(ready, group...), nil, z.Score
+				release()
+				value = z.Score
 			}
 			if leads {
 				group = append(group, num)
 			}
 		}
 		met += len(got)
-		if done = len(got) < size; done {
-			ready, group = append(ready, group...), nil
+		last := len(got) < size
+		if last {
+			release()
 		}
-		if !take(distinct(ready)) {
-			return false
-		}
-		if done || sh.top.beyond(finite(value)) {
-			done = true
+		if !take(ready, scores) || last || sh.top.beyond(finite(value)) {
 			return false
 		}
 		size = min(2*size, sh.limits.Fetch)
@@ -239,7 +247,35 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 	}
 	n, _ := sh.all.size()
 	everyoneHasValue := sh.first.many.Val() == 0 && int(sh.first.values.Val()) == n
-	return sh.top.full() || everyoneHasValue
+	return bounded || sh.top.beyond(math.NaN()) || everyoneHasValue
+}
+
+// bounds says where a walk begins and ends: behind the page before, and where a clause asks for an interval of the
+// very parameter that is walked, in that interval. Then, bounded, things without a value need not be looked for.
+func (sh *shard) bounds() (start, stop float64, bounded bool) {
+	least, most := math.Inf(-1), math.Inf(1)
+	for _, c := range sh.q.All {
+		if c.Not || c.Param != sh.order[0].Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
+			continue
+		}
+		bounded, most = true, min(most, c.Any[0].LoMax)
+		if sh.first.many.Val() == 0 { // else a thing is met at its least value, and another one may match
+			least = max(least, c.Any[0].LoMin)
+		}
+	}
+	start, stop = least, most
+	if sh.order[0].Desc {
+		start, stop = most, least
+	}
+	if sh.top.after == nil {
+		return start, stop, bounded
+	}
+	if after := widen(sh.top.after.values[0]); sh.order[0].Desc {
+		start = min(start, after)
+	} else {
+		start = max(start, after)
+	}
+	return start, stop, bounded
 }
 
 // ask says for each number whether all clauses hold.

@@ -180,7 +180,7 @@ func checkPages(t tb, r *room, ps []hub.Partition, q hub.Query, want []hit) {
 				}
 			}
 		}
-		if rest = rest[n:]; !page.More {
+		if rest = rest[n:]; !page.More || pages == 5 {
 			return
 		}
 		q.After, q.Skip = &page.Hits[n-1].Pos, 0
@@ -204,6 +204,43 @@ func agreesWithOracle(t *testing.T, r *room) {
 		}
 		checkHeads(t, r, l)
 	})
+}
+
+// walksLongOrders asks for short pages of many things, with many equal and many missing sort values.
+func walksLongOrders(t *testing.T, r *room) {
+	terms := rapid.Custom(drawTerm)
+	rnd := rand.New(rand.NewPCG(3, 3))
+	l := NewLog(records)
+	for i := range 500 {
+		e := entry(fmt.Sprint("Patient/", i%17), exact("common", fmt.Sprint(i%2)), text("word", fmt.Sprint("w", i%3)), between("number", float64(i/7), float64(i/7+i%2)))
+		for k := range rnd.IntN(4) {
+			e.Terms = append(e.Terms, terms.Example(10*i+k))
+		}
+		l.Put(obs(fmt.Sprint(i)), e)
+		if i%100 == 99 {
+			r.apply(t, l)
+		}
+	}
+	for _, fetch := range []int{1, 16, 64} {
+		r := r.with(index.Limits{Fetch: fetch})
+		rapid.Check(t, func(t *rapid.T) {
+			q := drawQuery(t)
+			q.Count, q.Limit = false, rapid.IntRange(1, 9).Draw(t, "page")
+			switch rapid.IntRange(0, 3).Draw(t, "likely") {
+			case 0:
+				q.All = []hub.Clause{having("common", "1")}
+			case 1:
+				q.All = append(q.All, hub.Clause{Param: "word", Any: []hub.Match{{Kind: hub.Equals, Term: hub.Text, Text: "w1"}}})
+			case 2:
+				q.All = append(q.All, hub.Clause{Param: "word", Any: []hub.Match{{Kind: hub.Prefix, Text: "w"}}})
+			}
+			if x := float64(rapid.IntRange(0, 80).Draw(t, "from")); rapid.Bool().Draw(t, "in an interval") {
+				q.Sort = []hub.Sort{{Param: "number", Desc: x > 40}}
+				q.All = append(q.All, hub.Clause{Param: "number", Any: []hub.Match{{Kind: hub.Within, LoMin: x, LoMax: math.Inf(1), HiMin: math.Inf(-1), HiMax: x + 30}}})
+			}
+			checkPages(t, r, []hub.Partition{records}, q, expect(q, l))
+		})
+	}
 }
 
 // randomLog is a log of n commits that always is the same.

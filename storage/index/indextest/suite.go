@@ -36,6 +36,7 @@ func Run(t *testing.T, client redis.UniversalClient) {
 		{"a pattern that meets too much is refused", refusesWidePatterns},
 		{"an index that is emptied is refused until it is rebuilt, and then equals the first", rebuildEqualsLive},
 		{"an index of another stamp is refused with the remedy", refusesForeignStamp},
+		{"a long order is walked as the oracle sorts it", walksLongOrders},
 		{"every kind of match agrees with the oracle", agreesWithOracle},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newRoom(t, client)) })
