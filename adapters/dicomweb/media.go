@@ -80,9 +80,6 @@ func cutUnquoted(s string, sep byte) (before, after string, found bool) {
 	return s, "", false
 }
 
-// explicitLittle is the transfer syntax that a request without one means (PS3.18 8.7.3.3.2).
-const explicitLittle = "1.2.840.10008.1.2.1"
-
 // frameTypes are the media types of encapsulated frames by transfer syntax (PS3.18 table 8.7.3-2).
 var frameTypes = map[string]string{
 	"1.2.840.10008.1.2.4.50": "image/jpeg", "1.2.840.10008.1.2.4.51": "image/jpeg",
@@ -94,18 +91,8 @@ var frameTypes = map[string]string{
 	"1.2.840.10008.1.2.5": "image/dicom-rle",
 }
 
-// uncompressed says that a transfer syntax holds native pixel data.
-func uncompressed(syntax string) bool {
-	switch syntax {
-	case "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99":
-		return true
-	}
-	return false
-}
-
 // takesSyntax says whether a range admits what is stored. The hub hands out what is stored and does not transcode: a range
-// without a transfer syntax, with *, or with the stored one admits it; an uncompressed instance is taken for any
-// uncompressed syntax asked for only when it is that very one.
+// without a transfer syntax, with *, or with the stored one admits it.
 func (m media) takesSyntax(stored string) bool {
 	ts := m.params["transfer-syntax"]
 	return ts == "" || ts == "*" || ts == stored

@@ -3,8 +3,9 @@ package dicomweb
 import "testing"
 
 const (
-	jpegBaseline = "1.2.840.10008.1.2.4.50"
-	j2k          = "1.2.840.10008.1.2.4.90"
+	explicitLittle = "1.2.840.10008.1.2.1"
+	jpegBaseline   = "1.2.840.10008.1.2.4.50"
+	j2k            = "1.2.840.10008.1.2.4.90"
 )
 
 func TestAcceptHeadersOfRealClientsAreUnderstood(t *testing.T) {

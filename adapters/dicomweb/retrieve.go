@@ -352,14 +352,7 @@ func (s *Server) bulk(c *gin.Context) {
 			continue
 		}
 		p := part{rec, "application/octet-stream", []int64{b.Offset, b.Length}}
-		multi := false
-		for _, m := range parseAccept(c.Request.Header.Values("Accept"), c.Query("accept")) {
-			if m.typ == "multipart/related" {
-				multi = true
-			}
-			break
-		}
-		if multi {
+		if parseAccept(c.Request.Header.Values("Accept"), c.Query("accept"))[0].typ == "multipart/related" {
 			s.multipart(c, "application/octet-stream", []part{p})
 		} else {
 			s.bare(c, &p)

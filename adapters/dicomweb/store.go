@@ -150,19 +150,17 @@ func (s *Server) parts(c *gin.Context) (func() (io.Reader, error), error) {
 		}
 		mr := multipart.NewReader(body, boundary)
 		return func() (io.Reader, error) {
-			for {
-				part, err := mr.NextRawPart()
-				if err == io.EOF {
-					return nil, io.EOF
-				}
-				if err != nil {
-					return nil, &hub.Error{Kind: hub.Invalid, Msg: "the multipart body is cut or malformed", Err: err}
-				}
-				if t := parseMedia(part.Header.Get("Content-Type")).typ; t != "" && t != "application/dicom" && t != "application/octet-stream" {
-					return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}
-				}
-				return bodyReader{part}, nil
+			part, err := mr.NextRawPart()
+			if err == io.EOF {
+				return nil, io.EOF
 			}
+			if err != nil {
+				return nil, &hub.Error{Kind: hub.Invalid, Msg: "the multipart body is cut or malformed", Err: err}
+			}
+			if t := parseMedia(part.Header.Get("Content-Type")).typ; t != "" && t != "application/dicom" && t != "application/octet-stream" {
+				return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}
+			}
+			return bodyReader{part}, nil
 		}, nil
 	}
 	return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related; type=\"application/dicom\" or application/dicom, not " + clip(media.typ)}
