@@ -36,14 +36,17 @@ func (f *Follower) Log() *Log { return f.log }
 // with Unavailable when the index was emptied, went back (a Redis that failed over) or never was at the tail, and
 // sets a catch-up going.
 func (f *Follower) Check(ctx context.Context) error {
+	f.mu.Lock()
+	generation, floor := f.generation, f.floor // before the marks are read: a commit may land in between
+	f.mu.Unlock()
 	m, err := f.index.Marks(ctx, f.log.Partition)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.generation != "" && m.Generation == f.generation && m.Applied >= f.floor {
-		f.floor = m.Applied
+	if generation != "" && m.Generation == generation && m.Applied >= floor {
+		f.floor = max(f.floor, m.Applied)
 		return nil
 	}
 	f.startLocked()
