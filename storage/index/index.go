@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -57,13 +58,17 @@ func (ix *Index) Marks(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 	return m.Marks, err
 }
 
-// Begin stamps an empty partition. Several hubs may begin the same one; all get the same generation.
+// Begin stamps an empty partition. Several hubs may begin the same one; all get the same generation. A Redis that
+// may evict keys is refused: searches would miss what it dropped and nobody would know.
 func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) {
 	part, err := ix.partition(p)
 	if err != nil {
 		return hub.Marks{}, err
 	}
 	ix.tune(ctx)
+	if err := ix.masters(ctx, keepsAll); err != nil {
+		return hub.Marks{}, asHub(ctx, "begin the index of "+string(p), err)
+	}
 	var marks hub.Marks
 	err = ix.guarded(ctx, part.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
 		m, err := readMeta(vals)
@@ -115,6 +120,16 @@ func (ix *Index) tune(ctx context.Context) {
 		_, _ = pipe.Exec(ctx)
 		return nil
 	})
+}
+
+// keepsAll refuses a server that drops keys when its memory is full. One that does not say is trusted.
+func keepsAll(ctx context.Context, node *redis.Client) error {
+	c, err := node.ConfigGet(ctx, "maxmemory*").Result()
+	if err != nil || c["maxmemory"] == "" || c["maxmemory"] == "0" || c["maxmemory-policy"] == "noeviction" {
+		return nil
+	}
+	return &hub.Error{Kind: hub.Unavailable, Msg: "Redis may drop parts of the index: its maxmemory-policy is " + c["maxmemory-policy"],
+		Hint: "set maxmemory-policy noeviction", Retry: 10 * time.Second}
 }
 
 // masters calls do for each node that holds keys, one after the other.

@@ -1,0 +1,167 @@
+package index
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"concord/hub"
+)
+
+func testPartition() *partition {
+	return newPartition("records", PartitionLayout{Tag: "r", Slots: 64}, "")
+}
+
+// The worked rows of DESIGN.md.
+func TestKeysAreThoseOfTheTable(t *testing.T) {
+	p, one := testPartition(), newPartition("dicom-03", PartitionLayout{Tag: "d03", Slots: 1}, "")
+	for got, want := range map[string]string{
+		p.metaKey():                       "{r}:meta",
+		one.metaKey():                     "{d03}:meta",
+		p.markKey(7):                      "{r07}:mark",
+		one.markKey(0):                    "{d03}:mark",
+		p.nameKey(7, 12):                  "{r07}:k:12",
+		p.headKey(7, 8200):                "{r07}:h:2",
+		one.headKey(0, 300):               "{d03}:h:2",
+		p.versionsKey(7, 8200):            "{r07}:v:8200",
+		p.allKey(63, "Observation"):       "{r63}:a:Observation",
+		p.exactKey(7, "A", "status", "x"): "{r07}:e:A:status:x",
+		p.exactKey(7, "A", "a:b", "c"):    "{r07}:e:A:a%3Ab:c",
+		p.exactKey(7, "A", "a", "b:c"):    "{r07}:e:A:a:b:c",
+		p.textKey(7, "Patient", "name"):   "{r07}:l:Patient:name",
+		p.lowKey(7, "A", "date"):          "{r07}:n:A:date",
+		p.highKey(7, "A", "date"):         "{r07}:x:A:date",
+		p.manyKey(7, "A", "date"):         "{r07}:m:A:date",
+		rangeMember(17, 0):                "17",
+		rangeMember(17, 2):                "17:2",
+		textMember("王", 17):               "王\x0017",
+		packHead(2, true, hub.Loc{Seq: 300, Off: 1, Len: 2}): "\x05\xac\x02\x01\x02",
+	} {
+		if got != want {
+			t.Errorf("key %q, want %q", got, want)
+		}
+	}
+}
+
+func TestALongValueIsHashedAndMeetsNoShortOne(t *testing.T) {
+	p := testPartition()
+	long := p.exactKey(1, "A", "b", strings.Repeat("x", 500))
+	if len(long) > 60 {
+		t.Errorf("%q is long", long)
+	}
+	_, value, _ := strings.Cut(long, ":b:")
+	if p.exactKey(1, "A", "b", value) == long {
+		t.Error("the value that looks like the hash has the key of the long one")
+	}
+}
+
+func TestNamesSpreadOverSlotsAndBuckets(t *testing.T) {
+	p := testPartition()
+	slots, both := map[int]int{}, map[[2]int]int{}
+	const n = 64 * 1024 * 4
+	for i := range n {
+		slot, bucket := p.directory(hub.Name{Type: "Observation", ID: member(uint64(i))})
+		slots[slot]++
+		both[[2]int{slot, bucket}]++
+	}
+	for slot, k := range slots {
+		if k < n/64*9/10 || k > n/64*11/10 {
+			t.Errorf("slot %d has %d of %d names", slot, k, n)
+		}
+	}
+	for at, k := range both {
+		if k > 24 {
+			t.Errorf("bucket %v has %d names, 4 are expected", at, k)
+		}
+	}
+	if len(slots) != 64 {
+		t.Errorf("%d slots are used", len(slots))
+	}
+}
+
+func TestLayoutsWhoseKeysWouldMeetAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		layout map[hub.Partition]PartitionLayout
+		good   bool
+	}{
+		"the standard":                 {StandardLayout(16).Partitions, true},
+		"two of one tag":               {map[hub.Partition]PartitionLayout{"a": {Tag: "x", Slots: 1}, "b": {Tag: "x", Slots: 4}}, false},
+		"a slot's tag for another":     {map[hub.Partition]PartitionLayout{"a": {Tag: "d", Slots: 16}, "b": {Tag: "d03", Slots: 1}}, false},
+		"a tag that breaks the braces": {map[hub.Partition]PartitionLayout{"a": {Tag: "x}", Slots: 1}}, false},
+		"no slots":                     {map[hub.Partition]PartitionLayout{"a": {Tag: "x"}}, false},
+	} {
+		if err := (Layout{Partitions: c.layout}).Validate(); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRedisURLs(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis://h":              "one h:6379 db 0",
+		"redis://u:p@h:7000/3":   "one h:7000 db 3",
+		"rediss://h:1":           "one h:1 db 0 tls",
+		"redis://a:1,b,[::1]:3":  "cluster a:1 b:6379 [::1]:3",
+		"rediss://u:p@a:1,b:2/0": "cluster a:1 b:2 tls",
+		"redis://a:1,b:2/4":      "",
+		"h:6379":                 "",
+		"http://h":               "",
+	} {
+		client, err := Connect(url)
+		if (err != nil) != (want == "") {
+			t.Errorf("%s: %v", url, err)
+			continue
+		}
+		got := ""
+		switch c := client.(type) {
+		case *redis.Client:
+			got = "one " + c.Options().Addr + " db " + member(uint64(c.Options().DB))
+			if c.Options().TLSConfig != nil {
+				got += " tls"
+			}
+			if c.Options().Protocol != 2 {
+				t.Errorf("%s: RESP%d", url, c.Options().Protocol)
+			}
+		case *redis.ClusterClient:
+			got = "cluster " + strings.Join(c.Options().Addrs, " ")
+			if c.Options().TLSConfig != nil {
+				got += " tls"
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", url, got, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "p@") {
+			t.Errorf("%v shows the password", err)
+		}
+	}
+}
+
+func FuzzValues(f *testing.F) {
+	f.Add(packHead(3, true, hub.Loc{Seq: 9, Off: 8, Len: 7}))
+	f.Add(packVersion(false, hub.Loc{Seq: 9, Off: 8, Len: 7}))
+	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
+	p := testPartition()
+	f.Fuzz(func(t *testing.T, s string) {
+		if v, deleted, at, err := unpackHead(s); err == nil {
+			v2, deleted2, at2, err := unpackHead(packHead(v, deleted, at))
+			if v2 != v || deleted2 != deleted || at2 != at || err != nil {
+				t.Errorf("head %q changes on its way", s)
+			}
+		}
+		if deleted, at, err := unpackVersion(s); err == nil {
+			deleted2, at2, err := unpackVersion(packVersion(deleted, at))
+			if deleted2 != deleted || at2 != at || err != nil {
+				t.Errorf("version %q changes on its way", s)
+			}
+		}
+		if num, slot, err := p.unpackPlace(s); err == nil && (slot < 0 || slot >= p.slots) {
+			t.Errorf("place %q: slot %d of number %d", s, slot, num)
+		}
+		text, num := splitText(textMember(s, 77))
+		if text != s || num != 77 {
+			t.Errorf("text %q comes back as %q, %d", s, text, num)
+		}
+	})
+}
