@@ -2,16 +2,15 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test bench lint generate drill interop
 
-DATA ?=
+DATA ?= .cache/demo
 LISTEN ?= 127.0.0.1:8080
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## a hub with a demo consortium at http://127.0.0.1:8080; needs no services (DATA=folder keeps its data)
-	@data="$(DATA)"; data="$${data:-$$(mktemp -d "$${TMPDIR:-/tmp}/concord-demo.XXXXXX")}"; \
-	echo "data lies in $$data"; \
-	exec go run ./cmd/concord serve --demo --data "$$data" --listen $(LISTEN) --dimse 127.0.0.1:11112 --mllp 127.0.0.1:2575
+run: ## a hub with a demo consortium at http://127.0.0.1:8080; needs no services (DATA=folder LISTEN=address)
+	@go build -o bin/concord ./cmd/concord
+	@exec bin/concord serve --demo --data "$(DATA)" --listen $(LISTEN)
 
 test: ## every test, MinIO and Redis included, without Docker
 	@scripts/test.sh

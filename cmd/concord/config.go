@@ -40,6 +40,8 @@ type Config struct {
 	PublicURL string `koanf:"public-url"`
 	// Demo fills an empty hub with a demo consortium and plays its story.
 	Demo bool `koanf:"demo"`
+	// DemoExit ends the hub when the story is told, for tests; it is not among the flags shown.
+	DemoExit bool `koanf:"demo-exit"`
 
 	// CacheMB bounds the memory for commits and records that were read or written lately.
 	CacheMB int `koanf:"cache-mb"`
@@ -87,6 +89,8 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("tls-key", "", "PEM `file` with the private key")
 	f.String("public-url", "", "the hub's `URL` as clients see it behind a proxy")
 	f.Bool("demo", false, "fill the hub with a demo consortium and play its story")
+	f.Bool("demo-exit", false, "end the hub when the story is told")
+	f.MarkHidden("demo-exit")
 	f.Int("cache-mb", d.CacheMB, "memory for commits and records read lately, `MB`")
 	f.String("audit", d.Audit, "queued: an audit event is durable within 100 ms; durable: before the answer")
 	f.Duration("snapshot", d.Snapshot, "how often the embedded keeper saves itself while it changes")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
+	var profile string
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run a hub", Args: cobra.NoArgs,
 		Long: `Run a hub. Without --s3 and --redis it keeps everything in the folder --data and needs no other service.
@@ -33,11 +35,33 @@ Ten hubs on the same --s3 and --redis are one hub.`,
 			if err != nil {
 				return err
 			}
+			if profile != "" {
+				stop, err := profileCPU(profile)
+				if err != nil {
+					return err
+				}
+				defer stop()
+			}
 			return serve(cmd.Context(), cfg, cmd)
 		},
 	}
 	serveFlags(cmd.Flags())
+	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile to this `file`")
+	cmd.Flags().MarkHidden("cpuprofile")
 	return cmd
+}
+
+// profileCPU writes a profile until stop is called.
+func profileCPU(path string) (stop func(), err error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("write a profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		out.Close()
+		return nil, fmt.Errorf("write a profile: %w", err)
+	}
+	return func() { pprof.StopCPUProfile(); out.Close() }, nil
 }
 
 // serve runs a hub until ctx ends.
@@ -46,6 +70,16 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		if address != "" {
 			slog.Warn("this version has no listener for it; the setting is kept for later", "setting", flag)
 		}
+	}
+	if cfg.DemoExit {
+		cfg.Demo = true
+	}
+	if cfg.Demo {
+		if cfg.TLSCert != "" {
+			return &hub.Error{Kind: hub.Invalid, Path: "demo", Msg: "the demo's story is told over plain HTTP", Hint: "leave tls-cert and tls-key out"}
+		}
+		// One line a request would bury the story.
+		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	}
 	r, err := openStore(ctx, cfg)
 	if err != nil {
@@ -104,6 +138,9 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	err = g.Wait()
 	stop()
 	<-deriving
+	if errors.Is(err, errStoryTold) {
+		return nil
+	}
 	return err
 }
 

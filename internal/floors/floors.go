@@ -52,7 +52,9 @@ func Doors() map[string][]string {
 		"hub/commit":      {"hub/projection"},
 		"hub/imaging":     {"hub/commit", "hub/projection"},
 		"hub/lookup":      {"hub/access", "hub/audit", "hub/projection"},
+		"internal/bench":  {"internal/sample"},
 		"internal/sample": {"internal/cnid"},
+		"internal/story":  {"internal/sample"},
 		"mappings":        {"hub/recognition"}, // its rules, as data
 	}
 }
