@@ -1,0 +1,284 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"concord/internal/sample"
+)
+
+const dicomJSON = "application/dicom+json"
+
+// day is when the made-up examinations begin.
+var zone = time.FixedZone("", 8*3600)
+
+func day(n int) time.Time { return time.Date(2025, 1, 1, 8, 30, 0, 0, zone).AddDate(0, 0, n) }
+
+// batch is the body of one STOW request.
+type batch struct {
+	files  []sample.File
+	pieces [][]byte
+}
+
+const boundary = "concord-bench-7MA4YWxkTrZu0gW"
+
+// batches puts so many files into each request.
+func batches(files []sample.File, each int) []batch {
+	var all []batch
+	for len(files) > 0 {
+		n := min(each, len(files))
+		b := batch{files: files[:n:n]}
+		for i, f := range b.files {
+			lead := "\r\n"
+			if i == 0 {
+				lead = ""
+			}
+			b.pieces = append(b.pieces, []byte(lead+"--"+boundary+"\r\nContent-Type: application/dicom\r\n\r\n"), f.Head, f.Pixels)
+		}
+		b.pieces = append(b.pieces, []byte("\r\n--"+boundary+"--\r\n"))
+		all, files = append(all, b), files[n:]
+	}
+	return all
+}
+
+// stow is the request that stores a batch.
+func (s *Site) stow(b *batch) call {
+	q := s.request("POST", "/dicom-web/studies", []string{"Accept", dicomJSON,
+		"Content-Type", `multipart/related; type="application/dicom"; boundary=` + boundary}, b.pieces...)
+	return call{q, len(b.files), func(a answer) error {
+		if n := bytes.Count(a.Body, []byte(`"00081155"`)); a.Status != 200 || n != len(b.files) || bytes.Contains(a.Body, []byte(`"00081198"`)) {
+			return fmt.Errorf("of %d instances %d were stored: %d %s", len(b.files), n, a.Status, shown(a.Body))
+		}
+		return nil
+	}}
+}
+
+// store puts batches on a site, as a turn or to have something to ask for.
+func store(ctx context.Context, site *Site, clients int, b bounds, all []batch) (Sample, error) {
+	b.count = len(all)
+	return load(ctx, site, clients, b, func(i int) call { return site.stow(&all[i]) })
+}
+
+// found asks how many results there are, as a check outside of the time measured.
+func found(ctx context.Context, site *Site, path string, want int) error {
+	c := &conn{site: site, until: time.Now().Add(stuck)}
+	defer c.close()
+	a, err := c.do(ctx, site.get(path, dicomJSON))
+	if err != nil {
+		return err
+	}
+	return holds(a, `"0020000D"`, want)
+}
+
+// holds checks that an answer is 200 and has mark so many times.
+func holds(a answer, mark string, want int) error {
+	if n := bytes.Count(a.Body, []byte(mark)); a.Status != 200 || n != want {
+		return fmt.Errorf("%s occurs %d times, expected %d: %d %s", mark, n, want, a.Status, shown(a.Body))
+	}
+	return nil
+}
+
+// ask makes works of requests that are the same for hub and Orthanc.
+func (b *bench) ask(title string, clients int, goal Goal, each func(s *Site, i int) call) Work {
+	on := func(s *Site) turn {
+		return func(ctx context.Context, clients, round int) (Sample, error) {
+			return load(ctx, s, clients, b.reading(round), func(i int) call { return each(s, i) })
+		}
+	}
+	w := Work{Title: title, Unit: "req", Clients: b.clients(clients), hub: on(b.hub)}
+	if b.orthanc != nil {
+		w.peers = []peer{{name: b.orthanc.Name, goal: goal, turn: on(b.orthanc)}}
+	}
+	return w
+}
+
+// series makes n CT instances of 512×512, so many a study.
+func series(seed uint64, n, study int) ([]sample.File, error) {
+	var files []sample.File
+	for f, err := range sample.Bench(seed, n, sample.Options{Slices: study, Time: day(0)}) {
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+const sliceCount = 40 // of a study that STOW sends
+
+// stowWorks sends CT slices that are new in each round.
+func (b *bench) stowWorks(ctx context.Context) ([]Work, error) {
+	count := 400
+	if b.Quick {
+		count = 80
+	}
+	files, err := series(b.seed(1), (b.rounds()+1)*count, sliceCount)
+	if err != nil {
+		return nil, err
+	}
+	of := func(round int) []sample.File { return files[round*count:][:count] }
+	on := func(s *Site) turn {
+		return func(ctx context.Context, clients, round int) (Sample, error) {
+			got, err := store(ctx, s, clients, b.writing(), batches(of(round), 10))
+			if err == nil && got.Units == count {
+				err = found(ctx, s, "/dicom-web/studies/"+of(round)[0].StudyUID+"/instances?limit=100", sliceCount)
+			}
+			return got, err
+		}
+	}
+	w := Work{Title: "STOW of CT 512², 10 a request", Unit: "inst", Clients: b.clients(4), hub: on(b.hub)}
+	if b.orthanc != nil {
+		w.peers = append(w.peers, peer{name: b.orthanc.Name, goal: Goal{"ratio", 2.5}, turn: on(b.orthanc)})
+	}
+	if b.bucket != nil {
+		w.peers = append(w.peers, peer{name: "bare PUT", clients: 8, goal: Goal{"ratio", 0.7}, turn: func(ctx context.Context, clients, round int) (Sample, error) {
+			return b.bucket.put(ctx, clients, b.writing(), round, of(round))
+		}})
+	} else {
+		w.peers = append(w.peers, peer{name: "fsync, rename", clients: 8, turn: func(ctx context.Context, clients, round int) (Sample, error) {
+			return writeFiles(ctx, b.folder, clients, b.writing(), of(round))
+		}})
+	}
+	return []Work{w}, nil
+}
+
+// studyDays is over how many days the studies of the query load are spread.
+const studyDays = 365
+
+// qidoWorks searches 2,000 studies of 200 patients.
+func (b *bench) qidoWorks(ctx context.Context) ([]Work, error) {
+	const each = 10
+	patients := 200
+	if b.Quick {
+		patients = 30
+	}
+	var files []sample.File
+	names, ids, days := make([]string, patients), make([]string, patients), make([]int, studyDays)
+	for k := range patients {
+		seed := b.seed(2) + uint64(k*each)
+		person := sample.NewPerson(seed)
+		person.Number = fmt.Sprintf("B%d-%04d", b.start, k)
+		names[k], ids[k] = person.FamilyPinyin+"^"+person.GivenPinyin, person.Number
+		for i := range each {
+			date := (k*each + i) * 7 % studyDays
+			days[date]++
+			for f, err := range sample.Bench(seed+uint64(i), 1, sample.Options{Slices: 1, Rows: 32, Columns: 32, Person: &person, Time: day(date)}) {
+				if err != nil {
+					return nil, err
+				}
+				files = append(files, f)
+			}
+		}
+	}
+	if err := b.onBoth(ctx, func(s *Site) error {
+		_, err := store(ctx, s, 4, b.writing(), batches(files, 50))
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("load %d studies: %w", len(files), err)
+	}
+	search := func(title string, count int, query func(i int) (string, int)) Work {
+		queries := map[*Site][]call{}
+		for _, s := range b.sites() {
+			for i := range count {
+				q, want := query(i)
+				queries[s] = append(queries[s], call{s.get("/dicom-web/studies?"+q, dicomJSON), 1, func(a answer) error { return holds(a, `"0020000D"`, want) }})
+			}
+		}
+		return b.ask(title, 8, Goal{"p50", 4}, func(s *Site, i int) call { return queries[s][i%count] })
+	}
+	const page = 100
+	var families []string
+	for _, n := range names {
+		if f, _, _ := strings.Cut(n, "^"); len(f) == len([]rune(f)) && len(families) < 8 {
+			families = append(families, f)
+		}
+	}
+	of := fmt.Sprintf(" of %d studies", len(files))
+	return []Work{
+		search("QIDO by PatientID"+of, patients, func(i int) (string, int) { return "PatientID=" + ids[i], each }),
+		search("QIDO limit=100"+of, 1, func(int) (string, int) { return fmt.Sprintf("limit=%d&offset=0", page), min(page, len(files)) }),
+		search("QIDO by name wildcard"+of, len(families), func(i int) (string, int) {
+			n := 0
+			for _, name := range names {
+				if strings.HasPrefix(name, families[i]) {
+					n += each
+				}
+			}
+			return fmt.Sprintf("PatientName=%s&limit=%d", url.QueryEscape(families[i]+"*"), page), min(page, n)
+		}),
+		search("QIDO by a week"+of, studyDays-7, func(i int) (string, int) {
+			n := 0
+			for d := range 7 {
+				n += days[i+d]
+			}
+			return "StudyDate=" + day(i).Format("20060102") + "-" + day(i+6).Format("20060102"), n
+		}),
+	}, nil
+}
+
+// study is a CT study of 200 slices, stored once.
+func (b *bench) study(ctx context.Context) ([]sample.File, error) {
+	if b.slices != nil {
+		return b.slices, nil
+	}
+	count := 200
+	if b.Quick {
+		count = 40
+	}
+	files, err := series(b.seed(3), count, count)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.onBoth(ctx, func(s *Site) error {
+		_, err := store(ctx, s, 4, b.writing(), batches(files, 10))
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("load a study: %w", err)
+	}
+	b.slices = files
+	return files, nil
+}
+
+func (b *bench) metadataWorks(ctx context.Context) ([]Work, error) {
+	files, err := b.study(ctx)
+	if err != nil {
+		return nil, err
+	}
+	requests := map[*Site]*request{}
+	for _, s := range b.sites() {
+		requests[s] = s.get("/dicom-web/studies/"+files[0].StudyUID+"/metadata", dicomJSON)
+	}
+	each := func(s *Site, _ int) call {
+		return call{requests[s], 1, func(a answer) error { return holds(a, `"00080018"`, len(files)) }}
+	}
+	title := fmt.Sprintf("metadata of %d instances", len(files))
+	return []Work{b.ask(title, 1, Goal{"ratio", 10}, each), b.ask(title, 8, Goal{"ratio", 10}, each)}, nil
+}
+
+func (b *bench) frameWorks(ctx context.Context) ([]Work, error) {
+	files, err := b.study(ctx)
+	if err != nil {
+		return nil, err
+	}
+	requests := map[*Site][]*request{}
+	for _, s := range b.sites() {
+		for _, f := range files {
+			path := fmt.Sprintf("/dicom-web/studies/%s/series/%s/instances/%s/frames/1", f.StudyUID, f.SeriesUID, f.InstanceUID)
+			requests[s] = append(requests[s], s.get(path, `multipart/related; type="application/octet-stream"; transfer-syntax=*`))
+		}
+	}
+	each := func(s *Site, i int) call {
+		f := files[i%len(files)]
+		return call{requests[s][i%len(files)], 1, func(a answer) error {
+			if a.Status != 200 || len(a.Body) < len(f.Pixels) || i < len(files) && !bytes.Contains(a.Body, f.Pixels) {
+				return fmt.Errorf("the answer is not the frame: %d, %d bytes", a.Status, len(a.Body))
+			}
+			return nil
+		}}
+	}
+	return []Work{b.ask("one frame of CT 512²", 4, Goal{"ratio", 3}, each), b.ask("one frame of CT 512²", 8, Goal{"ratio", 3}, each)}, nil
+}
