@@ -84,7 +84,10 @@ func part(s string) string {
 	if !strings.ContainsAny(s, ":%") {
 		return s
 	}
-	return strings.NewReplacer("%", "%25", ":", "%3A").Replace(s)
+	if !strings.ContainsAny(s, "%:") {
+		return s
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(s, "%", "%25"), ":", "%3A")
 }
 
 // Members: a number, "num:1" for the second value of a Range, "text\x00num" for a Text term.
