@@ -84,9 +84,6 @@ func part(s string) string {
 	if !strings.ContainsAny(s, ":%") {
 		return s
 	}
-	if !strings.ContainsAny(s, "%:") {
-		return s
-	}
 	return strings.ReplaceAll(strings.ReplaceAll(s, "%", "%25"), ":", "%3A")
 }
 
