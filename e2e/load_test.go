@@ -30,6 +30,7 @@ type ledger struct {
 	updated      map[string][]string // Patient/id: the marks of its versions as acknowledged, by version − 1; "" where unknown
 	instances    []instance
 	writes       atomic.Int64 // acknowledged
+	clients      int          // that have written so far
 }
 
 type resource struct {
@@ -94,11 +95,13 @@ const shared = "Patient/shared"
 func startLoad(t *testing.T, l *ledger, clients int, hubs ...*hubproc.Client) (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
-	for i := range clients {
+	for range clients {
+		l.clients++
+		i := l.clients
 		c := *hubs[i%len(hubs)]
 		c.HTTP = hubproc.NewClient(c.Base, c.Token).HTTP
 		ld := &load{t: t, c: &c, ledger: l, name: fmt.Sprintf("%s-%d", strings.ToLower(t.Name()), i),
-			seed: uint64(i+1) << 32, dice: rand.New(rand.NewPCG(uint64(i), 7))}
+			seed: uint64(i) << 32, dice: rand.New(rand.NewPCG(uint64(i), 7))}
 		wg.Go(func() { ld.run(done) })
 	}
 	return sync.OnceFunc(func() { close(done); wg.Wait() })

@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,7 +33,7 @@ func NewProcess(t testing.TB, name, path string, args ...string) *Process {
 	t.Cleanup(func() {
 		p.End(syscall.SIGKILL)
 		if t.Failed() {
-			t.Logf("%s said:\n%s", name, clip(p.Output()))
+			t.Logf("%s said:\n%s", name, clip(remarkable(p.Output())))
 		}
 	})
 	return p
@@ -79,6 +81,14 @@ func (p *Process) Ended() bool {
 
 // Output is all that was written on standard output and error.
 func (p *Process) Output() string { return p.log.String() }
+
+// remarkable leaves out the lines about requests that were answered as usual.
+func remarkable(log string) string {
+	lines := strings.SplitAfter(log, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+		return strings.Contains(line, `"level":"INFO","msg":"request"`)
+	}), "")
+}
 
 // FreeAddress finds a loopback address that nobody listens on. It is below the ports that systems give to outgoing
 // connections, so that a server that is down for a moment finds its own free again.
