@@ -156,6 +156,9 @@ func (h *Hub) Kill() { h.proc.End(syscall.SIGKILL) }
 // Stop asks the process to finish and returns when it is gone.
 func (h *Hub) Stop() { h.proc.End(syscall.SIGTERM) }
 
+// PID is the process's number, for looking at its memory. The hub must be up.
+func (h *Hub) PID() int { return h.proc.cmd.Process.Pid }
+
 // Log is what the process and those before it wrote on standard error.
 func (h *Hub) Log() string { return h.proc.Output() }
 
