@@ -2,17 +2,12 @@ package webserver
 
 import (
 	"context"
-	"fmt"
-	"mime"
 	"net/http"
 	"net/netip"
-	"path"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"concord/web"
 )
 
 func (s *Server) mountHealth() {
@@ -30,18 +25,20 @@ type readiness struct {
 func (s *Server) ready(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), 3*time.Second)
 	defer cancel()
-	var reasons []string
-	if s.draining.Load() {
-		reasons = []string{"the hub is shutting down"}
-	} else {
-		reasons = s.deps.Ready(ctx)
-	}
-	if len(reasons) > 0 {
+	if reasons := s.notReady(ctx); len(reasons) > 0 {
 		c.Header("Retry-After", "1")
 		c.JSON(http.StatusServiceUnavailable, readiness{false, reasons})
 		return
 	}
 	c.JSON(http.StatusOK, readiness{Ready: true})
+}
+
+// notReady lists why the hub cannot serve now; none when it can.
+func (s *Server) notReady(ctx context.Context) []string {
+	if s.draining.Load() {
+		return []string{"the hub is shutting down"}
+	}
+	return s.deps.Ready(ctx)
 }
 
 // monitor lets a loopback peer read the metrics, unless it forwards for another, and whoever has a token for it.
@@ -60,28 +57,4 @@ func (s *Server) monitor(c *gin.Context) {
 	if err := who.MayMonitor(); err != nil {
 		s.fail(c, err)
 	}
-}
-
-// mountPage serves what web/ holds: index.html at / and the rest at /assets.
-func (s *Server) mountPage() error {
-	files, err := web.Files.ReadDir(".")
-	if err != nil {
-		return fmt.Errorf("read the embedded pages: %w", err)
-	}
-	for _, f := range files {
-		data, err := web.Files.ReadFile(f.Name())
-		if err != nil {
-			return fmt.Errorf("read the embedded pages: %w", err)
-		}
-		route := "/assets/" + f.Name()
-		if f.Name() == "index.html" {
-			route = "/"
-		}
-		s.engine.GET(route, func(c *gin.Context) {
-			c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-			c.Header("Cache-Control", "no-cache")
-			c.Data(http.StatusOK, mime.TypeByExtension(path.Ext(f.Name())), data)
-		})
-	}
-	return nil
 }

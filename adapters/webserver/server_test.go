@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -242,6 +243,32 @@ func TestDiscoveryNeedsNoCredential(t *testing.T) {
 	page := h.ask("GET", "/", "")
 	if !strings.Contains(page.Body.String(), "医联体") || !strings.Contains(page.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Error("the page lacks its Chinese half or its policy")
+	}
+}
+
+func TestThePageSaysHowTheHubIsInTheReadersLanguage(t *testing.T) {
+	h := build(t, webserver.Config{Version: "v1.2.3"})
+	for _, one := range []struct{ accept, url, want, not string }{
+		{"", "/", "Ready", "运行正常"},
+		{"zh-CN,zh;q=0.9,en;q=0.8", "/", "运行正常", "How to get a token"},
+		{"zh-CN", "/?lang=en", "How to get a token", "怎样获取令牌"},
+	} {
+		r := httptest.NewRequest("GET", one.url, nil)
+		r.Header.Set("Accept-Language", one.accept)
+		w := httptest.NewRecorder()
+		h.Handler().ServeHTTP(w, r)
+		body := w.Body.String()
+		if !strings.Contains(body, one.want) || strings.Contains(body, one.not) || !strings.Contains(body, "v1.2.3") {
+			t.Errorf("%s in %q: it should say %q and the version, and not %q:\n%s", one.url, one.accept, one.want, one.not, body)
+		}
+		for _, link := range regexp.MustCompile(`(?:href|src)="([^"]+)"`).FindAllStringSubmatch(body, -1) {
+			if !strings.HasPrefix(link[1], "/") {
+				t.Errorf("the page refers to %s, which is not of this hub", link[1])
+			}
+			if w := h.ask("GET", link[1], ""); strings.HasPrefix(link[1], "/docs/") && w.Code != 200 {
+				t.Errorf("%s: %d", link[1], w.Code)
+			}
+		}
 	}
 }
 

@@ -4,7 +4,7 @@
 //	cmd                    the only one that knows every room
 //	adapters               one foreign language a room; none imports another, none imports storage
 //	storage                drivers for objects and index
-//	hub/…  mappings  web   what the hub does, data with provenance, and pages
+//	hub/…  mappings  web   what the hub does, data with provenance, and pages (docs are pages, too)
 //	internal               wire codecs and tools that know bytes and not the hub's rooms
 //	hub                    words and ports; the standard library only
 //	e2e                    tests that stand before the house and knock: whole processes, whole requests
@@ -27,11 +27,12 @@ type Floor struct {
 func Floors() []Floor {
 	return []Floor{
 		{Name: "cmd", Prefix: "cmd/", Below: []string{"adapters", "web", "storage", "hub rooms", "mappings", "internal", "hub"}},
-		{Name: "adapters", Prefix: "adapters/", Below: []string{"hub rooms", "mappings", "web", "internal", "hub"}},
+		{Name: "adapters", Prefix: "adapters/", Below: []string{"hub rooms", "mappings", "web", "docs", "internal", "hub"}},
 		{Name: "storage", Prefix: "storage/", Below: []string{"internal", "hub"}},
 		{Name: "hub rooms", Prefix: "hub/", Below: []string{"internal", "hub"}, Never: wires()},
 		{Name: "mappings", Prefix: "mappings", Below: []string{"internal", "hub"}, Never: wires()},
 		{Name: "web", Prefix: "web", Below: []string{"internal", "hub"}},
+		{Name: "docs", Prefix: "docs", StandardOnly: true},
 		{Name: "internal", Prefix: "internal/", Below: []string{"hub"}},
 		{Name: "hub", Prefix: "hub", Never: []string{"net/http"}, StandardOnly: true},
 		{Name: "deploy", Prefix: "deploy"},
