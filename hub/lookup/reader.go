@@ -49,11 +49,12 @@ func (r *Reader) Read(ctx context.Context, who access.Caller, p hub.Partition, n
 }
 
 func (r *Reader) current(ctx context.Context, who access.Caller, p hub.Partition, n hub.Name) (hub.Record, error) {
+	index := r.watch(p)
 	heads, err := r.index.Heads(ctx, p, []hub.Name{n})
 	if err != nil {
 		return hub.Record{}, err
 	}
-	if err := r.complete(ctx, p); err != nil {
+	if err := index.complete(ctx); err != nil {
 		return hub.Record{}, err
 	}
 	h := heads[0]
@@ -75,6 +76,7 @@ func (r *Reader) current(ctx context.Context, who access.Caller, p hub.Partition
 
 // Many reads the current versions of several names, leaving out what is not there, deleted or denied.
 func (r *Reader) Many(ctx context.Context, who access.Caller, p hub.Partition, names []hub.Name) ([]hub.Record, error) {
+	index := r.watch(p)
 	heads, err := r.index.Heads(ctx, p, names)
 	if err != nil {
 		return nil, err
@@ -90,7 +92,7 @@ func (r *Reader) Many(ctx context.Context, who access.Caller, p hub.Partition, n
 		return nil, err
 	}
 	recs = r.allowed(who, recs)
-	if err := r.complete(ctx, p); err != nil {
+	if err := index.complete(ctx); err != nil {
 		return nil, err
 	}
 	typ := ""
@@ -103,6 +105,7 @@ func (r *Reader) Many(ctx context.Context, who access.Caller, p hub.Partition, n
 // Versions returns a thing's versions, newest first, those before version `before` (0: all), at most limit. The
 // records may be tombstones. total is the number of versions there are.
 func (r *Reader) Versions(ctx context.Context, who access.Caller, p hub.Partition, n hub.Name, before uint64, limit int) (recs []hub.Record, total int, err error) {
+	index := r.watch(p)
 	heads, err := r.index.Heads(ctx, p, []hub.Name{n})
 	if err != nil {
 		return nil, 0, err
@@ -113,7 +116,7 @@ func (r *Reader) Versions(ctx context.Context, who access.Caller, p hub.Partitio
 			return nil, 0, err
 		}
 	}
-	if err := r.complete(ctx, p); err != nil {
+	if err := index.complete(ctx); err != nil {
 		return nil, 0, err
 	}
 	total = len(locs)
@@ -161,6 +164,7 @@ type Result struct {
 // Search answers q over the partitions given. query names the parameters asked for (never their values) for the
 // audit trail.
 func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partition, q hub.Query, query string) (Result, error) {
+	index := r.watch(ps...)
 	page, err := r.index.Search(ctx, ps, q)
 	if err != nil {
 		return Result{}, err
@@ -199,7 +203,7 @@ func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partiti
 		keep = append(keep, recs[i])
 	}
 	res.Records = r.allowed(who, keep)
-	if err := r.complete(ctx, ps...); err != nil {
+	if err := index.complete(ctx); err != nil {
 		return Result{}, err
 	}
 	if page.More && len(page.Hits) > 0 {
@@ -210,7 +214,12 @@ func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partiti
 
 // Counts says for each text how many entries of type typ carry the Exact term param = text.
 func (r *Reader) Counts(ctx context.Context, p hub.Partition, typ, param string, texts []string) ([]int64, error) {
-	return r.index.Counts(ctx, p, typ, param, texts)
+	index := r.watch(p)
+	counts, err := r.index.Counts(ctx, p, typ, param, texts)
+	if err != nil {
+		return nil, err
+	}
+	return counts, index.complete(ctx)
 }
 
 // Blob opens a range of the blob that rec, which a Reader handed out, refers to; length −1 reads to its end.
@@ -228,14 +237,24 @@ func (r *Reader) Blob(ctx context.Context, who access.Caller, rec *hub.Record, o
 	return body, err
 }
 
-// complete fails unless the indexes of all partitions were complete when they were asked.
-func (r *Reader) complete(ctx context.Context, ps ...hub.Partition) error {
+// watches stand for the indexes of a reading's partitions, as they were before it.
+type watches []projection.Watch
+
+// watch is called before an index is read. A partition that the hub does not have is refused by the index.
+func (r *Reader) watch(ps ...hub.Partition) watches {
+	ws := make(watches, 0, len(ps))
 	for _, p := range ps {
-		f, ok := r.followers[p]
-		if !ok {
-			return &hub.Error{Kind: hub.Internal, Msg: fmt.Sprintf("no partition %s", p)}
+		if f, ok := r.followers[p]; ok {
+			ws = append(ws, f.Watch())
 		}
-		if err := f.Check(ctx); err != nil {
+	}
+	return ws
+}
+
+// complete fails unless all of them were complete from then to now.
+func (ws watches) complete(ctx context.Context) error {
+	for _, w := range ws {
+		if err := w.Check(ctx); err != nil {
 			return err
 		}
 	}

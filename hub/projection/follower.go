@@ -19,6 +19,7 @@ type Follower struct {
 	mu         sync.Mutex
 	generation string // of the index that was last seen at the tail
 	floor      uint64 // the least mark a complete index has: the highest one seen
+	mended     uint64 // how often a catch-up found an index that was emptied or went back
 	catching   chan struct{}
 	failed     error // why the last catch-up ended, nil when it succeeded
 	progress   [2]uint64
@@ -32,9 +33,37 @@ func NewFollower(l *Log, ix hub.Index, p hub.Projector) *Follower {
 // Log is the log that is followed.
 func (f *Follower) Log() *Log { return f.log }
 
-// Check is what a reader asks after it has read the index and before it answers: was the index complete? It fails
-// with Unavailable when the index was emptied, went back (a Redis that failed over) or never was at the tail, and
-// sets a catch-up going.
+// Watch stands for the index as it was before a reading.
+type Watch struct {
+	follower *Follower
+	mended   uint64
+}
+
+// Watch is called before the index is read, and its Check afterwards.
+func (f *Follower) Watch() Watch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Watch{f, f.mended}
+}
+
+// Check is what a reader asks after it has read the index and before it answers: was the index complete all the time?
+// It fails as Follower.Check does, and with Unavailable when the index was mended while it was read: what was read may
+// be part of it only.
+func (w Watch) Check(ctx context.Context) error {
+	if err := w.follower.Check(ctx); err != nil {
+		return err
+	}
+	w.follower.mu.Lock()
+	defer w.follower.mu.Unlock()
+	if w.follower.mended != w.mended {
+		return &hub.Error{Kind: hub.Unavailable, Retry: time.Second,
+			Msg: fmt.Sprintf("the index of %s was rebuilt while it was read", w.follower.log.Partition)}
+	}
+	return nil
+}
+
+// Check says whether the index is complete now. It fails with Unavailable when the index was emptied, went back (a
+// Redis that failed over) or never was at the tail, and sets a catch-up going.
 func (f *Follower) Check(ctx context.Context) error {
 	f.mu.Lock()
 	generation, floor := f.generation, f.floor // before the marks are read: a commit may land in between
@@ -127,6 +156,7 @@ func (f *Follower) catchUp(ctx context.Context) error {
 				Hint: "point the hub at the right store, or run: concord rebuild"}
 		}
 	}
+	mend := false
 	for {
 		tail, err := f.log.Tail(ctx, m.Applied)
 		if err != nil {
@@ -134,6 +164,7 @@ func (f *Follower) catchUp(ctx context.Context) error {
 		}
 		f.mu.Lock()
 		f.progress = [2]uint64{m.Applied, tail}
+		mend = mend || m.Generation != f.generation || m.Applied < f.floor
 		f.mu.Unlock()
 		if tail == m.Applied {
 			break
@@ -153,6 +184,9 @@ func (f *Follower) catchUp(ctx context.Context) error {
 		}
 	}
 	f.mu.Lock()
+	if mend {
+		f.mended++
+	}
 	f.generation, f.floor = m.Generation, max(m.Applied, f.progress[1])
 	f.mu.Unlock()
 	return nil
@@ -199,14 +233,25 @@ func (f *Follower) Apply(ctx context.Context, c *hub.Commit, known []*hub.Entry)
 	return nil
 }
 
-// Heads looks names up in the index.
+// Heads looks names up in the index. Like Search it fails with Unavailable unless the index was complete all the time:
+// what an incomplete one does not have must not be created again.
 func (f *Follower) Heads(ctx context.Context, names []hub.Name) ([]hub.Head, error) {
-	return f.index.Heads(ctx, f.log.Partition, names)
+	w := f.Watch()
+	heads, err := f.index.Heads(ctx, f.log.Partition, names)
+	if err != nil {
+		return nil, err
+	}
+	return heads, w.Check(ctx)
 }
 
 // Search asks the index of this partition alone.
 func (f *Follower) Search(ctx context.Context, q hub.Query) (hub.Page, error) {
-	return f.index.Search(ctx, []hub.Partition{f.log.Partition}, q)
+	w := f.Watch()
+	page, err := f.index.Search(ctx, []hub.Partition{f.log.Partition}, q)
+	if err != nil {
+		return hub.Page{}, err
+	}
+	return page, w.Check(ctx)
 }
 
 // Project says what rec adds to the index.
