@@ -82,11 +82,11 @@ func (p *Process) Ended() bool {
 // Output is all that was written on standard output and error.
 func (p *Process) Output() string { return p.log.String() }
 
-// remarkable leaves out the lines about requests that were answered as usual.
+// remarkable leaves out the lines about requests that were answered as usual, 503 included.
 func remarkable(log string) string {
 	lines := strings.SplitAfter(log, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
-		return strings.Contains(line, `"level":"INFO","msg":"request"`)
+		return strings.Contains(line, `"msg":"request"`) && (strings.Contains(line, `"level":"INFO"`) || strings.Contains(line, `"status":503`))
 	}), "")
 }
 
