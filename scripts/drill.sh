@@ -27,8 +27,8 @@ stores=(--data "$work/data")
 address=127.0.0.1:${DRILL_PORT:-18080}
 
 go build -o "$work/concord" ./cmd/concord
-"$work/concord" member add drill --name "Drill" --tier lead "${stores[@]}"
-"$work/concord" serve "${stores[@]}" --listen "$address" --dimse 127.0.0.1:0 --mllp 127.0.0.1:0 >"$work/hub.log" 2>&1 &
+"$work/concord" member add drill --name "Drill" --tier lead "${stores[@]}" >/dev/null
+"$work/concord" serve "${stores[@]}" --listen "$address" >"$work/hub.log" 2>&1 &
 hub=$!
 for _ in $(seq 100); do
 	curl -fsS -o /dev/null "http://$address/readyz" 2>/dev/null && break
@@ -43,11 +43,14 @@ kill "$hub"
 wait "$hub" || true
 hub=
 
-"$work/concord" fsck --deep --dump "$work/before" "${stores[@]}"
-"$work/concord" rebuild "${stores[@]}"
-"$work/concord" fsck --deep --dump "$work/after" "${stores[@]}"
+"$work/concord" fsck --deep "${stores[@]}"
+"$work/concord" dump "${stores[@]}" >"$work/before"
+"$work/concord" rebuild "${stores[@]}" | tail -n 1
+"$work/concord" dump "${stores[@]}" >"$work/after"
+"$work/concord" fsck "${stores[@]}"
 if ! cmp "$work/before" "$work/after"; then
 	echo "drill: the rebuilt index is not the one that was lost" >&2
+	diff "$work/before" "$work/after" | head -n 20 >&2
 	exit 1
 fi
 echo "drill: $(wc -l <"$work/after") lines of index lost, rebuilt and found the same"
