@@ -56,7 +56,9 @@ func load(ctx context.Context, site *Site, clients int, b bounds, next func(i in
 		c := next(i)
 		a, err := conns[client].do(ctx, c.request)
 		if err == nil {
-			err = c.check(a)
+			if err = c.check(a); err != nil {
+				err = fmt.Errorf("%s: %w", site.Name, err)
+			}
 		}
 		return c.units, err
 	})
@@ -113,5 +115,5 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 
 // shown cuts an answer for an error message. It is the load's own made-up data.
 func shown(body []byte) string {
-	return fmt.Sprintf("%.300q", body)
+	return fmt.Sprintf("%.120q", body)
 }
