@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -48,7 +49,7 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 		}
 		return func(tx redis.Pipeliner) {
 			for i, m := range pl.moves {
-				copyHistory(ctx, tx, pl.p.versionsKey(m.to, m.num), histories[i].Val())
+				m.history(pl.p, histories[i].Val()).copy(ctx, tx)
 			}
 			for _, slot := range touched(pl.slots) {
 				u := pl.slots[slot]
@@ -139,19 +140,29 @@ func (ix *Index) histories(ctx context.Context, pl *plan) (map[int][]history, er
 	}
 	to := map[int][]history{}
 	for i, m := range pl.moves {
-		to[m.to] = append(to[m.to], history{pl.p.versionsKey(m.to, m.num), cmds[i].Val()})
+		to[m.to] = append(to[m.to], m.history(pl.p, cmds[i].Val()))
 	}
 	return to, nil
 }
 
+// history is what a thing that changes slot takes with it.
 type history struct {
 	key      string
 	versions map[string]string
 }
 
-func copyHistory(ctx context.Context, tx redis.Pipeliner, key string, versions map[string]string) {
-	if len(versions) > 0 {
-		tx.HSet(ctx, key, versions)
+// history leaves out later versions, which the old slot has when this is a replay.
+func (m move) history(p *partition, versions map[string]string) history {
+	maps.DeleteFunc(versions, func(field, _ string) bool {
+		v, err := strconv.ParseUint(field, 10, 64)
+		return err != nil || v >= m.below
+	})
+	return history{p.versionsKey(m.to, m.num), versions}
+}
+
+func (h history) copy(ctx context.Context, tx redis.Pipeliner) {
+	if len(h.versions) > 0 {
+		tx.HSet(ctx, h.key, h.versions)
 	}
 }
 
@@ -186,7 +197,7 @@ func (s *staged) pieces(ctx context.Context, slot int, u *unit, before []history
 			}
 			return func(tx redis.Pipeliner) {
 				for _, h := range before {
-					copyHistory(ctx, tx, h.key, h.versions)
+					h.copy(ctx, tx)
 				}
 				for _, w := range piece {
 					_ = tx.Process(ctx, w.command(ctx))

@@ -82,6 +82,16 @@ func (l Layout) Validate() error {
 	return nil
 }
 
+// MetaTags lists the hash tags whose keys say how far the others are: a snapshot must take these first.
+func (l Layout) MetaTags() []string {
+	var tags []string
+	for _, pl := range l.Partitions {
+		tags = append(tags, pl.Tag)
+	}
+	slices.Sort(tags)
+	return tags
+}
+
 // partition is a layout ready for use.
 type partition struct {
 	name    hub.Partition

@@ -24,6 +24,7 @@ type plan struct {
 type move struct {
 	num      uint64
 	from, to int
+	below    uint64 // the first version that the commit itself brings
 }
 
 // unit is the share of one slot.
@@ -70,12 +71,13 @@ func (pl *plan) thing(t *thing) {
 		pl.direct(pl.redirects, name, num, to)
 		pl.contents(pl.arrivals, t, to)
 		if t.first().Version > 2 {
-			pl.moves = append(pl.moves, move{num, from, to})
+			pl.moves = append(pl.moves, move{num, from, to, t.first().Version})
 		}
 		u := of(pl.slots, from)
 		u.changed = true
+		// The versions stay: a snapshot taken slot by slot may have the new slot from before the move and the old
+		// one from after it, and then the replay copies them once more.
 		pl.put(u, headLayer, "hdel", pl.p.headKey(from, num), member(num))
-		pl.put(u, headLayer, "del", pl.p.versionsKey(from, num))
 	}
 	if t.old != nil {
 		of(pl.slots, from).changed = true

@@ -240,6 +240,7 @@ func (ix *Index) Versions(ctx context.Context, h hub.Head) ([]hub.Loc, error) {
 	t := newTrips(ctx, ix.client, ix.limits)
 	view := t.queueMeta(p)
 	cmd := t.pipe.HGetAll(ctx, p.versionsKey(h.Slot, h.Num))
+	head := t.pipe.HExists(ctx, p.headKey(h.Slot, h.Num), member(h.Num))
 	gen := t.pipe.HGet(ctx, p.markKey(h.Slot), "gen")
 	if !t.trip() {
 		return nil, asHub(ctx, "list versions", t.err)
@@ -250,10 +251,10 @@ func (ix *Index) Versions(ctx context.Context, h hub.Head) ([]hub.Loc, error) {
 		return nil, err
 	case gen.Val() != m.Generation:
 		return nil, errEmpty(h.Partition)
-	case len(cmd.Val()) == 0 && h.Version == 1:
-		return []hub.Loc{h.Loc}, nil
-	case len(cmd.Val()) == 0:
+	case !head.Val():
 		return ix.movedVersions(ctx, h)
+	case len(cmd.Val()) == 0:
+		return []hub.Loc{h.Loc}, nil
 	}
 	vs, err := visibleVersions(cmd.Val(), m.Applied)
 	locs := make([]hub.Loc, len(vs))
@@ -274,61 +275,4 @@ func (ix *Index) movedVersions(ctx context.Context, h hub.Head) ([]hub.Loc, erro
 		}
 	}
 	return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the thing has just moved inside the index", Retry: retrySoon}
-}
-
-// Counts says for each text how many entries of type typ have the Exact term param = text.
-func (ix *Index) Counts(ctx context.Context, p hub.Partition, typ, param string, texts []string) ([]int64, error) {
-	part, err := ix.partition(p)
-	if err != nil {
-		return nil, err
-	}
-	for attempt := 1; ; attempt++ {
-		counts, over, err := ix.counts(ctx, part, typ, param, texts)
-		if err == nil && over > 0 && attempt < attempts {
-			if err = ix.settle(ctx, part, over); err == nil {
-				continue
-			}
-		}
-		return counts, asHub(ctx, "count", err)
-	}
-}
-
-// counts also returns a commit that overtook it, if any.
-func (ix *Index) counts(ctx context.Context, p *partition, typ, param string, texts []string) (counts []int64, over uint64, err error) {
-	t := newTrips(ctx, ix.client, ix.limits)
-	view := t.queueMeta(p)
-	if ix.cluster && !t.trip() {
-		return nil, 0, t.err
-	}
-	cards := make([]*redis.IntCmd, 0, p.slots*len(texts))
-	marks := make([]*redis.SliceCmd, p.slots)
-	for slot := range p.slots {
-		for _, text := range texts {
-			cards = append(cards, t.pipe.SCard(ctx, p.exactKey(slot, typ, param, text)))
-		}
-		marks[slot] = t.slice("hmget", p.markKey(slot), "gen", "seq", "changed")
-	}
-	if !t.trip() {
-		return nil, 0, t.err
-	}
-	m, err := view()
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, cmd := range marks {
-		mark, err := readMark(cmd.Val())
-		switch {
-		case err != nil:
-			return nil, 0, err
-		case mark.gen != m.Generation:
-			return nil, 0, errEmpty(p.name)
-		case mark.seq > m.Applied:
-			over = max(over, mark.seq)
-		}
-	}
-	counts = make([]int64, len(texts))
-	for i, cmd := range cards {
-		counts[i%len(texts)] += cmd.Val()
-	}
-	return counts, over, nil
 }
