@@ -221,7 +221,7 @@ func walksLongOrders(t *testing.T, r *room) {
 			r.apply(t, l)
 		}
 	}
-	for _, fetch := range []int{1, 16, 64} {
+	for _, fetch := range []int{1, 32} {
 		r := r.with(index.Limits{Fetch: fetch})
 		rapid.Check(t, func(t *rapid.T) {
 			q := drawQuery(t)
