@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,11 +125,13 @@ func BenchmarkRecords(b *testing.B) {
 	}
 	for range b.N {
 		k := New(Options{First: []string{"r"}})
-		client := dialClient(b, k)
-		began := time.Now()
+		// Not dialClient: its cleanup would keep this keeper in memory until the end.
+		client := redis.NewClient(&redis.Options{Dialer: k.Dial, Protocol: 2, DisableIdentity: true})
+		began, spent := time.Now(), processorTime()
 		entries := fill(b, client, n, 500)
 		took := time.Since(began)
 		b.ReportMetric(float64(n)/took.Seconds(), "records/s")
+		b.ReportMetric(float64(n)/(processorTime()-spent).Seconds(), "records/cpu-s") // tells more on a busy machine
 		b.ReportMetric(float64(entries)/float64(n), "entries/record")
 		b.Logf("filled %d records in %v; resident %d MiB", n, took, resident()>>20)
 		began = time.Now()
@@ -149,17 +152,20 @@ func BenchmarkRecords(b *testing.B) {
 		b.Logf("snapshot of %d MiB written in %v", snapshot.Len()>>20, time.Since(began))
 		_ = client.Close()
 		_ = k.Close()
-		k, client = nil, nil
+		saved := bytes.Clone(snapshot.Bytes())
+		k, client, snapshot = nil, nil, bytes.Buffer{}
 		runtime.GC()
 		began = time.Now()
 		again := New(Options{})
-		if err := again.Restore(&snapshot); err != nil {
+		if err := again.Restore(bytes.NewReader(saved)); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(time.Since(began).Seconds(), "restore-s")
+		size := len(saved)
+		saved = nil
 		runtime.GC()
 		runtime.ReadMemStats(&m)
-		b.Logf("restored: heap %d MiB", m.HeapAlloc>>20)
+		b.Logf("restored from %d MiB: heap %d MiB", size>>20, m.HeapAlloc>>20)
 		_ = again.Close()
 	}
 }
@@ -212,6 +218,13 @@ func (k *Keeper) sizes() (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// processorTime is what the process has used of all processors, the client's and the collector's work included.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // resident is the process' memory in RAM, 0 where the system does not say.

@@ -125,11 +125,7 @@ func settle(args []string, r reply) reply {
 	}
 	switch strings.ToLower(args[0]) {
 	case "smembers":
-		for _, m := range r.items {
-			if n, err := strconv.ParseInt(m.text, 10, 64); err != nil || strconv.FormatInt(n, 10) != m.text {
-				return sorted(r, 1)
-			}
-		}
+		return sorted(r, 1)
 	case "sscan", "scan":
 		return sorted(r, 1)
 	case "hgetall", "hscan":

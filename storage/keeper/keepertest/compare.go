@@ -29,6 +29,7 @@ type script struct{ name, lines string }
 // pair is two connections to each of two servers.
 type pair struct {
 	got, want [2]*client
+	form      *client       // to the real server: asks for the form of a key
 	queued    [2][][]string // what waits for EXEC on each connection
 	multi     [2]bool
 	told      []string // the commands so far
@@ -56,7 +57,22 @@ func open(t testing.TB, got, want Dialer) *pair {
 			side.c[i] = c
 		}
 	}
+	form, err := dial(want)
+	if err != nil {
+		t.Fatalf("open a connection: %v", err)
+	}
+	t.Cleanup(func() { _ = form.conn.Close() })
+	p.form = form
 	return p
+}
+
+// ordered reports that Redis gives the members of this set in order: it has held nothing but numbers, few enough.
+func (p *pair) ordered(args []string) bool {
+	if !strings.EqualFold(args[0], "smembers") || len(args) != 2 {
+		return false
+	}
+	r, err := p.form.do("OBJECT", "ENCODING", args[1])
+	return err == nil && r.text == "intset"
 }
 
 // flush empties both servers and ends what a script before has begun.
@@ -115,7 +131,7 @@ func (p *pair) do(t fataler, conn int, args []string) {
 		for i, args := range p.queued[conn] {
 			got.items[i], want.items[i] = settle(args, got.items[i]), settle(args, want.items[i])
 		}
-	} else {
+	} else if !p.ordered(args) {
 		got, want = settle(args, got), settle(args, want)
 	}
 	if got.String() != want.String() {

@@ -276,6 +276,8 @@ func scripts() []script {
 			ZADD z XX INCR 5 none
 			ZADD z NX INCR 5 a
 			ZADD z GT INCR -5 a
+			ZADD z GT INCR 0 a
+			ZADD z LT INCR 0 a
 			ZADD none XX 1 a
 			ZADD none XX INCR 1 a
 			ZADD z NX XX 1 a
@@ -407,6 +409,12 @@ func scripts() []script {
 			ZRANGE z + - BYLEX
 			ZRANGE z - [b BYLEX LIMIT 1 1
 			ZRANGE z [b - BYLEX REV
+			ZRANGE z (b + BYLEX
+			ZRANGE z + (b BYLEX REV
+			ZRANGE z - (b BYLEX
+			ZRANGE z (b - BYLEX REV
+			ZLEXCOUNT z (b +
+			ZLEXCOUNT z - (b
 			ZRANGE z b c BYLEX
 			ZRANGE z "" + BYLEX
 			ZRANGE z -a + BYLEX
