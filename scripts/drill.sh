@@ -24,15 +24,15 @@ trap finish EXIT
 stores=(--data "$work/data")
 [ -z "${DRILL_S3:-}" ] || stores+=(--s3 "$DRILL_S3")
 [ -z "${DRILL_REDIS:-}" ] || stores+=(--redis "$DRILL_REDIS")
-address=127.0.0.1:${DRILL_PORT:-18080}
-
 go build -o "$work/concord" ./cmd/concord
 "$work/concord" member add drill --name "Drill" --tier lead "${stores[@]}" >/dev/null
-"$work/concord" serve "${stores[@]}" --listen "$address" >"$work/hub.log" 2>&1 &
+"$work/concord" serve "${stores[@]}" --listen 127.0.0.1:0 >"$work/hub.log" 2>&1 &
 hub=$!
-for _ in $(seq 100); do
-	curl -fsS -o /dev/null "http://$address/readyz" 2>/dev/null && break
+address=
+for _ in $(seq 300); do
 	kill -0 "$hub" 2>/dev/null || { cat "$work/hub.log" >&2; exit 1; }
+	address=$(sed -n 's/.*"msg":"listening","address":"\([^"]*\)".*/\1/p' "$work/hub.log")
+	[ -n "$address" ] && curl -fsS -o /dev/null "http://$address/readyz" 2>/dev/null && break
 	sleep 0.1
 done
 
