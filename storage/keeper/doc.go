@@ -19,4 +19,7 @@
 //	hash    packed fields and values     table field → value
 //	set     ascending uint32             run of uint32, run of int64, or table of members
 //	zset    -                            run by member and run by score; members are uint32 or blocks in an arena
+//
+// Runs stand where a tree might: a tree that splits full nodes in half leaves them half full when items come in
+// ascending order, as the hub's numbers do, while a run fills its chunks; and a run knows ranks, which ZCOUNT asks for.
 package keeper
