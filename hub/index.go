@@ -48,7 +48,7 @@ type Head struct {
 	Version   uint64 // 0: no such thing
 	Deleted   bool
 	Loc       Loc
-	// Route is the slot's route as number, kept so that a change of route can move the entry.
+	// Slot is where the index keeps it.
 	Slot int
 }
 
@@ -138,8 +138,8 @@ type Sort struct {
 
 // Position is where a page ended: the sort values of the last hit and its number. It is the content of a cursor.
 type Position struct {
-	Values    []float64 `json:"v"` // one for each sort key; NaN is written as null when missing
-	Missing   []bool    `json:"m,omitempty"`
+	Values    []float64 `json:"v"`           // one for each sort key
+	Missing   []bool    `json:"m,omitempty"` // which of them the hit does not have; nil: none
 	Num       uint64    `json:"n"`
 	Partition Partition `json:"p"`
 }
@@ -151,15 +151,14 @@ type Page struct {
 	Total int64
 	// More is true when another page follows.
 	More bool
+	// Marks say where each partition was when it was read.
+	Marks map[Partition]Marks
 }
 
 // Hit is one entry that matched.
 type Hit struct {
 	Head Head
 	Pos  Position
-	// Recheck is set when the entry changed while the search ran, so that the visible version may not match: the
-	// caller projects the record and asks Query.Matches.
-	Recheck bool
 }
 
 // Instant turns t into the number used in Range terms.

@@ -77,6 +77,10 @@ func (a *answer) run() error {
 	if q.Limit > a.s.Limits.Results {
 		q.Limit, capped = a.s.Limits.Results, true
 	}
+	if q.Limit == 0 {
+		writeJSON(a.c, http.StatusOK, []byte("[]"))
+		return nil
+	}
 	if a.search.Level == dicom.Study {
 		q.Sort = []hub.Sort{{Param: "00080020", Desc: true}} // the newest study first
 	}

@@ -54,8 +54,9 @@ const (
 )
 
 // openIndexClient connects to Redis or to the embedded keeper. Where another process holds the folder's keeper, alone is
-// refused and the others go through its socket. The returned embedded is nil unless the keeper is in this process.
-func openIndexClient(cfg Config, alone bool) (redis.UniversalClient, *embedded, error) {
+// refused and the others go through its socket. first are the tags that a snapshot takes first. The returned embedded is nil unless the keeper is in this process.
+func openIndexClient(cfg Config, first []string, alone bool) (redis.UniversalClient, *embedded, error) {
+	redis.SetLogger(redisLog{})
 	if cfg.Redis != "" {
 		client, err := index.Connect(cfg.Redis)
 		return client, nil, err
@@ -82,10 +83,10 @@ func openIndexClient(cfg Config, alone bool) (redis.UniversalClient, *embedded, 
 			return d.DialContext(ctx, "unix", path)
 		}), nil, nil
 	}
-	e := &embedded{keeper: keeper.New(keeper.Options{First: []string{"r"}}), path: filepath.Join(cfg.Data, snapshotName), lock: lock}
+	e := &embedded{keeper: keeper.New(keeper.Options{First: first}), path: filepath.Join(cfg.Data, snapshotName), lock: lock}
 	if err := e.restore(); err != nil {
 		slog.Warn("the index snapshot cannot be used; the index is made from the log", "err", err)
-		e.keeper = keeper.New(keeper.Options{First: []string{"r"}})
+		e.keeper = keeper.New(keeper.Options{First: first})
 	}
 	if e.socket, err = keeper.ListenUnix(filepath.Join(cfg.Data, socketName)); err != nil {
 		lock.Close()
@@ -93,6 +94,13 @@ func openIndexClient(cfg Config, alone bool) (redis.UniversalClient, *embedded, 
 	}
 	go e.keeper.Serve(e.socket)
 	return index.ConnectDialer(e.keeper.Dial), e, nil
+}
+
+// redisLog takes what the Redis client would print by itself; the errors come back from its calls as well.
+type redisLog struct{}
+
+func (redisLog) Printf(ctx context.Context, format string, v ...any) {
+	slog.DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, v...))
 }
 
 func (e *embedded) restore() error {

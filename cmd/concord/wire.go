@@ -74,11 +74,6 @@ func openStore(ctx context.Context, cfg Config) (*rooms, error) {
 
 // openIndex adds the index and its followers. alone: this process must be the only one on an embedded index.
 func (r *rooms) openIndex(alone bool) error {
-	client, emb, err := openIndexClient(r.cfg, alone)
-	if err != nil {
-		return err
-	}
-	r.client, r.embedded = client, emb
 	r.fhir = fhir.NewProjection(nil)
 	layout := index.StandardLayout(r.settings.DicomPartitions)
 	records := layout.Partitions[settings.Records]
@@ -88,6 +83,11 @@ func (r *rooms) openIndex(alone bool) error {
 	if err := layout.Validate(); err != nil {
 		return err
 	}
+	client, emb, err := openIndexClient(r.cfg, layout.MetaTags(), alone)
+	if err != nil {
+		return err
+	}
+	r.client, r.embedded = client, emb
 	r.layout = layout
 	r.index = index.Open(client, layout)
 	r.projectors = &projection.Projectors{Default: r.fhir, ByType: map[string]hub.Projector{

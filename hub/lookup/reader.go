@@ -52,7 +52,7 @@ func (r *Reader) current(ctx context.Context, who access.Caller, p hub.Partition
 	index := r.watch(p)
 	heads, err := r.index.Heads(ctx, p, []hub.Name{n})
 	if err != nil {
-		return hub.Record{}, err
+		return hub.Record{}, index.refused(err)
 	}
 	if err := index.complete(ctx); err != nil {
 		return hub.Record{}, err
@@ -79,7 +79,7 @@ func (r *Reader) Many(ctx context.Context, who access.Caller, p hub.Partition, n
 	index := r.watch(p)
 	heads, err := r.index.Heads(ctx, p, names)
 	if err != nil {
-		return nil, err
+		return nil, index.refused(err)
 	}
 	locs := make([]hub.Loc, 0, len(heads))
 	for _, h := range heads {
@@ -108,12 +108,12 @@ func (r *Reader) Versions(ctx context.Context, who access.Caller, p hub.Partitio
 	index := r.watch(p)
 	heads, err := r.index.Heads(ctx, p, []hub.Name{n})
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, index.refused(err)
 	}
 	var locs []hub.Loc
 	if heads[0].Version > 0 {
 		if locs, err = r.index.Versions(ctx, heads[0]); err != nil {
-			return nil, 0, err
+			return nil, 0, index.refused(err)
 		}
 	}
 	if err := index.complete(ctx); err != nil {
@@ -167,7 +167,7 @@ func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partiti
 	index := r.watch(ps...)
 	page, err := r.index.Search(ctx, ps, q)
 	if err != nil {
-		return Result{}, err
+		return Result{}, index.refused(err)
 	}
 	res := Result{Total: page.Total}
 	byPart := map[hub.Partition][]int{}
@@ -189,21 +189,8 @@ func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partiti
 			recs[i] = got[j]
 		}
 	}
-	keep := recs[:0]
-	for i := range recs {
-		if page.Hits[i].Recheck {
-			e, err := r.followers[page.Hits[i].Head.Partition].Project(&recs[i])
-			if err != nil {
-				return Result{}, err
-			}
-			if recs[i].Deleted || !q.Matches(&e) {
-				continue
-			}
-		}
-		keep = append(keep, recs[i])
-	}
-	res.Records = r.allowed(who, keep)
-	if err := index.complete(ctx); err != nil {
+	res.Records = r.allowed(who, recs)
+	if err := index.completeAt(page.Marks); err != nil {
 		return Result{}, err
 	}
 	if page.More && len(page.Hits) > 0 {
@@ -217,7 +204,7 @@ func (r *Reader) Counts(ctx context.Context, p hub.Partition, typ, param string,
 	index := r.watch(p)
 	counts, err := r.index.Counts(ctx, p, typ, param, texts)
 	if err != nil {
-		return nil, err
+		return nil, index.refused(err)
 	}
 	return counts, index.complete(ctx)
 }
@@ -259,6 +246,24 @@ func (ws watches) complete(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// completeAt is complete for what was read at marks.
+func (ws watches) completeAt(marks map[hub.Partition]hub.Marks) error {
+	for _, w := range ws {
+		if err := w.CheckAt(marks[w.Partition()]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refused passes on the error of an index that was asked, and has it mended where that helps.
+func (ws watches) refused(err error) error {
+	for _, w := range ws {
+		err = w.Refused(err)
+	}
+	return err
 }
 
 func (r *Reader) records(ctx context.Context, p hub.Partition, locs []hub.Loc) ([]hub.Record, error) {

@@ -35,15 +35,31 @@ func (f *Follower) Log() *Log { return f.log }
 
 // Watch stands for the index as it was before a reading.
 type Watch struct {
-	follower *Follower
-	mended   uint64
+	follower   *Follower
+	generation string
+	floor      uint64
+	mended     uint64
 }
 
 // Watch is called before the index is read, and its Check afterwards.
 func (f *Follower) Watch() Watch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return Watch{f, f.mended}
+	return Watch{f, f.generation, f.floor, f.mended}
+}
+
+// Partition is what is watched.
+func (w Watch) Partition() hub.Partition { return w.follower.log.Partition }
+
+// CheckAt is Check for an answer of the index that says itself where it was read.
+func (w Watch) CheckAt(m hub.Marks) error {
+	w.follower.mu.Lock()
+	defer w.follower.mu.Unlock()
+	if w.generation != "" && m.Generation == w.generation && m.Applied >= w.floor {
+		w.follower.floor = max(w.follower.floor, m.Applied)
+		return nil
+	}
+	return w.follower.incompleteLocked(m)
 }
 
 // Check is what a reader asks after it has read the index and before it answers: was the index complete all the time?
@@ -62,6 +78,18 @@ func (w Watch) Check(ctx context.Context) error {
 	return nil
 }
 
+// Refused is told when the index refused a reading, and returns err. Where the index says that it cannot answer now, a
+// catch-up is set going: it completes a commit that a dying hub left half applied, and begins an index anew that has
+// lost a part.
+func (w Watch) Refused(err error) error {
+	if hub.Is(err, hub.Unavailable) {
+		w.follower.mu.Lock()
+		defer w.follower.mu.Unlock()
+		w.follower.startLocked()
+	}
+	return err
+}
+
 // Check says whether the index is complete now. It fails with Unavailable when the index was emptied, went back (a
 // Redis that failed over) or never was at the tail, and sets a catch-up going.
 func (f *Follower) Check(ctx context.Context) error {
@@ -78,6 +106,11 @@ func (f *Follower) Check(ctx context.Context) error {
 		f.floor = max(f.floor, m.Applied)
 		return nil
 	}
+	return f.incompleteLocked(m)
+}
+
+// incompleteLocked sets a catch-up going and says why there is no answer.
+func (f *Follower) incompleteLocked(m hub.Marks) error {
 	f.startLocked()
 	e := &hub.Error{Kind: hub.Unavailable, Retry: time.Second,
 		Msg: fmt.Sprintf("the index of %s is catching up with the log: %d of %d commits", f.log.Partition, m.Applied, max(f.progress[1], f.floor))}
@@ -239,7 +272,7 @@ func (f *Follower) Heads(ctx context.Context, names []hub.Name) ([]hub.Head, err
 	w := f.Watch()
 	heads, err := f.index.Heads(ctx, f.log.Partition, names)
 	if err != nil {
-		return nil, err
+		return nil, w.Refused(err)
 	}
 	return heads, w.Check(ctx)
 }
@@ -249,7 +282,7 @@ func (f *Follower) Search(ctx context.Context, q hub.Query) (hub.Page, error) {
 	w := f.Watch()
 	page, err := f.index.Search(ctx, []hub.Partition{f.log.Partition}, q)
 	if err != nil {
-		return hub.Page{}, err
+		return hub.Page{}, w.Refused(err)
 	}
 	return page, w.Check(ctx)
 }

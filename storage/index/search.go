@@ -34,8 +34,7 @@ type search struct {
 
 // Search answers q with the state at the visible mark it began with: a thing that a later commit added is left out,
 // and when a later commit rewrote or removed anything in the slots asked, the search begins again. After twelve
-// times it is Unavailable; a hit never needs its Recheck. A total that cannot be had at one mark because so much
-// must be read for it may be off by what was written in that time; the page never is.
+// times it is Unavailable. A total that cannot be had at one mark because so much must be read for it may be off by what was written in that time; the page never is.
 func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (hub.Page, error) {
 	o := orderOf(q.Sort)
 	var after *place
@@ -70,7 +69,7 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 			case !q.Count:
 				return hub.Page{}, errOvertaken(overtaken.p.name)
 			case q.Limit == 0:
-				return hub.Page{Total: s.total()}, nil
+				return hub.Page{Total: s.total(), Marks: s.marks()}, nil
 			}
 			total, attempt, read, q.Count = s.total(), 0, 0, false
 			continue
@@ -220,6 +219,7 @@ func (s *search) rest() error {
 // page turns the hits into the answer. It is short when invisible ones took the place of others.
 func (s *search) page() (page hub.Page, short bool, err error) {
 	page.Total = -1
+	page.Marks = s.marks()
 	if s.q.Count {
 		page.Total = s.total()
 	}
@@ -237,6 +237,15 @@ func (s *search) page() (page hub.Page, short bool, err error) {
 	page.More = len(hits) > from+s.q.Limit
 	page.Hits = hits[min(from, len(hits)):min(from+s.q.Limit, len(hits))]
 	return page, false, nil
+}
+
+// marks are the visible marks that the search began with.
+func (s *search) marks() map[hub.Partition]hub.Marks {
+	all := make(map[hub.Partition]hub.Marks, len(s.views))
+	for p, view := range s.views {
+		all[p] = view.Marks
+	}
+	return all
 }
 
 // total is the number of all that match.

@@ -170,7 +170,7 @@ func checkPages(t tb, r *room, ps []hub.Partition, q hub.Query, want []hit) {
 			t.Fatalf("%+v: page %d has %d hits (more: %v), want %d of %d", q, pages, len(page.Hits), page.More, n, len(rest))
 		}
 		for i, h := range page.Hits {
-			if h.Head.Num != rest[i].num || h.Head.Partition != rest[i].p || h.Recheck || h.Head.Version == 0 {
+			if h.Head.Num != rest[i].num || h.Head.Partition != rest[i].p || h.Head.Version == 0 {
 				t.Fatalf("%+v: page %d, hit %d is %+v, want number %d of %s", q, pages, i, h.Head, rest[i].num, rest[i].p)
 			}
 			for k, v := range rest[i].values {
