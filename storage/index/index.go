@@ -70,6 +70,7 @@ func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 		return hub.Marks{}, asHub(ctx, "begin the index of "+string(p), err)
 	}
 	var marks hub.Marks
+	me := rand.Text()
 	err = ix.guarded(ctx, part.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
 		m, err := readMeta(vals)
 		marks = m.Marks
@@ -79,7 +80,13 @@ func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 		case m.emptying:
 			return nil, errEmptying(p)
 		case m.Stamp != "":
-			return nil, m.readable(part)
+			if err := m.readable(part); err != nil {
+				return nil, err
+			}
+			if err := ix.whole(ctx, part, m.Generation); !errors.Is(err, errLost) {
+				return nil, err
+			}
+			return func(tx redis.Pipeliner) { startEmptying(ctx, tx, part, me) }, errLost
 		case m.Generation == "":
 			return func(tx redis.Pipeliner) { tx.HSet(ctx, part.metaKey(), "gen", rand.Text()) }, errAgain
 		}
@@ -94,10 +101,38 @@ func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 		marks.Stamp = part.stamp
 		return func(tx redis.Pipeliner) { tx.HSet(ctx, part.metaKey(), "stamp", part.stamp, "applied", 0) }, nil
 	})
+	if errors.Is(err, errLost) {
+		if err = ix.empty(ctx, part, me); err == nil {
+			return ix.Begin(ctx, p)
+		}
+	}
 	if err != nil {
 		return hub.Marks{}, asHub(ctx, "begin the index of "+string(p), err)
 	}
 	return marks, nil
+}
+
+var errLost = errors.New("a part of the index was lost")
+
+// whole returns errLost when a slot does not know the generation. While meta stays as it is, each slot has to.
+func (ix *Index) whole(ctx context.Context, p *partition, generation string) error {
+	pipe := ix.client.Pipeline()
+	gens := make([]*redis.StringCmd, p.slots)
+	for slot := range p.slots {
+		gens[slot] = pipe.HGet(ctx, p.markKey(slot), "gen")
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for _, gen := range gens {
+		if err := gen.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		if gen.Val() != generation {
+			return errLost
+		}
+	}
+	return nil
 }
 
 func (ix *Index) partition(p hub.Partition) (*partition, error) {

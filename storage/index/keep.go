@@ -31,15 +31,22 @@ func (ix *Index) Reset(ctx context.Context, p hub.Partition) error {
 }
 
 func (ix *Index) reset(ctx context.Context, p *partition) error {
-	meta, me := p.metaKey(), rand.Text()
-	_, err := ix.client.TxPipelined(ctx, func(tx redis.Pipeliner) error {
-		tx.HSet(ctx, meta, "emptying", me)
-		tx.HDel(ctx, meta, "stamp", "gen", "applied")
-		return nil
-	})
+	me := rand.Text()
+	_, err := ix.client.TxPipelined(ctx, func(tx redis.Pipeliner) error { startEmptying(ctx, tx, p, me); return nil })
 	if err != nil {
 		return err
 	}
+	return ix.empty(ctx, p, me)
+}
+
+func startEmptying(ctx context.Context, tx redis.Pipeliner, p *partition, me string) {
+	tx.HSet(ctx, p.metaKey(), "emptying", me)
+	tx.HDel(ctx, p.metaKey(), "stamp", "gen", "applied")
+}
+
+// empty removes everything, slots' marks first, as long as nobody else started to.
+func (ix *Index) empty(ctx context.Context, p *partition, me string) error {
+	meta := p.metaKey()
 	pipe := ix.client.Pipeline()
 	for slot := range p.slots {
 		pipe.Unlink(ctx, p.markKey(slot))
@@ -47,7 +54,7 @@ func (ix *Index) reset(ctx context.Context, p *partition) error {
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err
 	}
-	err = ix.scan(ctx, p, func(ctx context.Context, node *redis.Client, keys []string) error {
+	err := ix.scan(ctx, p, func(ctx context.Context, node *redis.Client, keys []string) error {
 		if now, err := ix.client.HGet(ctx, meta, "emptying").Result(); err != nil || now != me {
 			return errEmptying(p.name)
 		}
