@@ -21,7 +21,7 @@ func TestNothingAcknowledgedIsLostWhenTheHubIsKilled(t *testing.T) {
 	if a, err := c.JSON("PUT", "/fhir/"+shared, []byte(`{"resourceType":"Patient","id":"shared","identifier":[{"value":"first"}]}`)); err != nil || a.Status != 201 {
 		t.Fatal(a, err)
 	}
-	l := newLedger()
+	l := newLedger("load")
 	stop := startLoad(t, l, 8, c)
 	defer stop()
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ const system = "urn:concord:e2e"
 // ledger is what was sent and what of it the hub acknowledged. A write is unknown when no whole answer came, or 503:
 // it may have happened or not.
 type ledger struct {
+	name         string // begins the identifiers of its load
 	mu           sync.Mutex
 	acknowledged map[string]resource // by identifier
 	unknown      map[string]bool     // identifiers
@@ -43,8 +45,8 @@ type instance struct {
 	acknowledged bool
 }
 
-func newLedger() *ledger {
-	return &ledger{acknowledged: map[string]resource{}, unknown: map[string]bool{}, updated: map[string][]string{}}
+func newLedger(name string) *ledger {
+	return &ledger{name: name, acknowledged: map[string]resource{}, unknown: map[string]bool{}, updated: map[string][]string{}}
 }
 
 func (l *ledger) acknowledge(identifier string, r resource) {
@@ -100,8 +102,10 @@ func startLoad(t *testing.T, l *ledger, clients int, hubs ...*hubproc.Client) (s
 		i := l.clients
 		c := *hubs[i%len(hubs)]
 		c.HTTP = hubproc.NewClient(c.Base, c.Token).HTTP
-		ld := &load{t: t, c: &c, ledger: l, name: fmt.Sprintf("%s-%d", strings.ToLower(t.Name()), i),
-			seed: uint64(i) << 32, dice: rand.New(rand.NewPCG(uint64(i), 7))}
+		name := fmt.Sprintf("%s-%d", l.name, i)
+		seed := fnv.New64a()
+		seed.Write([]byte(name))
+		ld := &load{t: t, c: &c, ledger: l, name: name, seed: seed.Sum64(), dice: rand.New(rand.NewPCG(seed.Sum64(), 7))}
 		wg.Go(func() { ld.run(done) })
 	}
 	return sync.OnceFunc(func() { close(done); wg.Wait() })
