@@ -74,7 +74,7 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 		if err != nil {
 			var cut *brokenBody
 			if errors.As(err, &cut) {
-				broken = &hub.Error{Kind: hub.Invalid, Msg: "the request body ends before its last part does", Err: cut.err}
+				broken = cut.fault()
 				break
 			}
 			one.err = err
@@ -113,6 +113,15 @@ type brokenBody struct{ err error }
 func (b *brokenBody) Error() string { return "read the request body: " + b.err.Error() }
 func (b *brokenBody) Unwrap() error { return b.err }
 
+// fault is what the client is told: the body's own fault where it has one (gzip that inflates too far), else that it ended.
+func (b *brokenBody) fault() error {
+	var known *hub.Error
+	if errors.As(b.err, &known) {
+		return known
+	}
+	return &hub.Error{Kind: hub.Invalid, Msg: "the request body ends before its last part does", Err: b.err}
+}
+
 type bodyReader struct{ r io.Reader }
 
 func (b bodyReader) Read(p []byte) (int, error) {
@@ -148,7 +157,9 @@ func (s *Server) parts(c *gin.Context) (func() (io.Reader, error), error) {
 		if boundary == "" || len(boundary) > 200 {
 			return nil, &hub.Error{Kind: hub.Invalid, Path: "Content-Type", Msg: "multipart/related needs a boundary"}
 		}
-		mr := multipart.NewReader(body, boundary)
+		// Only the closing delimiter is an end (RFC 2046 5.1.1): multipart.Reader takes a body that is cut inside a part's
+		// header for one that ended, and the client would be told that all is stored.
+		mr := multipart.NewReader(io.MultiReader(body, strings.NewReader("\r\n"), cutReader{}), boundary)
 		return func() (io.Reader, error) {
 			part, err := mr.NextRawPart()
 			if err == io.EOF {
@@ -165,6 +176,11 @@ func (s *Server) parts(c *gin.Context) (func() (io.Reader, error), error) {
 	}
 	return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related; type=\"application/dicom\" or application/dicom, not " + clip(media.typ)}
 }
+
+// cutReader is what comes after a body that ends without its closing delimiter.
+type cutReader struct{}
+
+func (cutReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func clip(s string) string {
 	if len(s) > 64 {

@@ -122,7 +122,7 @@ func (s *scanner) body(syntax string) error {
 		if f := s.src.failure(); f != nil {
 			return f
 		}
-		if s.src.err == io.ErrUnexpectedEOF {
+		if s.src.err == errDeflateCut {
 			return invalid("", "the deflated data set ends early at byte %d", outer.pos())
 		}
 		outer.drain()

@@ -287,3 +287,14 @@ func TestLargeValuesStayInTheStreamWithTheirPlace(t *testing.T) {
 		t.Errorf("JSON does not refer to it: %s", body)
 	}
 }
+
+// TestABrokenConnectionIsNoEnd scans a file whose last element has come when the connection breaks off.
+func TestABrokenConnectionIsNoEnd(t *testing.T) {
+	for _, name := range []string{"transfer-syntax/CT_small.dcm", "transfer-syntax/MR_small_RLE.dcm", "transfer-syntax/image_dfl.dcm"} {
+		data := corpusFile(t, name)
+		broken := io.MultiReader(bytes.NewReader(data), iotest.ErrReader(io.ErrUnexpectedEOF))
+		if _, err := ScanFile(broken, Limits{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s over a broken connection: %v", name, err)
+		}
+	}
+}

@@ -99,9 +99,13 @@ func (s *source) skip(n int64) int64 {
 // drain reads to the end and reports how many bytes were left.
 func (s *source) drain() int64 { return s.skip(1<<63 - 1) }
 
-// failure is the reason the stream stopped, nil for its plain end.
+// errDeflateCut is the end of a deflated data set whose stream ends before its last block.
+var errDeflateCut = errors.New("the deflated data set ends early")
+
+// failure is the reason the stream stopped, nil for its plain end. A connection that broke off (io.ErrUnexpectedEOF of an
+// HTTP body) is no plain end: what came may be whole to the last element and still not be all that was sent.
 func (s *source) failure() error {
-	if s.err == nil || errors.Is(s.err, io.EOF) || errors.Is(s.err, io.ErrUnexpectedEOF) {
+	if s.err == nil || errors.Is(s.err, io.EOF) || errors.Is(s.err, errDeflateCut) {
 		return nil
 	}
 	return s.err
@@ -161,6 +165,8 @@ func (f *inflater) Read(p []byte) (int, error) {
 		return n, invalid("", "the deflated data set is corrupt at byte %d", f.start+int64(corrupt))
 	case err != nil && f.from.failure() != nil:
 		return n, fmt.Errorf("read deflated data set: %w", f.from.failure())
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return n, errDeflateCut
 	}
 	return n, err
 }
