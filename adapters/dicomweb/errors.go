@@ -43,6 +43,9 @@ func WriteError(c *gin.Context, err error) {
 		if e.Path != "" {
 			msg = e.Path + ": " + msg
 		}
+		if kind == hub.Unsupported && (e.Path == "Content-Type" || e.Path == "Content-Encoding") {
+			status = http.StatusUnsupportedMediaType // PS3.18 table 8.5-1
+		}
 		if e.Hint != "" {
 			msg += " (" + e.Hint + ")"
 		}

@@ -68,6 +68,9 @@ func describe(err error) (int, outcome) {
 		if e.Path != "" {
 			i.Expression = []string{e.Path}
 		}
+		if kind == hub.Unsupported && (e.Path == "Content-Type" || e.Path == "Content-Encoding") {
+			p.status = http.StatusUnsupportedMediaType // R4 http.html#mime-type
+		}
 	}
 	return p.status, outcome{"OperationOutcome", []issue{i}}
 }
