@@ -164,18 +164,21 @@ func (h *corpusHub) staysFlat(what string, work func()) {
 	}
 }
 
-// diagnostics are the texts of an OperationOutcome; empty when the body is none.
+// diagnostics are the texts and places of an OperationOutcome; empty when the body is none.
 func (r reply) diagnostics() string {
 	var o struct {
 		ResourceType string
-		Issue        []struct{ Severity, Code, Diagnostics string }
+		Issue        []struct {
+			Code, Diagnostics string
+			Expression        []string
+		}
 	}
 	if json.Unmarshal(r.body, &o) != nil || o.ResourceType != "OperationOutcome" {
 		return ""
 	}
 	var all []string
 	for _, i := range o.Issue {
-		all = append(all, i.Code+": "+i.Diagnostics)
+		all = append(all, strings.TrimSpace(i.Code+": "+i.Diagnostics+" "+strings.Join(i.Expression, " ")))
 	}
 	return strings.Join(all, "; ")
 }

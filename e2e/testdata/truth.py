@@ -23,7 +23,8 @@ def frames(ds):
     if not data:
         return []
     count = int(ds.get("NumberOfFrames") or 1)
-    if ds.file_meta.TransferSyntaxUID.is_compressed and not ds.file_meta.TransferSyntaxUID.is_deflated:
+    syntax = ds.file_meta.TransferSyntaxUID
+    if syntax == "1.2.840.10008.1.2.4.111" or syntax.is_encapsulated:  # JPEG XL recompression is beyond pydicom 3.0
         return list(generate_frames(data, number_of_frames=count))
     samples = 2 if ds.PhotometricInterpretation in ("YBR_FULL_422", "YBR_PARTIAL_422") else ds.SamplesPerPixel
     bits = ds.Rows * ds.Columns * samples * ds.BitsAllocated

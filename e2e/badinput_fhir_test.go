@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// counted is what a hub holds: totals of some types and of DICOM studies, which a refused request must not change.
+func (h *corpusHub) counted() string {
+	h.t.Helper()
+	var b strings.Builder
+	for _, typ := range []string{"Patient", "Observation", "ImagingStudy", "Bundle", "Binary"} {
+		_, total := h.pages("/fhir/" + typ + "?_summary=count")
+		fmt.Fprintf(&b, "%s %d, ", typ, total)
+	}
+	fmt.Fprintf(&b, "instances %s", h.get("/dicom-web/instances?limit=1000").body)
+	return b.String()
+}
+
+// patients and the like, the smallest that pass.
+const (
+	woman    = `{"resourceType":"Patient","id":"one","gender":"female"}`
+	noOnesID = `{"resourceType":"Patient","gender":"female"}`
+)
+
+// repeated gives n bytes: head, then unit again and again.
+func repeated(head, unit string, n int64) io.Reader {
+	return io.LimitReader(io.MultiReader(strings.NewReader(head), &cycle{unit: unit}), n)
+}
+
+// cycle is a text without end.
+type cycle struct {
+	unit string
+	at   int
+}
+
+func (c *cycle) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		k := copy(p[n:], c.unit[c.at:])
+		n, c.at = n+k, (c.at+k)%len(c.unit)
+	}
+	return n, nil
+}
+
+func zipped(r io.Reader) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	io.Copy(z, r)
+	z.Close()
+	return b.Bytes()
+}
+
+// TestBadFHIRIsRefusedWithTheReason sends what no hub should take. Each is a clear OperationOutcome, nothing is stored, and
+// the hub's memory stays as it is.
+func TestBadFHIRIsRefusedWithTheReason(t *testing.T) {
+	h := startCorpusHub(t)
+	if made := h.send("PUT", "/fhir/Patient/one", []byte(woman)); made.status != 201 {
+		t.Fatal(made.status, made.diagnostics())
+	}
+	page := h.send("POST", "/fhir/Patient", []byte(noOnesID))
+	if page.status != 201 {
+		t.Fatal(page.diagnostics())
+	}
+	next := ""
+	for _, link := range exact(t, h.get("/fhir/Patient?_count=1").body)["link"].([]any) {
+		if l := link.(map[string]any); l["relation"] == "next" {
+			_, next, _ = strings.Cut(l["url"].(string), "_after=")
+		}
+	}
+	if next == "" {
+		t.Fatal("the first page has no next link")
+	}
+	forged, _ := base64.RawURLEncoding.DecodeString(next)
+	forged[len(forged)-2] ^= 1
+	before := h.counted()
+	asJSON := map[string]string{"Content-Type": fhirJSON}
+	with := func(more ...string) map[string]string {
+		m := map[string]string{"Content-Type": fhirJSON}
+		for i := 0; i < len(more); i += 2 {
+			m[more[i]] = more[i+1]
+		}
+		return m
+	}
+	deep := func(n int) []byte {
+		ext := strings.Repeat(`{"url":"u","extension":[`, n) + `{"url":"u"}` + strings.Repeat("]}", n)
+		return []byte(`{"resourceType":"Patient","extension":[` + ext + `]}`)
+	}
+	for _, c := range []struct {
+		name   string
+		req    request
+		status int
+		reason string
+	}{
+		{"a wrong content type", request{method: "POST", path: "/fhir/Patient", body: []byte(noOnesID), header: map[string]string{"Content-Type": "text/plain"}}, 415, "not-supported: the hub takes application/fhir+json"},
+		{"XML", request{method: "POST", path: "/fhir/Patient", body: []byte(`<Patient xmlns="http://hl7.org/fhir"/>`), header: map[string]string{"Content-Type": "application/fhir+xml"}}, 415, "application/fhir+json"},
+		{"an unknown content encoding", request{method: "POST", path: "/fhir/Patient", body: []byte(noOnesID), header: with("Content-Encoding", "br")}, 415, "Content-Encoding"},
+		{"no body", request{method: "POST", path: "/fhir/Patient", header: asJSON}, 400, "JSON"},
+		{"a body cut in the middle", request{method: "POST", path: "/fhir/Patient", body: []byte(noOnesID[:30]), header: asJSON}, 400, "at byte 30"},
+		{"trailing garbage", request{method: "POST", path: "/fhir/Patient", body: []byte(noOnesID + "x"), header: asJSON}, 400, "byte 44"},
+		{"two resources in one body", request{method: "POST", path: "/fhir/Patient", body: []byte(noOnesID + noOnesID), header: asJSON}, 400, "byte 44"},
+		{"a repeated member", request{method: "POST", path: "/fhir/Patient", body: []byte(`{"resourceType":"Patient","gender":"male","gender":"female"}`), header: asJSON}, 400, "gender"},
+		{"a repeated member hidden by an escape", request{method: "POST", path: "/fhir/Patient", body: []byte(`{"resourceType":"Patient","gender":"male","g\u0065nder":"female"}`), header: asJSON}, 400, "gender"},
+		{"invalid UTF-8", request{method: "POST", path: "/fhir/Patient", body: []byte("{\"resourceType\":\"Patient\",\"name\":[{\"text\":\"\xd5\xc5\"}]}"), header: asJSON}, 400, "UTF-8"},
+		{"an unpaired surrogate", request{method: "POST", path: "/fhir/Patient", body: []byte(`{"resourceType":"Patient","name":[{"text":"\ud800"}]}`), header: asJSON}, 400, "surrogate"},
+		{"a depth of 10,000", request{method: "POST", path: "/fhir/Patient", body: deep(5000), header: asJSON}, 413, "nesting deeper"},
+		{"an array of arrays 10,000 deep", request{method: "POST", path: "/fhir/Patient", body: []byte(strings.Repeat("[", 10000)), header: asJSON}, 413, "nesting deeper"},
+		{"an unknown resource type in the URL", request{method: "POST", path: "/fhir/Pateint", body: []byte(noOnesID), header: asJSON}, 404, "Patient"},
+		{"an unknown resource type in the body", request{method: "POST", path: "/fhir/Patient", body: []byte(`{"resourceType":"Pateint"}`), header: asJSON}, 400, "no resource type"},
+		{"another type than the URL's", request{method: "POST", path: "/fhir/Observation", body: []byte(noOnesID), header: asJSON}, 400, "the URL says Observation"},
+		{"an unknown element", request{method: "POST", path: "/fhir/Patient", body: []byte(`{"resourceType":"Patient","gendr":"male"}`), header: asJSON}, 400, "gendr"},
+		{"another id than the URL's", request{method: "PUT", path: "/fhir/Patient/two", body: []byte(woman), header: asJSON}, 400, `the URL says "two"`},
+		{"no id in an update", request{method: "PUT", path: "/fhir/Patient/two", body: []byte(noOnesID), header: asJSON}, 400, "id"},
+		{"an id with a blank", request{method: "PUT", path: "/fhir/Patient/a%20b", body: []byte(`{"resourceType":"Patient","id":"a b"}`), header: asJSON}, 400, "an id is"},
+		{"an id of 65 characters", request{method: "PUT", path: "/fhir/Patient/" + strings.Repeat("x", 65), body: []byte(`{"resourceType":"Patient","id":"` + strings.Repeat("x", 65) + `"}`), header: asJSON}, 400, "an id is"},
+		{"an id that is a path", request{method: "PUT", path: "/fhir/Patient/..%2f..%2fetc", body: []byte(`{"resourceType":"Patient","id":"../../etc"}`), header: asJSON}, 404, "not-found"},
+		{"reading a path", request{method: "GET", path: "/fhir/Patient/..%2f..%2fetc%2fpasswd"}, 404, "not-found"},
+		{"a batch of no known kind", request{method: "POST", path: "/fhir", body: []byte(`{"resourceType":"Bundle","type":"collection"}`), header: asJSON}, 400, "batch or a transaction"},
+		{"a transaction with one bad entry", request{method: "POST", path: "/fhir", body: []byte(`{"resourceType":"Bundle","type":"transaction","entry":[
+			{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient"}},{"resource":{"resourceType":"Observation"},"request":{"method":"POST","url":"Patient"}}]}`), header: asJSON}, 400, "Observation"},
+		{"a broken If-Match", request{method: "PUT", path: "/fhir/Patient/one", body: []byte(woman), header: with("If-Match", `W/"one"`)}, 400, "entity tag"},
+		{"an If-Match of another version", request{method: "PUT", path: "/fhir/Patient/one", body: []byte(woman), header: with("If-Match", `W/"7"`)}, 412, "version 1"},
+		{"an unknown search parameter", request{method: "GET", path: "/fhir/Patient?brithdate=1970"}, 400, "birthdate"},
+		{"an unknown parameter far from any", request{method: "GET", path: "/fhir/Patient?xyzzyplugh=1"}, 400, "xyzzyplugh"},
+		{"an unknown modifier", request{method: "GET", path: "/fhir/Patient?name:exakt=x"}, 400, "exakt"},
+		{"a date that is none", request{method: "GET", path: "/fhir/Patient?birthdate=1970-13-01"}, 400, "birthdate"},
+		{"a _count that is none", request{method: "GET", path: "/fhir/Patient?_count=many"}, 400, "_count"},
+		{"a broken escape in the query", request{method: "GET", path: "/fhir/Patient?name=%zz"}, 400, ""},
+		{"a forged cursor", request{method: "GET", path: "/fhir/Patient?_count=1&_after=" + base64.RawURLEncoding.EncodeToString(forged)}, 400, "cursor"},
+		{"a cursor of another search", request{method: "GET", path: "/fhir/Patient?_count=1&gender=female&_after=" + next}, 400, "cursor"},
+		{"a cursor of another type", request{method: "GET", path: "/fhir/Observation?_count=1&_after=" + next}, 400, "cursor"},
+		{"a cursor that is noise", request{method: "GET", path: "/fhir/Patient?_after=!!!"}, 400, "cursor"},
+		{"version 0", request{method: "GET", path: "/fhir/Patient/one/_history/0"}, 404, "versions"},
+		{"a version that is no number", request{method: "GET", path: "/fhir/Patient/one/_history/latest"}, 404, "versions"},
+		{"a version to come", request{method: "GET", path: "/fhir/Patient/one/_history/99"}, 404, "not-found"},
+		{"an unknown operation", request{method: "POST", path: "/fhir/Patient/$everything-else", header: asJSON}, 404, "operation"},
+		{"a resource above 10 MB", request{method: "POST", path: "/fhir/Patient", body: repeated(`{"resourceType":"Patient","name":[{"text":"`, "x", 11<<20), header: asJSON}, 413, "too-long"},
+		{"900 MB with a length", request{method: "POST", path: "/fhir/Patient", body: repeated(`{"resourceType":"Patient","name":[`, `{"text":"x"},`, 900<<20), header: with("Content-Length", fmt.Sprint(900<<20))}, 413, "too-long"},
+		{"900 MB without a length", request{method: "POST", path: "/fhir/Patient", body: repeated(`{"resourceType":"Patient","name":[`, `{"text":"x"},`, 900<<20), header: asJSON}, 413, "too-long"},
+		{"a gzip bomb", request{method: "POST", path: "/fhir/Patient", body: zipped(repeated(`{"resourceType":"Patient","name":[{"text":"`, "x", 64<<20)), header: with("Content-Encoding", "gzip")}, 413, "too-long"},
+		{"a gzip body that is none", request{method: "POST", path: "/fhir/Patient", body: []byte(noOnesID), header: with("Content-Encoding", "gzip")}, 400, "gzip"},
+		{"a gzip body that is cut", request{method: "POST", path: "/fhir/Patient", body: zipped(strings.NewReader(noOnesID))[:40], header: with("Content-Encoding", "gzip")}, 400, "gzip"},
+	} {
+		h.staysFlat(c.name, func() {
+			began := time.Now()
+			got, err := h.try(c.req)
+			switch {
+			case err != nil:
+				t.Errorf("%s: %v", c.name, err)
+			case got.status != c.status || got.diagnostics() == "" || !strings.Contains(got.diagnostics(), c.reason):
+				t.Errorf("%s: %d %q, want %d and %q", c.name, got.status, got.diagnostics(), c.status, c.reason)
+			case !strings.HasPrefix(got.header.Get("Content-Type"), fhirJSON):
+				t.Errorf("%s: answered as %s", c.name, got.header.Get("Content-Type"))
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("%s took %v", c.name, took)
+			}
+		})
+	}
+	if after := h.counted(); after != before {
+		t.Errorf("something was stored:\nbefore %s\nafter  %s", before, after)
+	}
+	if read := h.get("/fhir/Patient/one"); read.status != 200 || read.header.Get("ETag") != `W/"1"` {
+		t.Errorf("the patient reads %d %s", read.status, read.header.Get("ETag"))
+	}
+}
