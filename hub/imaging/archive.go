@@ -16,6 +16,7 @@ import (
 	"hash"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"concord/hub"
@@ -46,6 +47,8 @@ type Archive struct {
 	Now         func() time.Time
 	// Took is told the size of each blob that was stored, for metrics.
 	Took func(bytes int64)
+
+	buffers sync.Pool // *[]byte, for the tees
 }
 
 // Received is an instance whose bytes have come and whose header was understood; nothing of it is visible yet. Either
@@ -67,7 +70,7 @@ func (a *Archive) Receive(ctx context.Context, r io.Reader) (*Received, error) {
 		return nil, err
 	}
 	sum := sha256.New()
-	header, err := dicom.ScanFile(&tee{r, stage, sum}, a.Limits)
+	header, err := dicom.ScanFile(&tee{r, stage, sum, &a.buffers}, a.Limits)
 	if err != nil {
 		stage.Discard()
 		return nil, err
@@ -75,20 +78,73 @@ func (a *Archive) Receive(ctx context.Context, r io.Reader) (*Received, error) {
 	return &Received{Header: header, SHA256: hex.EncodeToString(sum.Sum(nil)), stage: stage}, nil
 }
 
-// tee copies what is read to the stage and its digest.
+// tee copies what is read to the stage and its digest. The scanner reads headers from it in small pieces and discards
+// pixels, which go on in large ones.
 type tee struct {
-	r     io.Reader
-	stage io.Writer
-	sum   hash.Hash
+	r       io.Reader
+	stage   io.Writer
+	sum     hash.Hash
+	buffers *sync.Pool
 }
+
+const teeBuffer = 128 << 10
 
 func (t *tee) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
-	if n > 0 {
-		t.sum.Write(p[:n])
-		if _, werr := t.stage.Write(p[:n]); werr != nil {
-			return n, &stageError{werr}
+	if werr := t.pass(p[:n]); werr != nil {
+		return n, werr
+	}
+	return n, err
+}
+
+// Discard implements dicom.Discarder: it passes on n bytes, or fewer with an error.
+func (t *tee) Discard(n int) (int, error) {
+	buf, ok := t.buffers.Get().(*[]byte)
+	if !ok {
+		b := make([]byte, teeBuffer)
+		buf = &b
+	}
+	defer t.buffers.Put(buf)
+	for done := 0; done < n; {
+		k, err := fill(t.r, (*buf)[:min(n-done, teeBuffer)])
+		done += k
+		if werr := t.pass((*buf)[:k]); werr != nil {
+			return done, werr
 		}
+		if err != nil {
+			return done, err
+		}
+	}
+	return n, nil
+}
+
+func (t *tee) pass(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	t.sum.Write(p)
+	if _, err := t.stage.Write(p); err != nil {
+		return &stageError{err}
+	}
+	return nil
+}
+
+// fill reads until p is full. Unlike io.ReadFull it returns the reader's own error, so that the end of a file is not taken
+// for a connection that broke off, nor the other way round.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for empty := 0; n < len(p) && err == nil; {
+		var k int
+		k, err = r.Read(p[n:])
+		n += k
+		if empty++; k > 0 {
+			empty = 0
+		}
+		if empty == 100 && err == nil {
+			err = io.ErrNoProgress
+		}
+	}
+	if n == len(p) && err == io.EOF {
+		err = nil // the next Read says it again
 	}
 	return n, err
 }
