@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,6 +123,9 @@ func (b *brokenBody) fault() error {
 	return &hub.Error{Kind: hub.Invalid, Msg: "the request body ends before its last part does", Err: b.err}
 }
 
+// bodyBuffer is read from the connection at once; mime/multipart alone would ask for 4 kB each time.
+const bodyBuffer = 64 << 10
+
 type bodyReader struct{ r io.Reader }
 
 func (b bodyReader) Read(p []byte) (int, error) {
@@ -159,7 +163,7 @@ func (s *Server) parts(c *gin.Context) (func() (io.Reader, error), error) {
 		}
 		// Only the closing delimiter is an end (RFC 2046 5.1.1): multipart.Reader takes a body that is cut inside a part's
 		// header for one that ended, and the client would be told that all is stored.
-		mr := multipart.NewReader(io.MultiReader(body, strings.NewReader("\r\n"), cutReader{}), boundary)
+		mr := multipart.NewReader(io.MultiReader(bufio.NewReaderSize(body, bodyBuffer), strings.NewReader("\r\n"), cutReader{}), boundary)
 		return func() (io.Reader, error) {
 			part, err := mr.NextRawPart()
 			if err == io.EOF {
