@@ -17,6 +17,7 @@ import (
 // TestBadSTOWIsRefusedWithTheReason sends broken uploads. What came whole before the fault is stored and says so; nothing
 // else is, and the hub's memory stays as it is.
 func TestBadSTOWIsRefusedWithTheReason(t *testing.T) {
+	t.Parallel()
 	corpus := filepath.Join(corpusDir(t), "dicom")
 	ct := readFile(t, filepath.Join(corpus, "transfer-syntax", "CT_small.dcm"))
 	h := startCorpusHub(t)
@@ -108,6 +109,7 @@ const uploadVariable = "CONCORD_TEST_UPLOAD_MB"
 
 // TestAHugeUploadTakesNoMemory streams one STOW request of many large instances, made while they are sent.
 func TestAHugeUploadTakesNoMemory(t *testing.T) {
+	t.Parallel()
 	corpus := filepath.Join(corpusDir(t), "dicom")
 	total := int64(1024)
 	if text := os.Getenv(uploadVariable); text != "" {

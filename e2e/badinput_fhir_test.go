@@ -59,6 +59,7 @@ func zipped(r io.Reader) []byte {
 // TestBadFHIRIsRefusedWithTheReason sends what no hub should take. Each is a clear OperationOutcome, nothing is stored, and
 // the hub's memory stays as it is.
 func TestBadFHIRIsRefusedWithTheReason(t *testing.T) {
+	t.Parallel()
 	h := startCorpusHub(t)
 	if made := h.send("PUT", "/fhir/Patient/one", []byte(woman)); made.status != 201 {
 		t.Fatal(made.status, made.diagnostics())

@@ -50,6 +50,7 @@ func examples(t *testing.T) []example {
 }
 
 func TestOfficialExamplesComeBackAsTheyWereSent(t *testing.T) {
+	t.Parallel()
 	all := examples(t)
 	h := startCorpusHub(t)
 	want := refusedExamples()

@@ -110,6 +110,7 @@ func (h *corpusHub) pages(path string) (all []map[string]any, total int) {
 }
 
 func TestPatientsAreWholeBeforeAndAfterARebuild(t *testing.T) {
+	t.Parallel()
 	corpusDir(t)
 	h := startCorpusHub(t)
 	began := time.Now()
