@@ -30,7 +30,8 @@ type Stager interface {
 // Stage is one upload on its way. Either Publish or Discard ends it; Discard after Publish does nothing.
 type Stage interface {
 	io.Writer
-	// Publish makes all bytes written visible under key, durably, with the errors of PutNew.
+	// Publish makes all bytes written visible under key, durably, with the errors of PutNew. A power cut before it returns
+	// may leave a part of them there: the key must be one that nobody looks for until then.
 	Publish(ctx context.Context, key string) error
 	Discard()
 }

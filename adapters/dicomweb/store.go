@@ -51,53 +51,41 @@ func (s *Server) store(c *gin.Context) {
 
 // storeAll reads one instance after another while those before are being made durable.
 func (s *Server) storeAll(ctx context.Context, member, study string, next func() (io.Reader, error)) ([]stored, error) {
-	var (
-		results []*stored
-		wg      sync.WaitGroup
-		slots   = make(chan struct{}, s.Limits.Parallel)
-		broken  error
-	)
-	for {
-		part, err := next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			broken = err
-			break
-		}
-		if len(results) == s.Limits.Parts {
-			broken = &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a request may have %d parts", s.Limits.Parts)}
-			break
-		}
-		one := &stored{}
-		in, err := s.Archive.Receive(ctx, part)
-		if err != nil {
+	var results []*stored
+	batches := newBatches(ctx, s, member)
+	broken := func() error {
+		for {
+			part, err := next()
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if len(results) == s.Limits.Parts {
+				return &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a request may have %d parts", s.Limits.Parts)}
+			}
+			in, err := s.Archive.Receive(ctx, part)
 			var cut *brokenBody
 			if errors.As(err, &cut) {
-				broken = cut.fault()
-				break
+				return cut.fault()
 			}
-			one.err = err
+			one := &stored{err: err}
 			results = append(results, one)
-			continue
+			if err != nil {
+				continue
+			}
+			h := in.Header
+			*one = stored{sopClass: h.SOPClassUID, sop: h.SOPInstanceUID, study: h.StudyInstanceUID, series: h.SeriesInstanceUID, warnings: h.Warnings}
+			if study != "" && h.StudyInstanceUID != study {
+				in.Discard()
+				one.err = &hub.Error{Kind: hub.Unprocessable, Path: "StudyInstanceUID", Msg: "the instance belongs to another study than the URL says"}
+				continue
+			}
+			batches.add(in, one)
 		}
-		h := in.Header
-		*one = stored{sopClass: h.SOPClassUID, sop: h.SOPInstanceUID, study: h.StudyInstanceUID, series: h.SeriesInstanceUID, warnings: h.Warnings}
-		results = append(results, one)
-		if study != "" && h.StudyInstanceUID != study {
-			in.Discard()
-			one.err = &hub.Error{Kind: hub.Unprocessable, Path: "StudyInstanceUID", Msg: "the instance belongs to another study than the URL says"}
-			continue
-		}
-		slots <- struct{}{}
-		wg.Add(1)
-		go func() {
-			defer func() { <-slots; wg.Done() }()
-			one.result, one.err = s.Archive.Store(ctx, member, in)
-		}()
-	}
-	wg.Wait()
+	}()
+	batches.end()
 	all := make([]stored, len(results))
 	for i := range results {
 		all[i] = *results[i]
@@ -106,6 +94,71 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 		broken = &hub.Error{Kind: hub.Invalid, Msg: "the request has no instances"}
 	}
 	return all, broken
+}
+
+// batches makes the instances of one request durable: the bytes of several at the same time, the records of up to
+// batchSize together, since each commit costs the disk as much as a file does.
+type batches struct {
+	ctx     context.Context
+	server  *Server
+	member  string
+	slots   chan struct{} // instances being kept
+	ahead   chan struct{} // batches on their way, so that a long request does not pile up headers
+	current *batch
+	all     sync.WaitGroup
+}
+
+type batch struct {
+	kept    [batchSize]*imaging.Kept // written by whoever keeps it; an array, so that it does not move
+	results []*stored
+	keeping sync.WaitGroup
+}
+
+const batchSize = 64
+
+func newBatches(ctx context.Context, s *Server, member string) *batches {
+	return &batches{ctx: ctx, server: s, member: member, slots: make(chan struct{}, s.Limits.Parallel), ahead: make(chan struct{}, 2), current: &batch{}}
+}
+
+func (bs *batches) add(in *imaging.Received, result *stored) {
+	b := bs.current
+	i := len(b.results)
+	b.results = append(b.results, result)
+	bs.slots <- struct{}{}
+	b.keeping.Go(func() {
+		defer func() { <-bs.slots }()
+		b.kept[i], result.err = bs.server.Archive.Keep(bs.ctx, in)
+	})
+	if len(b.results) == batchSize {
+		bs.flush()
+	}
+}
+
+// flush commits the current batch once its bytes are durable, while the next one begins.
+func (bs *batches) flush() {
+	b := bs.current
+	bs.current = &batch{}
+	bs.ahead <- struct{}{}
+	bs.all.Go(func() {
+		defer func() { <-bs.ahead }()
+		b.keeping.Wait()
+		var kept []*imaging.Kept
+		var results []*stored
+		for i, r := range b.results {
+			if r.err == nil {
+				kept, results = append(kept, b.kept[i]), append(results, r)
+			}
+		}
+		for i, o := range bs.server.Archive.Commit(bs.ctx, bs.member, kept) {
+			results[i].result, results[i].err = o.Result, o.Err
+		}
+	})
+}
+
+// end waits until all is stored or refused.
+func (bs *batches) end() {
+	bs.flush()
+	bs.all.Wait()
 }
 
 // brokenBody marks a fault of the request's body rather than of an instance in it.

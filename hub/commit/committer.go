@@ -69,7 +69,7 @@ type Committer struct {
 	target Target
 	opt    Options
 
-	queue chan *pending
+	queue chan []*pending // what was submitted together
 	stop  chan struct{}
 	done  chan struct{}
 	once  sync.Once
@@ -84,12 +84,7 @@ type Committer struct {
 type pending struct {
 	ctx   context.Context
 	write Write
-	out   chan outcome
-}
-
-type outcome struct {
-	records []hub.Record
-	err     error
+	out   chan Outcome
 }
 
 // New starts a committer. Close ends it.
@@ -109,7 +104,7 @@ func New(l *projection.Log, t Target, opt Options) *Committer {
 	if opt.Observe == nil {
 		opt.Observe = func(int, int, time.Duration, time.Duration) {}
 	}
-	c := &Committer{log: l, target: t, opt: opt, queue: make(chan *pending, 4096), stop: make(chan struct{}), done: make(chan struct{})}
+	c := &Committer{log: l, target: t, opt: opt, queue: make(chan []*pending, 4096), stop: make(chan struct{}), done: make(chan struct{})}
 	go c.run()
 	return c
 }
@@ -117,27 +112,55 @@ func New(l *projection.Log, t Target, opt Options) *Committer {
 // Submit makes w durable and visible and returns its records, or says why it was rejected. When ctx ends first the
 // outcome is unknown to the caller: the write may still happen.
 func (c *Committer) Submit(ctx context.Context, w Write) ([]hub.Record, error) {
-	p := &pending{ctx: ctx, write: w, out: make(chan outcome, 1)}
-	select {
-	case c.queue <- p:
-	case <-c.stop:
-		return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the hub is shutting down", Retry: time.Second}
-	case <-ctx.Done():
-		return nil, &hub.Error{Kind: hub.Unavailable, Msg: "too many writes are waiting", Retry: time.Second, Err: ctx.Err()}
+	o := c.SubmitAll(ctx, []Write{w})[0]
+	return o.Records, o.Err
+}
+
+// Outcome is what Submit returns.
+type Outcome struct {
+	Records []hub.Record
+	Err     error
+}
+
+// SubmitAll is Submit for writes that come together and stand each for itself: they share a commit as far as one holds
+// them. The outcomes are in the order of the writes.
+func (c *Committer) SubmitAll(ctx context.Context, ws []Write) []Outcome {
+	group, outcomes := make([]*pending, len(ws)), make([]Outcome, len(ws))
+	for i := range ws {
+		group[i] = &pending{ctx: ctx, write: ws[i], out: make(chan Outcome, 1)}
+	}
+	fail := func(from int, msg string, err error) []Outcome {
+		for i := from; i < len(outcomes); i++ {
+			outcomes[i] = Outcome{Err: &hub.Error{Kind: hub.Unavailable, Msg: msg, Retry: time.Second, Err: err}}
+		}
+		return outcomes
 	}
 	select {
-	case o := <-p.out:
-		return o.records, o.err
+	case c.queue <- group:
+	case <-c.stop:
+		return fail(0, "the hub is shutting down", nil)
 	case <-ctx.Done():
-		return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the write's outcome is not known yet; ask for it, or send it again with a condition", Retry: time.Second, Err: ctx.Err()}
-	case <-c.done:
+		return fail(0, "too many writes are waiting", ctx.Err())
+	}
+	for i, p := range group {
 		select {
-		case o := <-p.out:
-			return o.records, o.err
+		case outcomes[i] = <-p.out:
+			continue
 		default:
-			return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the hub is shutting down", Retry: time.Second}
+		}
+		select {
+		case outcomes[i] = <-p.out:
+		case <-ctx.Done():
+			return fail(i, "the write's outcome is not known yet; ask for it, or send it again with a condition", ctx.Err())
+		case <-c.done:
+			select {
+			case outcomes[i] = <-p.out:
+			default:
+				return fail(i, "the hub is shutting down", nil)
+			}
 		}
 	}
+	return outcomes
 }
 
 // Close takes no more writes, finishes those that wait, and returns when they are answered.
@@ -153,12 +176,12 @@ func (c *Committer) run() {
 		batch := carry
 		if len(batch) == 0 {
 			select {
-			case p := <-c.queue:
-				batch = append(batch, p)
+			case group := <-c.queue:
+				batch = group
 			case <-c.stop:
 				select {
-				case p := <-c.queue:
-					batch = append(batch, p)
+				case group := <-c.queue:
+					batch = group
 				default:
 					return
 				}
@@ -174,8 +197,8 @@ func (c *Committer) gather(batch []*pending) []*pending {
 	limit := c.opt.MaxRecords
 	for len(batch) < limit {
 		select {
-		case p := <-c.queue:
-			batch = append(batch, p)
+		case group := <-c.queue:
+			batch = append(batch, group...)
 			continue
 		default:
 		}
@@ -190,7 +213,7 @@ func (c *Committer) commit(batch []*pending) (deferred []*pending) {
 	defer cancel()
 	fail := func(err error) []*pending {
 		for _, p := range batch {
-			p.out <- outcome{err: err}
+			p.out <- Outcome{Err: err}
 		}
 		return nil
 	}

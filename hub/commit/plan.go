@@ -29,11 +29,11 @@ func (pl *plan) answer(err error) {
 	for _, r := range pl.results {
 		switch {
 		case r.err != nil:
-			r.p.out <- outcome{err: r.err}
+			r.p.out <- Outcome{Err: r.err}
 		case err != nil:
-			r.p.out <- outcome{err: err}
+			r.p.out <- Outcome{Err: err}
 		default:
-			r.p.out <- outcome{records: pl.records[r.from:r.to:r.to]}
+			r.p.out <- Outcome{Records: pl.records[r.from:r.to:r.to]}
 		}
 	}
 }

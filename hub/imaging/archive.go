@@ -52,14 +52,14 @@ type Archive struct {
 }
 
 // Received is an instance whose bytes have come and whose header was understood; nothing of it is visible yet. Either
-// Store or Discard ends it.
+// Keep or Discard ends it.
 type Received struct {
 	Header *dicom.Header
 	SHA256 string
 	stage  hub.Stage
 }
 
-// Discard gives the bytes up. It may be called after Store.
+// Discard gives the bytes up. It may be called after Keep.
 func (r *Received) Discard() { r.stage.Discard() }
 
 // Receive streams one Part 10 file from r, which it reads to the end unless the file is refused. Memory is bounded by
@@ -164,42 +164,69 @@ const (
 	Duplicate               // the UID was there with other bytes; both are kept, the first is shown
 )
 
-// Store makes a received instance durable and visible.
-func (a *Archive) Store(ctx context.Context, member string, in *Received) (Result, error) {
+// Kept is an instance whose bytes are durable under a key of their own. No record names them yet.
+type Kept struct {
+	intake
+	done bool // the very same instance was there already
+}
+
+// Outcome is what became of an instance.
+type Outcome struct {
+	Result Result
+	Err    error
+}
+
+// Keep makes the bytes of a received instance durable. Several may be kept at the same time; Commit ends them together.
+func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
 	h := in.Header
 	defer in.Discard()
 	p := a.PartitionOf(h.StudyInstanceUID)
-	writer, ok := a.Writers[p]
-	if !ok {
-		return 0, &hub.Error{Kind: hub.Internal, Msg: fmt.Sprintf("no writer for %s", p)}
-	}
 	if known, err := a.known(ctx, p, in); known || err != nil {
-		return Known, err
+		return &Kept{intake: intake{header: h, result: Known}, done: true}, err
 	}
-	now := a.Now().UTC()
 	blob := &hub.Blob{
-		Key:    fmt.Sprintf("blob/dicom/%s/%s", now.Format("20060102/15"), strings.ToLower(rand.Text())),
+		Key:    fmt.Sprintf("blob/dicom/%s/%s", a.Now().UTC().Format("20060102/15"), strings.ToLower(rand.Text())),
 		Size:   h.Size,
 		SHA256: in.SHA256,
 		Media:  "application/dicom; transfer-syntax=" + h.TransferSyntax,
 		Parts:  h.Frames,
 	}
 	if err := in.stage.Publish(ctx, blob.Key); err != nil {
-		return 0, fmt.Errorf("keep the bytes of an instance: %w", err)
+		return nil, fmt.Errorf("keep the bytes of an instance: %w", err)
 	}
-	coming := &intake{blob: blob, header: h}
-	_, err := writer.Submit(ctx, commit.Write{
-		Member: member,
-		Names:  []hub.Name{dicom.StudyName(h.StudyInstanceUID), dicom.SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID), dicom.InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)},
-		Plan:   coming.plan,
-	})
-	if err != nil {
-		return 0, err
+	return &Kept{intake: intake{blob: blob, header: h, body: dicom.AppendJSON(nil, h, dicom.JSONOptions{})}}, nil
+}
+
+// Commit makes kept instances visible, each for itself, in as few commits as their studies' partitions allow. The
+// outcomes are in their order.
+func (a *Archive) Commit(ctx context.Context, member string, kept []*Kept) []Outcome {
+	outcomes := make([]Outcome, len(kept))
+	at := map[hub.Partition][]int{}
+	for i, k := range kept {
+		outcomes[i].Result = k.result
+		if !k.done {
+			p := a.PartitionOf(k.header.StudyInstanceUID)
+			at[p] = append(at[p], i)
+		}
 	}
-	if coming.result != Known && a.Took != nil {
-		a.Took(blob.Size)
+	var wg sync.WaitGroup
+	for p, positions := range at {
+		wg.Go(func() {
+			writes := make([]commit.Write, len(positions))
+			for j, i := range positions {
+				writes[j] = kept[i].write(member)
+			}
+			for j, o := range a.Writers[p].SubmitAll(ctx, writes) {
+				i := positions[j]
+				outcomes[i] = Outcome{kept[i].result, o.Err}
+				if o.Err == nil && kept[i].result != Known && a.Took != nil {
+					a.Took(kept[i].blob.Size)
+				}
+			}
+		})
 	}
-	return coming.result, nil
+	wg.Wait()
+	return outcomes
 }
 
 // known reports whether the very same instance is there, so that its bytes need not be kept again. The committer
@@ -222,11 +249,17 @@ type intake struct {
 	body   []byte
 }
 
+func (in *intake) write(member string) commit.Write {
+	h := in.header
+	return commit.Write{
+		Member: member,
+		Names:  []hub.Name{dicom.StudyName(h.StudyInstanceUID), dicom.SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID), dicom.InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)},
+		Plan:   in.plan,
+	}
+}
+
 func (in *intake) plan(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
 	h := in.header
-	if in.body == nil {
-		in.body = dicom.AppendJSON(nil, h, dicom.JSONOptions{})
-	}
 	name := dicom.InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)
 	head, err := v.Head(ctx, name)
 	if err != nil {

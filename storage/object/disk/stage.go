@@ -59,7 +59,7 @@ func (g *stage) Publish(ctx context.Context, key string) error {
 	if g.store.taken(key) {
 		return object.Taken(key)
 	}
-	return g.store.publish(g.file, key)
+	return g.store.publishStaged(g.file, key)
 }
 
 // Discard implements hub.Stage.
