@@ -43,8 +43,13 @@ func WriteError(c *gin.Context, err error) {
 		if e.Path != "" {
 			msg = e.Path + ": " + msg
 		}
-		if kind == hub.Unsupported && (e.Path == "Content-Type" || e.Path == "Content-Encoding") {
-			status = http.StatusUnsupportedMediaType // PS3.18 table 8.5-1
+		if kind == hub.Unsupported { // PS3.18 table 8.5-1
+			switch e.Path {
+			case "Content-Type", "Content-Encoding":
+				status = http.StatusUnsupportedMediaType
+			case "method":
+				status = http.StatusMethodNotAllowed
+			}
 		}
 		if e.Hint != "" {
 			msg += " (" + e.Hint + ")"

@@ -39,6 +39,16 @@ var problems = map[hub.ErrKind]problem{
 	hub.Corrupt:            {http.StatusInternalServerError, "exception"},
 }
 
+// unsupported are the statuses of what the hub does not do, by the part of the request that asks for it (R4
+// http.html#mime-type, RFC 9110 15.5.6); elsewhere it is 400.
+var unsupported = map[string]int{
+	"Content-Type":     http.StatusUnsupportedMediaType,
+	"Content-Encoding": http.StatusUnsupportedMediaType,
+	"Accept":           http.StatusNotAcceptable,
+	"_format":          http.StatusNotAcceptable,
+	"method":           http.StatusMethodNotAllowed,
+}
+
 type issue struct {
 	Severity    string   `json:"severity"`
 	Code        string   `json:"code"`
@@ -68,8 +78,8 @@ func describe(err error) (int, outcome) {
 		if e.Path != "" {
 			i.Expression = []string{e.Path}
 		}
-		if kind == hub.Unsupported && (e.Path == "Content-Type" || e.Path == "Content-Encoding") {
-			p.status = http.StatusUnsupportedMediaType // R4 http.html#mime-type
+		if status, ok := unsupported[e.Path]; ok && kind == hub.Unsupported {
+			p.status = status
 		}
 	}
 	return p.status, outcome{"OperationOutcome", []issue{i}}

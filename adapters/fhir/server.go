@@ -84,6 +84,7 @@ type Server struct {
 func Mount(g *gin.RouterGroup, d Deps) *Server {
 	d.Limits.fill()
 	s := &Server{d}
+	g.Use(acceptable)
 	g.GET("/metadata", s.capabilities)
 	g.POST("", s.bundle)
 	g.POST("/", s.bundle)
@@ -97,6 +98,28 @@ func Mount(g *gin.RouterGroup, d Deps) *Server {
 	g.GET("/:type/:id/_history", s.typed(s.history))
 	g.GET("/:type/:id/_history/:vid", s.typed(s.vread))
 	return s
+}
+
+// acceptable refuses requests that want their answer in another format than JSON (R4 http.html#mime-type: _format goes
+// before Accept), rather than answer them with what they cannot read.
+func acceptable(c *gin.Context) {
+	if format := c.Query("_format"); format != "" {
+		if format != "json" && !isJSON(strings.ReplaceAll(format, " ", "+")) { // + in a query is a blank
+			WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "_format", Msg: "the hub answers in JSON, not " + quote(format)})
+		}
+		return
+	}
+	accept := strings.Join(c.Request.Header.Values("Accept"), ",")
+	if strings.TrimSpace(accept) == "" {
+		return
+	}
+	for one := range strings.SplitSeq(accept, ",") {
+		typ, _, _ := strings.Cut(one, ";")
+		if typ = strings.ToLower(strings.TrimSpace(typ)); isJSON(typ) || typ == "*/*" || typ == "application/*" {
+			return
+		}
+	}
+	WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "the hub answers in application/fhir+json, not " + quote(accept)})
 }
 
 // typed refuses resource types that R4 does not have before anything else looks at the request.

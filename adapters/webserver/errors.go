@@ -38,7 +38,12 @@ type plainError struct {
 // writePlain is the format of addresses that have none of their own. Faults of ours say no more than that they are.
 func writePlain(c *gin.Context, err error) {
 	kind := hub.KindOf(err)
-	c.JSON(statuses[kind], plainError{kind.String(), message(err)})
+	status := statuses[kind]
+	var e *hub.Error
+	if errors.As(err, &e) && kind == hub.Unsupported && e.Path == "method" {
+		status = http.StatusMethodNotAllowed
+	}
+	c.JSON(status, plainError{kind.String(), message(err)})
 }
 
 func message(err error) string {

@@ -72,8 +72,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		s.fail(c, &hub.Error{Kind: hub.NotFound, Msg: "there is nothing at this address"})
 	})
 	e.NoMethod(func(c *gin.Context) {
-		closeUnread(c)
-		c.AbortWithStatusJSON(http.StatusMethodNotAllowed, plainError{"method-not-allowed", "this address does not take " + method(c.Request.Method)})
+		s.fail(c, &hub.Error{Kind: hub.Unsupported, Path: "method", Msg: "this address does not take " + method(c.Request.Method)})
 	})
 	if err := s.mountPage(); err != nil {
 		return nil, err
