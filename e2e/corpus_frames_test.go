@@ -27,11 +27,6 @@ func readTruth(t *testing.T) map[string]truth {
 	return all
 }
 
-// otherFrames are the files in which the hub tells other frames apart than pydicom, and why.
-func otherFrames() map[string]string {
-	return map[string]string{}
-}
-
 // hasFrames compares the frames that the hub hands out with the ones that pydicom finds.
 func (h *corpusHub) hasFrames(f dicomFile, item stowItem, want truth) {
 	t := h.t
@@ -41,9 +36,6 @@ func (h *corpusHub) hasFrames(f dicomFile, item stowItem, want truth) {
 	}
 	if want.study != item.study || want.series != item.series || want.sop != item.sop {
 		t.Errorf("%s: stored as %s, pydicom reads %s/%s/%s", f.name, item.path(), want.study, want.series, want.sop)
-	}
-	if _, known := otherFrames()[f.name]; known {
-		return
 	}
 	sum, total := sha256.New(), 0
 	accept := map[string]string{"Accept": `multipart/related; type="application/octet-stream"; transfer-syntax=*`}
