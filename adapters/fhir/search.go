@@ -88,6 +88,9 @@ func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, par
 		return nil, err
 	}
 	query := q.Query
+	if err := reshape(q, &query); err != nil {
+		return nil, err
+	}
 	// Counting is cheap where one patient's slot has all hits, and asked for otherwise.
 	query.Count = q.Total == "accurate" || q.Total == "estimate" || q.Total == "" && (len(query.Routes) > 0 || len(query.All) == 0) || query.Limit == 0
 	applied := encode(q.Applied)
@@ -119,6 +122,19 @@ func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, par
 		b.ignored(q.Ignored)
 	}
 	return b.bytes(), nil
+}
+
+// reshape applies _summary=count and refuses the other ways to have resources cut down, which the hub does not do.
+func reshape(q *fhir.Search, query *hub.Query) error {
+	switch {
+	case q.Summary == "count":
+		query.Limit = 0
+	case q.Summary != "" && q.Summary != "false":
+		return &hub.Error{Kind: hub.Unsupported, Path: "_summary", Msg: "the hub returns whole resources or, with _summary=count, their number"}
+	case len(q.Elements) > 0:
+		return &hub.Error{Kind: hub.Unsupported, Path: "_elements", Msg: "the hub returns whole resources"}
+	}
+	return nil
 }
 
 // encode writes parameters as a query string, in their order.

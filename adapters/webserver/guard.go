@@ -90,6 +90,22 @@ func (s *Server) limit(c *gin.Context) {
 	}
 	defer leave()
 	c.Next()
+	if c.Writer.Status() == http.StatusForbidden { // for want of a scope or a right; whatever it was, nothing was disclosed
+		s.failures.note(c.Request.Context(), audit.Event{Action: action(c.Request.Method), Outcome: audit.Denied, Member: who.Member, Token: who.TokenID, Type: c.Param("type")})
+	}
+}
+
+// action is what a method asks for, as far as the trail of refusals needs to know.
+func action(method string) audit.Action {
+	switch method {
+	case http.MethodPost:
+		return audit.Create
+	case http.MethodPut, http.MethodPatch:
+		return audit.Update
+	case http.MethodDelete:
+		return audit.Delete
+	}
+	return audit.Read
 }
 
 // pace cuts bodies that arrive too slowly.

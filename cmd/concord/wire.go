@@ -146,10 +146,16 @@ func (r *rooms) dicomPartitions() []hub.Partition {
 // ready says why the hub cannot answer yet; empty when it can.
 func (r *rooms) ready(ctx context.Context) []string {
 	var why []string
+	behind := 0
 	for _, p := range r.settings.Partitions() {
 		if err := r.followers[p].Check(ctx); err != nil {
-			why = append(why, err.Error())
+			if behind++; behind <= 3 {
+				why = append(why, err.Error())
+			}
 		}
+	}
+	if behind > 3 {
+		why = append(why, fmt.Sprintf("and so with %d more partitions", behind-3))
 	}
 	if err := r.trail.Check(); err != nil {
 		why = append(why, err.Error())

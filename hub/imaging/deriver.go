@@ -118,10 +118,14 @@ func (d *Deriver) Advance(ctx context.Context, p hub.Partition) (more bool, err 
 		return false, err
 	}
 	marks, err := d.Index.Marks(ctx, p)
-	if err != nil || through >= marks.Applied {
+	if err != nil || through == marks.Applied {
 		return false, err
 	}
-	studies, reached, err := d.changed(ctx, p, through, marks.Applied)
+	from := through
+	if from > marks.Applied { // the records were restored from a later copy than this partition: derive all again
+		from = 0
+	}
+	studies, reached, err := d.changed(ctx, p, from, marks.Applied)
 	if err != nil {
 		return false, err
 	}
@@ -289,17 +293,14 @@ func (d *Deriver) children(ctx context.Context, f *projection.Follower, typ, uid
 // subject says whose study it is: the Patient resource of the same member that carries the Patient ID as an identifier,
 // when there is exactly one; the identifier in any case.
 func (d *Deriver) subject(ctx context.Context, rec *hub.Record) (models.Reference, error) {
-	attrs, err := parse(rec)
-	if err != nil {
-		return models.Reference{}, err
-	}
-	id := attrs.text("00100020")
-	ref := models.Reference{Type: ptr("Patient"), Display: textOrNil(attrs.text("00100010"))}
+	attrs := parse(rec)
+	id := attrs.text(0x00100020)
+	ref := models.Reference{Type: ptr("Patient"), Display: textOrNil(attrs.text(0x00100010))}
 	if id == "" {
 		return ref, nil
 	}
 	ref.Identifier = &models.Identifier{Value: &id}
-	if issuer := attrs.text("00100021"); issuer != "" {
+	if issuer := attrs.text(0x00100021); issuer != "" {
 		ref.Identifier.Assigner = &models.Reference{Display: &issuer}
 	}
 	q, err := fhir.CompileSearch("Patient", []fhir.Pair{{Name: "identifier", Value: fhir.Escape(id)}}, fhir.SearchOptions{})
