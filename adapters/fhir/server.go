@@ -35,7 +35,6 @@ type Deps struct {
 	Writer    *commit.Committer
 	Partition hub.Partition // where FHIR records lie
 	Policy    Policy
-	Trail     lookup.Trail
 	Project   *fhir.Projection
 	Catalogue *recognition.Catalogue
 	Members   Members
