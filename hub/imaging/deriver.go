@@ -36,7 +36,8 @@ type Deriver struct {
 	Records    hub.Partition
 	Writer     *commit.Committer // of Records
 	Partitions []hub.Partition   // the DICOM ones
-	// Settle is how long a study must be quiet, default 250 ms; Poll how often other hubs' work is looked after, default 3 s.
+	// Settle is how long a partition must be quiet, default 250 ms, though a study that is still growing is derived after eight
+	// times as long; Poll is how often other hubs' work is looked after, default 3 s.
 	Settle, Poll time.Duration
 
 	wake map[hub.Partition]chan struct{}
@@ -82,9 +83,7 @@ func (d *Deriver) run(ctx context.Context, p hub.Partition) {
 		case <-ctx.Done():
 			return
 		case <-d.wake[p]:
-			select {
-			case <-time.After(d.Settle):
-			case <-ctx.Done():
+			if !d.settled(ctx, p) {
 				return
 			}
 		case <-tick.C:
@@ -97,6 +96,22 @@ func (d *Deriver) run(ctx context.Context, p hub.Partition) {
 			if !more || err != nil {
 				break
 			}
+		}
+	}
+}
+
+// settled waits until p has been quiet, since each derivation writes a whole study anew; false: ctx has ended.
+func (d *Deriver) settled(ctx context.Context, p hub.Partition) bool {
+	latest := time.After(8 * d.Settle)
+	for {
+		select {
+		case <-time.After(d.Settle):
+			return true
+		case <-latest:
+			return true
+		case <-d.wake[p]:
+		case <-ctx.Done():
+			return false
 		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"concord/internal/dicom"
 )
 
 // modalitiesInStudy is (0008,0061), which the hub computes (PS3.18 table 10.6.3-3).
-const modalitiesInStudy = "00080061"
+const modalitiesInStudy dicom.Tag = 0x00080061
 
 type attribute struct {
 	VR    string   `json:"vr"`
@@ -21,7 +23,7 @@ func withModality(body []byte, modality string) ([]byte, error) {
 		return nil, fmt.Errorf("read a study's attributes: %w", err)
 	}
 	list := attribute{VR: "CS"}
-	if raw, ok := attrs[modalitiesInStudy]; ok {
+	if raw, ok := attrs[modalitiesInStudy.Hex()]; ok {
 		if err := json.Unmarshal(raw, &list); err != nil {
 			return nil, fmt.Errorf("read a study's modalities: %w", err)
 		}
@@ -37,6 +39,6 @@ func withModality(body []byte, modality string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	attrs[modalitiesInStudy] = raw
+	attrs[modalitiesInStudy.Hex()] = raw
 	return json.Marshal(attrs) // map keys are sorted: tags in order, as DICOM JSON wants them
 }

@@ -2,7 +2,7 @@ package imaging
 
 import (
 	"encoding/json"
-	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,23 +10,40 @@ import (
 	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
 
 	"concord/hub"
+	"concord/internal/dicom"
 )
 
-// attributes is a DICOM JSON object read loosely: values are taken as they come.
-type attributes map[string]struct {
-	Value []json.RawMessage `json:"Value"`
+// attributes are those of a stored DICOM JSON object, read loosely: values are taken as they come.
+type attributes []dicom.Attribute
+
+func parse(rec *hub.Record) attributes {
+	return slices.AppendSeq(make(attributes, 0, 128), dicom.Attributes(rec.Body))
 }
 
-func (a attributes) text(tag string) string {
-	if len(a[tag].Value) == 0 {
-		return ""
+// values are the JSON values of an attribute; none when it is not there.
+func (a attributes) values(tag dicom.Tag) iter.Seq[[]byte] {
+	for i := range a {
+		if a[i].Tag == tag {
+			return a[i].Items()
+		}
 	}
-	raw := a[tag].Value[0]
+	return func(func([]byte) bool) {}
+}
+
+func (a attributes) text(tag dicom.Tag) string {
+	for raw := range a.values(tag) {
+		return plain(raw)
+	}
+	return ""
+}
+
+// plain is a JSON string's or number's text, and of a person name the ideographic group before the alphabetic one.
+func plain(raw []byte) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		return s
 	}
-	var name struct{ Alphabetic, Ideographic string } // a PN group
+	var name struct{ Alphabetic, Ideographic string }
 	if json.Unmarshal(raw, &name) == nil {
 		if name.Ideographic != "" {
 			return name.Ideographic
@@ -36,7 +53,7 @@ func (a attributes) text(tag string) string {
 	return string(raw)
 }
 
-func (a attributes) number(tag string) *int {
+func (a attributes) number(tag dicom.Tag) *int {
 	n, err := strconv.ParseFloat(a.text(tag), 64)
 	if err != nil || n != float64(int(n)) || n < 0 { // R4: unsignedInt
 		return nil
@@ -65,79 +82,59 @@ type study struct {
 // imagingStudy builds the FHIR resource (R4 imagingstudy.html, mapping to DICOM in its section "Mappings"). subject is
 // what is known of the patient.
 func (s *study) imagingStudy(subject models.Reference) ([]byte, error) {
-	attrs, err := parse(&s.record)
-	if err != nil {
-		return nil, err
-	}
+	attrs := parse(&s.record)
 	r := models.ImagingStudy{
 		Meta:        &models.Meta{Source: ptr(SourcePrefix + s.record.Member)},
 		Status:      models.ImagingStudyStatusAvailable,
 		Subject:     subject,
 		Identifier:  []models.Identifier{{System: ptr(systemUID), Value: ptr("urn:oid:" + s.record.Name.ID)}},
-		Started:     dateTime(attrs.text("00080020"), attrs.text("00080030")),
-		Description: textOrNil(attrs.text("00081030")),
+		Started:     dateTime(attrs.text(0x00080020), attrs.text(0x00080030)),
+		Description: textOrNil(attrs.text(0x00081030)),
 	}
-	if acc := attrs.text("00080050"); acc != "" {
+	if acc := attrs.text(0x00080050); acc != "" {
 		r.Identifier = append(r.Identifier, models.Identifier{Value: &acc, Type: &models.CodeableConcept{Coding: []models.Coding{{
 			System: ptr("http://terminology.hl7.org/CodeSystem/v2-0203"), Code: ptr(typeAccession)}}}})
 	}
-	for _, raw := range attrs[modalitiesInStudy].Value {
-		var m string
-		if json.Unmarshal(raw, &m) == nil {
+	for raw := range attrs.values(modalitiesInStudy) {
+		if m := plain(raw); m != "" {
 			r.Modality = append(r.Modality, models.Coding{System: ptr(systemDCM), Code: &m})
 		}
 	}
-	if r.Series, err = s.seriesList(); err != nil {
-		return nil, err
-	}
+	r.Series = s.seriesList()
 	r.NumberOfSeries, r.NumberOfInstances = ptr(len(s.series)), ptr(len(s.instances))
 	return json.Marshal(r)
 }
 
-func (s *study) seriesList() ([]models.ImagingStudySeries, error) {
+func (s *study) seriesList() []models.ImagingStudySeries {
 	byUID := map[string][]models.ImagingStudySeriesInstance{}
 	for i := range s.instances {
-		a, err := parse(&s.instances[i])
-		if err != nil {
-			return nil, err
-		}
-		uid := a.text("0020000E")
+		a := parse(&s.instances[i])
+		uid := a.text(0x0020000E)
 		byUID[uid] = append(byUID[uid], models.ImagingStudySeriesInstance{
-			Uid:      a.text("00080018"),
-			SopClass: models.Coding{System: ptr(systemURI), Code: ptr("urn:oid:" + a.text("00080016"))},
-			Number:   a.number("00200013"),
+			Uid:      a.text(0x00080018),
+			SopClass: models.Coding{System: ptr(systemURI), Code: ptr("urn:oid:" + a.text(0x00080016))},
+			Number:   a.number(0x00200013),
 		})
 	}
 	list := make([]models.ImagingStudySeries, 0, len(s.series))
 	for i := range s.series {
-		a, err := parse(&s.series[i])
-		if err != nil {
-			return nil, err
-		}
-		uid := a.text("0020000E")
+		a := parse(&s.series[i])
+		uid := a.text(0x0020000E)
 		instances := byUID[uid]
 		slices.SortStableFunc(instances, func(x, y models.ImagingStudySeriesInstance) int { return compare(x.Number, y.Number) })
 		one := models.ImagingStudySeries{
-			Uid: uid, Number: a.number("00200011"), Description: textOrNil(a.text("0008103E")),
-			Modality:          models.Coding{System: ptr(systemDCM), Code: ptr(orUnknown(a.text("00080060")))},
+			Uid: uid, Number: a.number(0x00200011), Description: textOrNil(a.text(0x0008103E)),
+			Modality:          models.Coding{System: ptr(systemDCM), Code: ptr(orUnknown(a.text(0x00080060)))},
 			NumberOfInstances: ptr(len(instances)), Instance: instances,
-			Started: dateTime(a.text("00080021"), a.text("00080031")),
+			Started: dateTime(a.text(0x00080021), a.text(0x00080031)),
 		}
-		if part := a.text("00180015"); part != "" {
+		if part := a.text(0x00180015); part != "" {
 			one.BodySite = &models.Coding{Display: &part}
 		}
 		list = append(list, one)
 	}
 	slices.SortStableFunc(list, func(x, y models.ImagingStudySeries) int { return compare(x.Number, y.Number) })
-	return list, nil
-}
-
-func parse(rec *hub.Record) (attributes, error) {
-	var a attributes
-	if err := json.Unmarshal(rec.Body, &a); err != nil {
-		return nil, fmt.Errorf("read the attributes of %s: %w", rec.Name.Type, err)
-	}
-	return a, nil
+	return list
 }
 
 // compare puts numbers in order and what has none last.
