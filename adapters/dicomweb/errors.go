@@ -74,16 +74,17 @@ const (
 	reasonCannotUnderstand = 0xC000
 	reasonProcessing       = 0x0110
 	warningOtherBytesKept  = 0xB000 // closest: what is shown is not what was sent
+	warningOtherPatient    = 0xB007 // closest: the data set does not match
 )
 
 // reasonOf is the failure reason of an instance that was refused.
 func reasonOf(err error) int {
 	switch hub.KindOf(err) {
-	case hub.Invalid, hub.Unsupported:
+	case hub.Invalid, hub.Unsupported, hub.TooLarge: // of no use to send it again
 		return reasonCannotUnderstand
 	case hub.Unprocessable:
 		return reasonNotSOPClass
-	case hub.TooLarge, hub.Unavailable, hub.TooMany:
+	case hub.Unavailable, hub.TooMany:
 		return reasonOutOfResources
 	}
 	return reasonProcessing

@@ -26,6 +26,7 @@ type stored struct {
 	study, series string
 	result        imaging.Result
 	warnings      []string
+	warned        bool // by the first of warnings, with a code
 	err           error
 }
 
@@ -151,6 +152,9 @@ func (bs *batches) flush() {
 		}
 		for i, o := range bs.server.Archive.Commit(bs.ctx, bs.member, kept) {
 			results[i].result, results[i].err = o.Result, o.Err
+			if o.Warning != "" {
+				results[i].warnings, results[i].warned = append([]string{o.Warning}, results[i].warnings...), true
+			}
 		}
 	})
 }
@@ -285,6 +289,10 @@ func (s *Server) report(c *gin.Context, study string, results []stored) {
 			item["00000902"] = element("LO", "this UID is here with other bytes; both are kept, the first is shown")
 		} else if len(r.warnings) > 0 {
 			item["00000902"] = element("LO", clip(r.warnings[0]))
+			if r.warned {
+				warned = true
+				item["00081196"] = element("US", warningOtherPatient)
+			}
 		}
 		referenced = append(referenced, item)
 	}

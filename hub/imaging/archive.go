@@ -34,7 +34,10 @@ const (
 	SeriesParam = "0020000E"
 )
 
-const modality dicom.Tag = 0x00080060
+const (
+	modality  dicom.Tag = 0x00080060
+	patientID dicom.Tag = 0x00100020
+)
 
 // Archive takes instances in.
 type Archive struct {
@@ -172,8 +175,9 @@ type Kept struct {
 
 // Outcome is what became of an instance.
 type Outcome struct {
-	Result Result
-	Err    error
+	Result  Result
+	Warning string // for the sender, in words; empty for none
+	Err     error
 }
 
 // Keep makes the bytes of a received instance durable. Several may be kept at the same time; Commit ends them together.
@@ -218,7 +222,7 @@ func (a *Archive) Commit(ctx context.Context, member string, kept []*Kept) []Out
 			}
 			for j, o := range a.Writers[p].SubmitAll(ctx, writes) {
 				i := positions[j]
-				outcomes[i] = Outcome{kept[i].result, o.Err}
+				outcomes[i] = Outcome{kept[i].result, kept[i].warning, o.Err}
 				if o.Err == nil && kept[i].result != Known && a.Took != nil {
 					a.Took(kept[i].blob.Size)
 				}
@@ -245,8 +249,10 @@ func (a *Archive) known(ctx context.Context, p hub.Partition, in *Received) (boo
 type intake struct {
 	blob   *hub.Blob
 	header *dicom.Header
-	result Result
 	body   []byte
+	// What the last plan found:
+	result  Result
+	warning string
 }
 
 func (in *intake) write(member string) commit.Write {
@@ -293,35 +299,55 @@ func (in *intake) again(ctx context.Context, v *commit.View, d commit.Draft) ([]
 	return []commit.Draft{d}, nil
 }
 
-// parents drafts what is new of study and series.
+// parents drafts what is new of study and series. An instance that names another patient than its study does is kept
+// like any other and reported: one of the two is wrong, and nobody here can tell which.
 func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
 	h := in.header
-	series := dicom.SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID)
-	head, err := v.Head(ctx, series)
+	in.warning = ""
+	series := commit.Draft{Name: dicom.SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID)}
+	study := dicom.StudyName(h.StudyInstanceUID)
+	head, err := v.Head(ctx, study)
 	if err != nil {
 		return nil, err
 	}
-	if head.Version > 0 && !head.Deleted {
-		return nil, nil // a series is never there without its study
-	}
-	drafts := []commit.Draft{{Name: series, Body: constant(dicom.AppendSeriesJSON(nil, h))}}
-	study := dicom.StudyName(h.StudyInstanceUID)
-	if head, err = v.Head(ctx, study); err != nil {
-		return nil, err
-	}
-	own := h.Text(modality)
 	if head.Version == 0 || head.Deleted {
-		return append(drafts, commit.Draft{Name: study, Body: constant(dicom.AppendStudyJSON(nil, h))}), nil
+		series.Body = constant(dicom.AppendSeriesJSON(nil, h))
+		return []commit.Draft{series, {Name: study, Body: constant(dicom.AppendStudyJSON(nil, h))}}, nil
 	}
 	rec, err := v.Record(ctx, study)
 	if err != nil {
 		return nil, err
 	}
-	body, err := withModality(rec.Body, own)
-	if err != nil || body == nil {
-		return drafts, err
+	if patientOf(rec.Body) != h.Text(patientID) {
+		in.warning = otherPatient
 	}
-	return append(drafts, commit.Draft{Name: study, Member: rec.Member, Body: constant(body)}), nil
+	if head, err = v.Head(ctx, series.Name); err != nil {
+		return nil, err
+	}
+	if head.Version > 0 && !head.Deleted {
+		return nil, nil
+	}
+	series.Body = constant(dicom.AppendSeriesJSON(nil, h))
+	body, err := withModality(rec.Body, h.Text(modality))
+	if err != nil || body == nil {
+		return []commit.Draft{series}, err
+	}
+	return []commit.Draft{series, {Name: study, Member: rec.Member, Body: constant(body)}}, nil
+}
+
+// otherPatient is what the sender is told, within the 64 characters of an Error Comment.
+const otherPatient = "stored, but its Patient ID is not that of its study"
+
+// patientOf is the Patient ID in a study's attributes.
+func patientOf(body []byte) string {
+	for a := range dicom.Attributes(body) {
+		if a.Tag == patientID {
+			if all := a.Strings(); len(all) > 0 {
+				return all[0]
+			}
+		}
+	}
+	return ""
 }
 
 func constant(body []byte) func(uint64, time.Time) []byte {

@@ -147,7 +147,11 @@ func (f *Follower) startLocked() {
 
 func (f *Follower) finish(err error) {
 	if err != nil {
-		slog.Error("index catch-up", "partition", f.log.Partition, "err", err)
+		level := slog.LevelError
+		if hub.Is(err, hub.Unavailable) { // it is being emptied, or a store is down: the next try will tell
+			level = slog.LevelWarn
+		}
+		slog.Log(context.Background(), level, "index catch-up", "partition", f.log.Partition, "err", err)
 		time.Sleep(200 * time.Millisecond) // so that a store that is down is not asked without pause
 	}
 	f.mu.Lock()

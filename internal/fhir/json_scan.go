@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -108,7 +109,7 @@ func (p *parser) nested(kind Kind) bool {
 	p.depth++
 	if p.depth > p.limits.Depth {
 		p.tooLarge = true
-		return p.stop("nesting deeper than the limit")
+		return p.stop("nesting deeper than " + strconv.Itoa(p.limits.Depth))
 	}
 	p.pos++
 	ok := false
