@@ -224,19 +224,27 @@ func (t *Trail) nudge() {
 	}
 }
 
-// run writes what waits: at once in Durable mode, where the next batch gathers while one is on its way, and after
-// Every in Queued mode.
+// run writes what waits: at once in Durable mode, where the next batch gathers while one is on its way, and every
+// Every in Queued mode, however many events come meanwhile.
 func (t *Trail) run() {
 	defer close(t.done)
 	for {
 		select {
 		case <-t.wake:
-			t.linger()
+			t.linger(t.opt.Every)
 		case <-t.stop:
 		}
-		for events := t.cut(); len(events) > 0; events = t.cut() {
+		for {
+			begun := time.Now()
+			events := t.cut()
+			if len(events) == 0 {
+				break
+			}
 			if !t.write(events) {
 				return
+			}
+			if len(events) < maxBatchEvents {
+				t.linger(t.opt.Every - time.Since(begun))
 			}
 		}
 		if t.stopping() {
@@ -246,11 +254,11 @@ func (t *Trail) run() {
 }
 
 // linger lets company gather.
-func (t *Trail) linger() {
-	if t.opt.Mode == Durable {
+func (t *Trail) linger(d time.Duration) {
+	if t.opt.Mode == Durable || d <= 0 {
 		return
 	}
-	wait := time.NewTimer(t.opt.Every)
+	wait := time.NewTimer(d)
 	defer wait.Stop()
 	select {
 	case <-wait.C:

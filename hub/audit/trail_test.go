@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"concord/hub"
@@ -115,6 +116,37 @@ func once(t *testing.T, tokens []string, want int) {
 	if len(seen) != want {
 		t.Fatalf("%d events in the trail, want %d", len(seen), want)
 	}
+}
+
+// Each commit costs an fsync, so events that come without a pause must gather too.
+func TestEventsThatComeWithoutAPauseAreCommittedTenTimesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		commits := 0
+		noted := map[string]time.Time{}
+		store := &memobjects.Store{}
+		store.BeforePut = func(context.Context, string) error { time.Sleep(5 * time.Millisecond); return nil }
+		trail := audit.Open(store, audit.Options{})
+		store.AfterPut = func(context.Context, string) error { commits++; return nil }
+		for i := range 2000 {
+			token := fmt.Sprint(i)
+			noted[token] = time.Now()
+			if err := trail.Note(t.Context(), audit.Event{Action: audit.Read, Token: token}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		closed(t, trail)
+		if commits < 15 || commits > 22 {
+			t.Errorf("%d commits in two seconds", commits)
+		}
+		err := audit.Events(t.Context(), logOf(store), time.Time{}, func(e audit.Event) error {
+			delete(noted, e.Token)
+			return nil
+		})
+		if err != nil || len(noted) > 0 {
+			t.Errorf("%d events are not in the trail, %v", len(noted), err)
+		}
+	})
 }
 
 func TestAStoreThatFailsStopsDisclosuresUntilItIsBack(t *testing.T) {
