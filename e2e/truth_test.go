@@ -95,7 +95,8 @@ func checkReference(t *testing.T, c *hubproc.Client, body []byte) {
 	}
 }
 
-// checkVersions: the history is dense, and each version acknowledged has the mark it was acknowledged with.
+// checkVersions: the history is dense, each version acknowledged has the mark it was acknowledged with, and only the
+// mark of the last one is found.
 func (l *ledger) checkVersions(t *testing.T, c *hubproc.Client, name string) {
 	marks := l.updated[name]
 	a, err := c.Get("/fhir/" + name)
@@ -127,6 +128,13 @@ func (l *ledger) checkVersions(t *testing.T, c *hubproc.Client, name string) {
 		seen[mark] = v
 		if v <= len(marks) && marks[v-1] != "" && marks[v-1] != mark {
 			t.Errorf("version %d of %s was acknowledged to %s and holds what %s wrote", v, name, marks[v-1], mark)
+		}
+		want := 0
+		if v == latest {
+			want = 1
+		}
+		if hits, err := search(c, "Patient?identifier="+url.QueryEscape(mark)); err != nil || len(hits) != want {
+			t.Errorf("what version %d of %d of %s says is found %d times, %v", v, latest, name, len(hits), err)
 		}
 	}
 }
