@@ -155,6 +155,21 @@ var bodyMark = []byte(`,"body":`)
 // DecodeRecord reads one line of a commit; Body aliases line. The fields before the body are the
 // hub's own and hold no text from outside but identifiers that were checked, so the mark cannot occur in them.
 func DecodeRecord(line []byte) (Record, error) {
+	if r, rest, ok := readHead(line); ok {
+		body, hasBody := bytes.CutPrefix(rest, bodyMark)
+		switch {
+		case hasBody && len(body) >= 2 && body[len(body)-1] == '}':
+			r.Body = body[:len(body)-1]
+			return r, nil
+		case len(rest) == 1 && rest[0] == '}':
+			return r, nil
+		}
+	}
+	return decodeRecord(line)
+}
+
+// decodeRecord reads any line that is right.
+func decodeRecord(line []byte) (Record, error) {
 	head, body, hasBody := bytes.Cut(line, bodyMark)
 	if hasBody {
 		if len(body) < 2 || body[len(body)-1] != '}' {
