@@ -77,7 +77,9 @@ func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 		switch {
 		case err != nil:
 			return nil, err
-		case m.emptying:
+		case m.emptying != "" && abandoned(m.emptying):
+			return func(tx redis.Pipeliner) { startEmptying(ctx, tx, part, me) }, errLost
+		case m.emptying != "":
 			return nil, errEmptying(p)
 		case m.Stamp != "":
 			if err := m.readable(part); err != nil {
@@ -188,7 +190,7 @@ var errClient = &hub.Error{Kind: hub.Unsupported, Msg: "the index needs one Redi
 // meta is what a partition says of itself.
 type meta struct {
 	hub.Marks
-	emptying bool
+	emptying string // who is at it, see alive; empty for nobody
 }
 
 var metaFields = []string{"stamp", "gen", "applied", "emptying"}
@@ -199,14 +201,14 @@ func readMeta(vals []any) (meta, error) {
 	m.Stamp, _ = vals[0].(string)
 	m.Generation, _ = vals[1].(string)
 	m.Applied, err = number(vals[2])
-	m.emptying = vals[3] != nil
+	m.emptying, _ = vals[3].(string)
 	return m, err
 }
 
 // readable refuses a partition that cannot be served.
 func (m meta) readable(p *partition) error {
 	switch {
-	case m.emptying:
+	case m.emptying != "":
 		return errEmptying(p.name)
 	case m.Stamp == "":
 		return errEmpty(p.name)

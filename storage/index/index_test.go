@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -173,7 +174,7 @@ func TestAResetThatWasInterruptedIsCompletedByTheNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	meta := ix.partitions["records"].metaKey()
-	if err := ix.client.HSet(ctx, meta, "emptying", "somebody").Err(); err != nil {
+	if err := ix.client.HSet(ctx, meta, "emptying", alive("somebody")).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ix.Begin(ctx, "records"); !hub.Is(err, hub.Unavailable) {
@@ -184,6 +185,20 @@ func TestAResetThatWasInterruptedIsCompletedByTheNext(t *testing.T) {
 	}
 	if m, err := ix.Begin(ctx, "records"); err != nil || m.Generation == "" {
 		t.Fatal(m, err)
+	}
+}
+
+func TestAResetWhoseProcessDiedIsCompletedByWhoeverBegins(t *testing.T) {
+	ix, ctx := overKeeper(t), context.Background()
+	if _, err := ix.Begin(ctx, "records"); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Minute).UnixMilli()
+	if err := ix.client.HSet(ctx, ix.partitions["records"].metaKey(), "emptying", fmt.Sprintf("somebody %d", long)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := ix.Begin(ctx, "records"); err != nil || m.Generation == "" || m.Applied != 0 {
+		t.Fatalf("begin after a reset that nobody is at any more: %v, %v", m, err)
 	}
 }
 

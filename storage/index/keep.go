@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -21,7 +22,8 @@ const scanStep = 1000
 
 // Reset empties partition p. Readers and writers are refused from the first moment: the stamp goes first, the
 // slots' marks next (so that a commit on its way finds no place), then everything else. A Reset that was
-// interrupted is completed by the next one; of two at the same time the later one wins and the other stops.
+// interrupted is completed by the next one, or by a Begin that finds it silent for a while; of two at the same
+// time the later one wins and the other stops.
 func (ix *Index) Reset(ctx context.Context, p hub.Partition) error {
 	part, err := ix.partition(p)
 	if err != nil {
@@ -40,7 +42,7 @@ func (ix *Index) reset(ctx context.Context, p *partition) error {
 }
 
 func startEmptying(ctx context.Context, tx redis.Pipeliner, p *partition, me string) {
-	tx.HSet(ctx, p.metaKey(), "emptying", me)
+	tx.HSet(ctx, p.metaKey(), "emptying", alive(me))
 	tx.HDel(ctx, p.metaKey(), "stamp", "gen", "applied")
 }
 
@@ -55,8 +57,11 @@ func (ix *Index) empty(ctx context.Context, p *partition, me string) error {
 		return err
 	}
 	err := ix.scan(ctx, p, func(ctx context.Context, node *redis.Client, keys []string) error {
-		if now, err := ix.client.HGet(ctx, meta, "emptying").Result(); err != nil || now != me {
+		if now, err := ix.client.HGet(ctx, meta, "emptying").Result(); err != nil || !isBy(now, me) {
 			return errEmptying(p.name)
+		}
+		if err := ix.client.HSet(ctx, meta, "emptying", alive(me)).Err(); err != nil {
+			return err
 		}
 		pipe := node.Pipeline()
 		for _, k := range keys {
@@ -71,11 +76,27 @@ func (ix *Index) empty(ctx context.Context, p *partition, me string) error {
 		return err
 	}
 	return ix.guarded(ctx, meta, []string{"emptying"}, nil, func(vals []any) (func(redis.Pipeliner), error) {
-		if vals[0] != me {
+		if now, _ := vals[0].(string); !isBy(now, me) {
 			return nil, errEmptying(p.name)
 		}
 		return func(tx redis.Pipeliner) { tx.Del(ctx, meta) }, nil
 	})
+}
+
+// The field emptying says who empties the partition and when it was last at work: a random name, a blank, milliseconds
+// since 1970.
+
+func alive(me string) string { return me + " " + strconv.FormatInt(time.Now().UnixMilli(), 10) }
+
+func isBy(emptying, me string) bool { return strings.HasPrefix(emptying, me+" ") }
+
+// silence is how long whoever empties a partition may be at one portion of keys before it is taken for dead.
+const silence = 15 * time.Second
+
+func abandoned(emptying string) bool {
+	_, at, _ := strings.Cut(emptying, " ")
+	ms, _ := strconv.ParseInt(at, 10, 64)
+	return time.Since(time.UnixMilli(ms)) > silence
 }
 
 // scan gives the partition's keys in portions, some perhaps twice.
