@@ -211,7 +211,7 @@ func (b *bench) hubs() []*Site {
 	return []*Site{b.hub, b.embedded}
 }
 
-func (b *bench) onBoth(_ context.Context, do func(*Site) error) error {
+func (b *bench) onBoth(do func(*Site) error) error {
 	for _, s := range b.sites() {
 		if err := do(s); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -154,81 +156,107 @@ func (b *bench) stowWorks(ctx context.Context) ([]Work, error) {
 	return []Work{w}, nil
 }
 
-// studyDays is over how many days the studies of the query load are spread.
-const studyDays = 365
+// library is the load that QIDO searches: small studies of one image each.
+type library struct {
+	files    []sample.File
+	patients []string       // with one study each
+	regulars []string       // with ten
+	names    map[string]int // family names and how many studies have them
+	days     []int          // studies of each day
+	first    int            // the first of the days
+}
 
-// qidoWorks searches 2,000 studies of 200 patients.
-func (b *bench) qidoWorks(ctx context.Context) ([]Work, error) {
-	const each = 10
-	patients := 200
-	if b.Quick {
-		patients = 30
-	}
-	var files []sample.File
-	// What else the servers hold must not be found: names have a mark of this run and the days lie in a year of its own.
+const (
+	studyDays  = 365
+	perRegular = 10
+)
+
+// library makes n studies: half of them of patients who came once. All come from one series whose header is changed in
+// places of equal length, which is faster than making each of them. What else the servers hold cannot be found by the same
+// queries: names and numbers have a mark of this run, and the days lie in a year of its own.
+func (b *bench) library(n int) (*library, error) {
 	mark := strings.ToUpper(strconv.FormatInt(b.start, 36))
-	first := -365 * int(2+b.start%30)
-	names, ids, days := make([]string, patients), make([]string, patients), make([]int, studyDays)
-	for k := range patients {
-		seed := b.seed(2) + uint64(k*each)
-		person := sample.NewPerson(seed)
-		person.Number = fmt.Sprintf("B%d-%04d", b.start, k)
-		person.FamilyPinyin = mark + person.FamilyPinyin
-		names[k], ids[k] = person.FamilyPinyin+"^"+person.GivenPinyin, person.Number
-		for i := range each {
-			date := (k*each + i) * 7 % studyDays
-			days[date]++
-			for f, err := range sample.Bench(seed+uint64(i), 1, sample.Options{Slices: 1, Rows: 32, Columns: 32, Person: &person, Time: day(first + date)}) {
-				if err != nil {
-					return nil, err
-				}
-				files = append(files, f)
+	number := func(i int) string { return fmt.Sprintf("%s-%06d", mark, i) }
+	l := &library{names: map[string]int{}, days: make([]int, studyDays), first: -365 * int(2+b.start%30)}
+	person := sample.NewPerson(b.seed(2))
+	person.Number, person.FamilyPinyin = number(999_999), mark+"Family"
+	families := []string{"Ouyang", "Xiahou", "Linghu", "Zhuang", "Gongye", "Murong", "Taishu", "Dongye"}
+	at := func(day0 int) []byte { return []byte(day(day0).Format("20060102")) }
+	for f, err := range sample.Bench(b.seed(2), n, sample.Options{Slices: 1, Rows: 32, Columns: 32, Person: &person, Time: day(0)}) {
+		if err != nil {
+			return nil, err
+		}
+		i := len(l.files)
+		var id string
+		switch {
+		case i < n/2:
+			id = number(i)
+			l.patients = append(l.patients, id)
+		default:
+			id = number(n + i/perRegular)
+			if i%perRegular == perRegular-1 {
+				l.regulars = append(l.regulars, id)
 			}
 		}
+		family := "Common"
+		if i%8 == 0 {
+			family = families[i/8%len(families)]
+			l.names[mark+family]++
+		}
+		date := i * 7 % studyDays
+		l.days[date]++
+		f.Head = bytes.ReplaceAll(f.Head, []byte(person.Number), []byte(id))
+		f.Head = bytes.ReplaceAll(f.Head, []byte(person.FamilyPinyin), []byte(mark+family))
+		f.Head = bytes.ReplaceAll(f.Head, at(0), at(l.first+date))
+		l.files = append(l.files, f)
 	}
-	if err := b.onBoth(ctx, func(s *Site) error {
-		_, err := store(ctx, s, 4, b.writing(), batches(files, 50))
+	return l, nil
+}
+
+// qidoWorks searches 2,000 studies.
+func (b *bench) qidoWorks(ctx context.Context) ([]Work, error) {
+	count := 2000
+	if b.Quick {
+		count = 400
+	}
+	l, err := b.library(count)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.onBoth(func(s *Site) error {
+		_, err := store(ctx, s, 4, b.writing(), batches(l.files, 50))
 		return err
 	}); err != nil {
-		return nil, fmt.Errorf("load %d studies: %w", len(files), err)
+		return nil, fmt.Errorf("load %d studies: %w", count, err)
 	}
-	search := func(title string, count int, query func(i int) (string, int)) Work {
-		queries := map[*Site][]call{}
+	search := func(title string, clients, queries int, query func(i int) (string, int)) Work {
+		calls := map[*Site][]call{}
 		for _, s := range b.sites() {
-			for i := range count {
+			for i := range queries {
 				q, want := query(i)
-				queries[s] = append(queries[s], call{s.get("/dicom-web/studies?"+q, dicomJSON), 1, func(a answer) error { return holds(a, `"0020000D"`, want) }})
+				calls[s] = append(calls[s], call{s.get("/dicom-web/studies?"+q, dicomJSON), 1, func(a answer) error { return holds(a, `"0020000D"`, want) }})
 			}
 		}
-		return b.ask(title, 8, Goal{"p50", 4}, func(s *Site, i int) call { return queries[s][i%count] })
+		return b.ask(title, clients, Goal{"p50", 4}, func(s *Site, i int) call { return calls[s][i%queries] })
 	}
 	const page = 100
-	var families []string
-	for _, n := range names {
-		if f, _, _ := strings.Cut(n, "^"); len(f) == len([]rune(f)) && len(families) < 8 {
-			families = append(families, f)
-		}
-	}
-	of := fmt.Sprintf(" of %d studies", len(files))
+	families := slices.Sorted(maps.Keys(l.names))
+	one := func(i int) (string, int) { return "PatientID=" + l.patients[i], 1 }
 	return []Work{
-		search("QIDO by PatientID"+of, patients, func(i int) (string, int) { return "PatientID=" + ids[i], each }),
-		search("QIDO limit=100"+of, 1, func(int) (string, int) { return fmt.Sprintf("limit=%d&offset=0", page), min(page, len(files)) }),
+		search(fmt.Sprintf("QIDO by PatientID: 1 of %d studies", count), 1, len(l.patients), one),
+		search(fmt.Sprintf("QIDO by PatientID: 1 of %d studies", count), 8, len(l.patients), one),
+		search(fmt.Sprintf("QIDO by PatientID: %d of %d", perRegular, count), 8, len(l.regulars), func(i int) (string, int) { return "PatientID=" + l.regulars[i], perRegular }),
+		search(fmt.Sprintf("QIDO limit=%d of %d", page, count), 8, 1, func(int) (string, int) { return fmt.Sprintf("limit=%d&offset=0", page), page }),
 		// Orthanc does not take %2A for an asterisk.
-		search("QIDO by name wildcard"+of, len(families), func(i int) (string, int) {
-			n := 0
-			for _, name := range names {
-				if strings.HasPrefix(name, families[i]) {
-					n += each
-				}
-			}
-			return fmt.Sprintf("PatientName=%s*&limit=%d", families[i], page), min(page, n)
+		search(fmt.Sprintf("QIDO by name*: %d of %d", l.names[families[0]], count), 8, len(families), func(i int) (string, int) {
+			return fmt.Sprintf("PatientName=%s*&limit=%d", families[i], page), l.names[families[i]]
 		}),
-		search("QIDO by a week"+of, studyDays-7, func(i int) (string, int) {
+		search(fmt.Sprintf("QIDO by a week: %d of %d", count*7/studyDays, count), 8, studyDays-7, func(i int) (string, int) {
 			n := 0
 			for d := range 7 {
-				n += days[i+d]
+				n += l.days[i+d]
 			}
-			return "StudyDate=" + day(first+i).Format("20060102") + "-" + day(first+i+6).Format("20060102"), n
+			return "StudyDate=" + day(l.first+i).Format("20060102") + "-" + day(l.first+i+6).Format("20060102"), n
 		}),
 	}, nil
 }
@@ -246,7 +274,7 @@ func (b *bench) study(ctx context.Context) ([]sample.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.onBoth(ctx, func(s *Site) error {
+	if err := b.onBoth(func(s *Site) error {
 		_, err := store(ctx, s, 4, b.writing(), batches(files, 10))
 		return err
 	}); err != nil {

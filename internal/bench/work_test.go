@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"concord/internal/dicom"
 	"concord/internal/sample"
 )
 
@@ -118,5 +119,49 @@ func TestBatchesHoldEveryFileOnce(t *testing.T) {
 	}
 	if len(all) != 3 || n != 25 {
 		t.Errorf("%d batches with %d files", len(all), n)
+	}
+}
+
+func TestTheLibraryHoldsWhatItsQueriesExpect(t *testing.T) {
+	const n = 400
+	b := &bench{start: 1_700_000_000}
+	l, err := b.library(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	studies, ids, names, days := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	for _, f := range l.files {
+		h, err := dicom.ScanFile(f.Reader(), dicom.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		family, _, _ := strings.Cut(h.Text(0x00100010), "^")
+		studies[h.StudyInstanceUID]++
+		ids[h.Text(0x00100020)]++
+		names[family]++
+		days[h.Text(0x00080020)]++
+	}
+	if len(studies) != n || len(l.patients) != n/2 || len(l.regulars) != n/2/perRegular {
+		t.Fatalf("%d studies of %d patients and %d regulars", len(studies), len(l.patients), len(l.regulars))
+	}
+	for _, id := range l.patients {
+		if ids[id] != 1 {
+			t.Errorf("%s has %d studies", id, ids[id])
+		}
+	}
+	for _, id := range l.regulars {
+		if ids[id] != perRegular {
+			t.Errorf("%s has %d studies", id, ids[id])
+		}
+	}
+	for family, want := range l.names {
+		if names[family] != want {
+			t.Errorf("%d studies of %s, expected %d", names[family], family, want)
+		}
+	}
+	for d, want := range l.days {
+		if got := days[day(l.first+d).Format("20060102")]; got != want {
+			t.Errorf("%d studies on day %d, expected %d", got, d, want)
+		}
 	}
 }

@@ -53,7 +53,7 @@ func Doors() map[string][]string {
 		"hub/commit":      {"hub/projection"},
 		"hub/imaging":     {"hub/commit", "hub/projection"},
 		"hub/lookup":      {"hub/access", "hub/audit", "hub/projection"},
-		"internal/bench":  {"internal/sample"},
+		"internal/bench":  {"internal/sample", "internal/dicom"},
 		"internal/sample": {"internal/cnid"},
 		"internal/story":  {"internal/sample"},
 		"mappings":        {"hub/recognition"}, // its rules, as data
