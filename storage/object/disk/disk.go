@@ -44,7 +44,8 @@ type Store struct {
 	root    string
 	temp    string
 	folders *folders
-	buffers sync.Pool // *[]byte for copying
+	buffers sync.Pool   // *[]byte for copying
+	staged  chan []byte // free buffers of what is staged
 }
 
 const copyBuffer = 256 << 10
@@ -56,6 +57,10 @@ func Open(root string, opts Options) (*Store, error) {
 		return nil, unusable(root, err)
 	}
 	s := &Store{root: root, temp: filepath.Join(root, "@tmp"), folders: newFolders(root)}
+	s.staged = make(chan []byte, stageBuffers)
+	for range stageBuffers {
+		s.staged <- nil
+	}
 	s.buffers.New = func() any { b := make([]byte, copyBuffer); return &b }
 	if err := os.MkdirAll(s.temp, 0o750); err != nil {
 		return nil, unusable(root, err)
@@ -162,29 +167,6 @@ func (s *Store) publish(file *os.File, key string) error {
 		return failure("fsync the folder of", key, err)
 	}
 	return nil
-}
-
-// publishStaged is publish in the other order: the name first, then one fsync of the file, which takes the name's journal
-// entry along, so that the folder's fsync after it has nothing left to wait for. That halves the waits on the disk's
-// journal where files are large. A power cut in between leaves a file under its key that may be cut short. That is good
-// enough for what is staged, whose key nobody knows until Publish has returned; it is not for commits, which others look for.
-func (s *Store) publishStaged(file *os.File, key string) error {
-	folder, err := s.place(os.Link, file.Name(), key)
-	switch {
-	case errors.Is(err, fs.ErrExist) && s.taken(key):
-		return object.Taken(key)
-	case err != nil:
-		return failure("create", key, err)
-	}
-	if err = file.Sync(); err != nil {
-		err = failure("fsync", key, err)
-	} else if err = folder.sync(); err != nil {
-		err = failure("fsync the folder of", key, err)
-	}
-	if err != nil {
-		os.Remove(s.path(key)) // it was not published
-	}
-	return err
 }
 
 // place links or renames a temporary file to its key. Folders that were removed behind our back (derived/ may be, at
