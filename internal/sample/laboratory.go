@@ -17,10 +17,6 @@ type Analyte struct {
 	Decimals       int
 }
 
-func both(low, high float64) (men, women [2]float64) {
-	return [2]float64{low, high}, [2]float64{low, high}
-}
-
 // same gives an analyte one interval for men and women.
 func same(a Analyte, low, high float64) Analyte {
 	a.Men, a.Women = [2]float64{low, high}, [2]float64{low, high}
