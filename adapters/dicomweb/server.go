@@ -30,14 +30,14 @@ type Limits struct {
 	Results  int // greatest number of QIDO results, default 1,000
 	Default  int // number of results when no limit is asked for, default 200
 	Parts    int // instances of one STOW request, default 50,000
-	Parallel int // instances of one STOW request made durable at the same time, default 8
+	Parallel int // instances of one STOW request made durable at the same time, default 16
 }
 
 func (l *Limits) fill() {
 	for _, f := range []struct {
 		p *int
 		v int
-	}{{&l.Results, 1000}, {&l.Default, 200}, {&l.Parts, 50000}, {&l.Parallel, 8}} {
+	}{{&l.Results, 1000}, {&l.Default, 200}, {&l.Parts, 50000}, {&l.Parallel, 16}} {
 		if *f.p == 0 {
 			*f.p = f.v
 		}

@@ -1,14 +1,12 @@
 package dicomweb
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,6 +15,7 @@ import (
 
 	"concord/hub"
 	"concord/hub/imaging"
+	"concord/internal/related"
 	"concord/internal/webbody"
 )
 
@@ -97,66 +96,72 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 	return all, broken
 }
 
-// batches makes the instances of one request durable: the bytes of several at the same time, the records of up to
-// batchSize together, since each commit costs the disk as much as a file does.
+// batches makes the instances of one request durable, up to batchSize together: their bytes side by side once all have
+// come, so that the disk's journal is asked once and not for each, and then their records in one commit.
 type batches struct {
 	ctx     context.Context
 	server  *Server
 	member  string
 	slots   chan struct{} // instances being kept
 	ahead   chan struct{} // batches on their way, so that a long request does not pile up headers
-	current *batch
+	current batch
 	all     sync.WaitGroup
 }
 
+// batch is instances that have come and where to say what became of them.
 type batch struct {
-	kept    [batchSize]*imaging.Kept // written by whoever keeps it; an array, so that it does not move
+	come    []*imaging.Received
 	results []*stored
-	keeping sync.WaitGroup
 }
 
 const batchSize = 64
 
 func newBatches(ctx context.Context, s *Server, member string) *batches {
-	return &batches{ctx: ctx, server: s, member: member, slots: make(chan struct{}, s.Limits.Parallel), ahead: make(chan struct{}, 2), current: &batch{}}
+	return &batches{ctx: ctx, server: s, member: member, slots: make(chan struct{}, s.Limits.Parallel), ahead: make(chan struct{}, 2)}
 }
 
 func (bs *batches) add(in *imaging.Received, result *stored) {
-	b := bs.current
-	i := len(b.results)
-	b.results = append(b.results, result)
-	bs.slots <- struct{}{}
-	b.keeping.Go(func() {
-		defer func() { <-bs.slots }()
-		b.kept[i], result.err = bs.server.Archive.Keep(bs.ctx, in)
-	})
-	if len(b.results) == batchSize {
+	bs.current.come, bs.current.results = append(bs.current.come, in), append(bs.current.results, result)
+	if len(bs.current.come) == batchSize {
 		bs.flush()
 	}
 }
 
-// flush commits the current batch once its bytes are durable, while the next one begins.
+// flush sends the current batch on its way; the next one begins meanwhile.
 func (bs *batches) flush() {
 	b := bs.current
-	bs.current = &batch{}
+	bs.current = batch{}
 	bs.ahead <- struct{}{}
 	bs.all.Go(func() {
 		defer func() { <-bs.ahead }()
-		b.keeping.Wait()
-		var kept []*imaging.Kept
-		var results []*stored
-		for i, r := range b.results {
-			if r.err == nil {
-				kept, results = append(kept, b.kept[i]), append(results, r)
-			}
-		}
-		for i, o := range bs.server.Archive.Commit(bs.ctx, bs.member, kept) {
-			results[i].result, results[i].err = o.Result, o.Err
-			if o.Warning != "" {
-				results[i].warnings, results[i].warned = append([]string{o.Warning}, results[i].warnings...), true
-			}
-		}
+		bs.store(b)
 	})
+}
+
+func (bs *batches) store(b batch) {
+	kept := make([]*imaging.Kept, len(b.come))
+	var keeping sync.WaitGroup
+	for i, in := range b.come {
+		bs.slots <- struct{}{}
+		keeping.Go(func() {
+			defer func() { <-bs.slots }()
+			kept[i], b.results[i].err = bs.server.Archive.Keep(bs.ctx, in)
+		})
+	}
+	keeping.Wait()
+	var durable []*imaging.Kept
+	var results []*stored
+	for i, r := range b.results {
+		if r.err == nil {
+			durable, results = append(durable, kept[i]), append(results, r)
+		}
+	}
+	for i, o := range bs.server.Archive.Commit(bs.ctx, bs.member, durable) {
+		results[i].result, results[i].err = o.Result, o.Err
+		if o.Warning != "" {
+			results[i].warnings, results[i].warned = append([]string{o.Warning}, results[i].warnings...), true
+		}
+	}
 }
 
 // end waits until all is stored or refused.
@@ -180,17 +185,32 @@ func (b *brokenBody) fault() error {
 	return &hub.Error{Kind: hub.Invalid, Msg: "the request body ends before its last part does", Err: b.err}
 }
 
-// bodyBuffer is read from the connection at once; mime/multipart alone would ask for 4 kB each time.
-const bodyBuffer = 64 << 10
-
+// bodyReader marks the faults of a body that is one instance, partReader those of a body of many.
 type bodyReader struct{ r io.Reader }
 
 func (b bodyReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
+	return n, broken(err)
+}
+
+type partReader struct{ *related.Part }
+
+func (p partReader) Read(b []byte) (int, error) {
+	n, err := p.Part.Read(b)
+	return n, broken(err)
+}
+
+// Take implements imaging.Taker.
+func (p partReader) Take(max int) ([]byte, error) {
+	piece, err := p.Part.Take(max)
+	return piece, broken(err)
+}
+
+func broken(err error) error {
 	if err != nil && err != io.EOF {
-		err = &brokenBody{err}
+		return &brokenBody{err}
 	}
-	return n, err
+	return err
 }
 
 // parts returns an iterator over the instances in the request.
@@ -214,34 +234,26 @@ func (s *Server) parts(c *gin.Context) (func() (io.Reader, error), error) {
 		if t := media.params["type"]; t != "" && t != "application/dicom" {
 			return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related of application/dicom, not of " + clip(t)}
 		}
-		boundary := media.params["boundary"]
-		if boundary == "" || len(boundary) > 200 {
-			return nil, &hub.Error{Kind: hub.Invalid, Path: "Content-Type", Msg: "multipart/related needs a boundary"}
+		body, err := related.NewReader(body, media.params["boundary"])
+		if err != nil {
+			return nil, &hub.Error{Kind: hub.Invalid, Path: "Content-Type", Msg: "multipart/related needs a boundary", Err: err}
 		}
-		// Only the closing delimiter is an end (RFC 2046 5.1.1): multipart.Reader takes a body that is cut inside a part's
-		// header for one that ended, and the client would be told that all is stored.
-		mr := multipart.NewReader(io.MultiReader(bufio.NewReaderSize(body, bodyBuffer), strings.NewReader("\r\n"), cutReader{}), boundary)
 		return func() (io.Reader, error) {
-			part, err := mr.NextRawPart()
+			part, err := body.Next()
 			if err == io.EOF {
 				return nil, io.EOF
 			}
 			if err != nil {
 				return nil, &hub.Error{Kind: hub.Invalid, Msg: "the multipart body is cut or malformed", Err: err}
 			}
-			if t := parseMedia(part.Header.Get("Content-Type")).typ; t != "" && t != "application/dicom" && t != "application/octet-stream" {
+			if t := parseMedia(part.ContentType).typ; t != "" && t != "application/dicom" && t != "application/octet-stream" {
 				return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}
 			}
-			return bodyReader{part}, nil
+			return partReader{part}, nil
 		}, nil
 	}
 	return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related; type=\"application/dicom\" or application/dicom, not " + clip(media.typ)}
 }
-
-// cutReader is what comes after a body that ends without its closing delimiter.
-type cutReader struct{}
-
-func (cutReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func clip(s string) string {
 	if len(s) > 64 {

@@ -51,6 +51,8 @@ type Archive struct {
 	// Took is told the size of each blob that was stored, for metrics.
 	Took func(bytes int64)
 
+	lanes lanes
+
 	buffers sync.Pool // *[]byte, for the tees
 }
 
@@ -100,8 +102,32 @@ func (t *tee) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Taker is what a reader may implement to hand out its next bytes, at least one and at most max, where they lie; they are
+// good until its next method is called.
+type Taker interface {
+	Take(max int) ([]byte, error)
+}
+
 // Discard implements dicom.Discarder: it passes on n bytes, or fewer with an error.
 func (t *tee) Discard(n int) (int, error) {
+	from, ok := t.r.(Taker)
+	if !ok {
+		return t.copyAway(n)
+	}
+	for done := 0; done < n; {
+		piece, err := from.Take(n - done)
+		done += len(piece)
+		if werr := t.pass(piece); werr != nil {
+			return done, werr
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+	return n, nil
+}
+
+func (t *tee) copyAway(n int) (int, error) {
 	buf, ok := t.buffers.Get().(*[]byte)
 	if !ok {
 		b := make([]byte, teeBuffer)
@@ -188,8 +214,10 @@ func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
 	if known, err := a.known(ctx, p, in); known || err != nil {
 		return &Kept{intake: intake{header: h, result: Known}, done: true}, err
 	}
+	lane := a.lanes.enter()
+	defer a.lanes.leave(lane)
 	blob := &hub.Blob{
-		Key:    fmt.Sprintf("blob/dicom/%s/%s", a.Now().UTC().Format("20060102/15"), strings.ToLower(rand.Text())),
+		Key:    fmt.Sprintf("blob/dicom/%s/%02d/%s", a.Now().UTC().Format("20060102/15"), lane, strings.ToLower(rand.Text())),
 		Size:   h.Size,
 		SHA256: in.SHA256,
 		Media:  "application/dicom; transfer-syntax=" + h.TransferSyntax,
@@ -231,6 +259,34 @@ func (a *Archive) Commit(ctx context.Context, member string, kept []*Kept) []Out
 	}
 	wg.Wait()
 	return outcomes
+}
+
+// lanes spread blobs over folders such that no two of this process are being written in the same one: on a disk,
+// making a folder durable waits for whatever else is new in it.
+type lanes struct {
+	mu   sync.Mutex
+	busy [64]bool
+	next int
+}
+
+// enter takes a lane that is free, or any when all are busy.
+func (l *lanes) enter() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, busy := range l.busy {
+		if !busy {
+			l.busy[i] = true
+			return i
+		}
+	}
+	l.next = (l.next + 1) % len(l.busy)
+	return l.next
+}
+
+func (l *lanes) leave(lane int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy[lane] = false
 }
 
 // known reports whether the very same instance is there, so that its bytes need not be kept again. The committer

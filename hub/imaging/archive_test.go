@@ -53,6 +53,7 @@ func TestWhatIsKeptIsWhatCameInWhateverPieces(t *testing.T) {
 			"halves":                 iotest.HalfReader,
 			"single bytes":           iotest.OneByteReader,
 			"the end with the bytes": iotest.DataErrReader,
+			"where the bytes lie":    func(r io.Reader) io.Reader { return &lying{r: r} },
 		} {
 			kept := &heldStage{}
 			a := &Archive{Stager: stager(func() hub.Stage { return kept })}
@@ -75,9 +76,10 @@ func TestAFileThatBreaksOffAmidItsPixelsIsRefused(t *testing.T) {
 		r    io.Reader
 		want error
 	}{
-		"by an error of the connection":  {io.MultiReader(bytes.NewReader(file[:100_000]), iotest.ErrReader(broken)), broken},
-		"by an unexpected end":           {io.MultiReader(bytes.NewReader(file[:100_000]), iotest.ErrReader(io.ErrUnexpectedEOF)), io.ErrUnexpectedEOF},
-		"by a reader that gives nothing": {io.MultiReader(bytes.NewReader(file[:100_000]), emptyReader{}), io.ErrNoProgress},
+		"by an error of the connection":   {io.MultiReader(bytes.NewReader(file[:100_000]), iotest.ErrReader(broken)), broken},
+		"by an error where the bytes lie": {&lying{r: io.MultiReader(bytes.NewReader(file[:100_000]), iotest.ErrReader(broken))}, broken},
+		"by an unexpected end":            {io.MultiReader(bytes.NewReader(file[:100_000]), iotest.ErrReader(io.ErrUnexpectedEOF)), io.ErrUnexpectedEOF},
+		"by a reader that gives nothing":  {io.MultiReader(bytes.NewReader(file[:100_000]), emptyReader{}), io.ErrNoProgress},
 	} {
 		a := &Archive{Stager: stager(func() hub.Stage { return &heldStage{} })}
 		if _, err := a.Receive(t.Context(), c.r); !errors.Is(err, c.want) {
@@ -93,6 +95,19 @@ func TestAFileThatBreaksOffAmidItsPixelsIsRefused(t *testing.T) {
 	if _, err := a.Receive(t.Context(), bytes.NewReader(file)); !errors.As(err, &ours) {
 		t.Errorf("a full store: %v", err)
 	}
+}
+
+// lying is a Taker whose buffer is overwritten by the next call.
+type lying struct {
+	r   io.Reader
+	buf [1000]byte
+}
+
+func (l *lying) Read(p []byte) (int, error) { return l.r.Read(p) }
+
+func (l *lying) Take(max int) ([]byte, error) {
+	n, err := l.r.Read(l.buf[:min(max, len(l.buf))])
+	return l.buf[:n], err
 }
 
 type emptyReader struct{}
