@@ -108,32 +108,8 @@ type Taker interface {
 	Take(max int) ([]byte, error)
 }
 
-// Taker is what a reader may implement to hand out its next bytes, at least one and at most max, where they lie; they are
-// good until its next method is called.
-type Taker interface {
-	Take(max int) ([]byte, error)
-}
-
 // Discard implements dicom.Discarder: it passes on n bytes, or fewer with an error.
 func (t *tee) Discard(n int) (int, error) {
-	from, ok := t.r.(Taker)
-	if !ok {
-		return t.copyAway(n)
-	}
-	for done := 0; done < n; {
-		piece, err := from.Take(n - done)
-		done += len(piece)
-		if werr := t.pass(piece); werr != nil {
-			return done, werr
-		}
-		if err != nil {
-			return done, err
-		}
-	}
-	return n, nil
-}
-
-func (t *tee) copyAway(n int) (int, error) {
 	from, ok := t.r.(Taker)
 	if !ok {
 		return t.copyAway(n)
