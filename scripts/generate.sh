@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/fhir-definitions.sh
+scripts/dicom-definitions.sh
 go generate ./...
 changed=$(git status --porcelain -- '*_gen.go')
 if [ -n "$changed" ]; then

@@ -2,7 +2,7 @@
 // representation, and the names of SOP classes and transfer syntaxes. Its tables are generated and never written to.
 package dict
 
-//go:generate go run ./gen -from $PYDICOM -version 3.0.2 -to .
+//go:generate go run ./gen -from ../../../.cache/dicom/pydicom -version 3.0.2 -to .
 
 import (
 	"fmt"
