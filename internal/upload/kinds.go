@@ -56,7 +56,9 @@ type outcome struct {
 	reason string
 	sha256 string // of the file's bytes as read, when acknowledged
 	again  bool   // another round may end otherwise
-	notes  []Note // refusals inside the file (a line, a bundle entry) and warnings
+	// unnamed says that the answer to a batch did not tell what became of this file.
+	unnamed bool
+	notes   []Note // refusals inside the file (a line, a bundle entry) and warnings
 }
 
 func refused(code, reason string) outcome {

@@ -27,7 +27,7 @@ func sendSTOW(ctx context.Context, c *client, files []File) ([]outcome, error) {
 	defer body.settle()
 	switch ans.status {
 	case http.StatusOK, http.StatusAccepted, http.StatusConflict:
-		return stowOutcomes(ans, files, body), nil
+		return resendUnnamed(ctx, c, files, stowOutcomes(ans, files, body))
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return nil, &hub.Error{Kind: hub.NotFound, Path: c.base + "/dicom-web/studies", Msg: "the hub has no such door (" + ans.line() + ")",
 			Hint: "--to is the hub's base URL, without /dicom-web"}
@@ -51,6 +51,22 @@ func sendSingly(ctx context.Context, c *client, files []File) ([]outcome, error)
 			return nil, err
 		}
 		all = append(all, one...)
+	}
+	return all, nil
+}
+
+// resendUnnamed sends those files of a batch alone that the answer did not name: the hub could not read as much as
+// their UIDs, and says why only to who asks for one.
+func resendUnnamed(ctx context.Context, c *client, files []File, all []outcome) ([]outcome, error) {
+	for i := range all {
+		if !all[i].unnamed || len(files) == 1 {
+			continue
+		}
+		one, err := sendSTOW(ctx, c, files[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		all[i] = one[0]
 	}
 	return all, nil
 }
@@ -87,6 +103,7 @@ type sequence struct {
 		Instance texts   `json:"00081155"`
 		Failure  numbers `json:"00081197"`
 		Warning  numbers `json:"00081196"`
+		Comment  texts   `json:"00000902"` // Error Comment, PS3.7 Annex C
 	}
 }
 
@@ -119,12 +136,16 @@ func stowOutcomes(ans *answer, files []File, body *multipart) []outcome {
 	for _, item := range stow.Referenced.Value {
 		o := outcome{status: Sent}
 		if w := item.Warning.first(); w != 0 {
-			o.code, o.reason = hexCode(w), warningText(w)
+			o.code, o.reason = hexCode(w), or(item.Comment.first(), warningText(w))
 		}
 		known[item.Instance.first()] = o
 	}
 	for _, item := range stow.Failed.Value {
-		known[item.Instance.first()] = failure(item.Failure.first())
+		o := failure(item.Failure.first())
+		o.reason = or(item.Comment.first(), o.reason)
+		if id := item.Instance.first(); id != "" || len(files) == 1 { // several without a UID cannot be told apart
+			known[id] = o
+		}
 	}
 	all := make([]outcome, len(files))
 	for i, f := range files {
@@ -141,10 +162,18 @@ func stowOutcomes(ans *answer, files []File, body *multipart) []outcome {
 			all[i] = outcome{status: Sent}
 		default:
 			all[i] = refused(ans.code(), "the hub's answer does not name this instance")
+			all[i].unnamed = true
 		}
 		all[i].sha256 = body.digest(i)
 	}
 	return all
+}
+
+func or(said, otherwise string) string {
+	if said != "" {
+		return said
+	}
+	return otherwise
 }
 
 const duplicateInstance = 0x0111
