@@ -265,7 +265,8 @@ func TestABatchWhoseAnswerWasLostIsInTheTrailOnce(t *testing.T) {
 }
 
 func TestDurableEventsAreThereWhenNoteReturnsEvenIfTheProcessDies(t *testing.T) {
-	store := &memobjects.Store{}
+	slow := func(context.Context, string) error { time.Sleep(2 * time.Millisecond); return nil } // as a disk is
+	store := &memobjects.Store{BeforePut: slow}
 	trail := audit.Open(store, audit.Options{Mode: audit.Durable})
 	var wg sync.WaitGroup
 	for i := range 200 {
