@@ -3,9 +3,9 @@
 //	<root>/log/records/0000000000000001   key log/records/0000000000000001
 //	<root>/@tmp/…                         uploads on their way; '@' cannot occur in a key
 //
-// An object is written to a temporary file, fsynced, and given its name by link(2), which fails when the name is taken:
-// of several racers exactly one wins, and nothing half written ever has a name. The folder is then fsynced; writers
-// that wait for the same folder share one fsync.
+// An object of PutNew is written to a temporary file, fsynced, and given its name by link(2), which fails when the name is
+// taken: of several racers exactly one wins, and nothing half written ever has a name. The folder is then fsynced; writers
+// that wait for the same folder share one fsync. What is staged has its name before its fsync, see Stage.
 package disk
 
 import (
