@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -25,11 +26,12 @@ const (
 	TooMany                           // over a rate or quota
 	Unavailable                       // try again: index not at the tail, store down
 	Exists                            // the key is taken (Objects.PutNew)
+	TooCostly                         // it would read more than the hub's limits allow; the Hint says how to narrow it
 	Corrupt                           // stored bytes are not what they must be
 )
 
 var kindNames = [...]string{"internal", "not-found", "gone", "invalid", "unprocessable", "conflict", "precondition-failed",
-	"multiple-matches", "too-large", "unauthenticated", "forbidden", "unsupported", "too-many", "unavailable", "exists", "corrupt"}
+	"multiple-matches", "too-large", "unauthenticated", "forbidden", "unsupported", "too-many", "unavailable", "exists", "too-costly", "corrupt"}
 
 // String is the kind's name in logs and metrics.
 func (k ErrKind) String() string { return kindNames[k] }
@@ -66,6 +68,27 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Faults are several errors found at once, such as all that is wrong with a resource. There is at least one; KindOf says
+// the first one's kind.
+type Faults []*Error
+
+func (f Faults) Error() string {
+	s := f[0].Error()
+	if len(f) > 1 {
+		s += " (and " + strconv.Itoa(len(f)-1) + " more)"
+	}
+	return s
+}
+
+// Unwrap gives errors.As and errors.Is each of them.
+func (f Faults) Unwrap() []error {
+	all := make([]error, len(f))
+	for i, e := range f {
+		all[i] = e
+	}
+	return all
+}
 
 // KindOf finds the kind of err: that of the first *Error in its chain, else Internal.
 func KindOf(err error) ErrKind {

@@ -77,8 +77,11 @@ type Index interface {
 	Heads(ctx context.Context, p Partition, names []Name) ([]Head, error)
 	// Versions lists where the versions of a thing lie, oldest first, up to the visible mark.
 	Versions(ctx context.Context, h Head) ([]Loc, error)
-	// Search answers q over the partitions given, merged. The order is that of q.Sort, then of Num, then of partition.
+	// Search answers q, which must be Plain, over the partitions given, merged. The order is that of q.Sort, then of Num,
+	// then of partition.
 	Search(ctx context.Context, ps []Partition, q Query) (Page, error)
+	// Types lists the resource types that p has or ever had entries of, sorted.
+	Types(ctx context.Context, p Partition) ([]string, error)
 	// Counts says for each text how many entries of type typ in p have the Exact term param = text.
 	Counts(ctx context.Context, p Partition, typ, param string, texts []string) ([]int64, error)
 	// Reset empties partition p altogether.
@@ -92,7 +95,7 @@ type Query struct {
 	Routes []string
 	// All clauses must hold.
 	All []Clause
-	// Sort lists Range parameters; an empty list sorts by LastUpdated, ascending. Entries without the parameter come last.
+	// Sort is the order; an empty list sorts by LastUpdated, ascending. Entries without the parameter come last.
 	Sort []Sort
 	// After continues behind the last hit of an earlier page.
 	After *Position
@@ -104,11 +107,22 @@ type Query struct {
 	Count bool
 }
 
-// Clause holds when any of its matches does; Not turns the answer round.
+// Clause is one condition. It has one of five forms: Any, Either, Refers, Referred or Test; Not turns the answer round.
+// An index answers the first two. The others reach beyond one entry: lookup carries them out.
 type Clause struct {
+	// Any: one of the matches holds for a term of the parameter Param.
 	Param string
 	Any   []Match
-	Not   bool
+	// Either: all clauses of one of the lists hold.
+	Either [][]Clause
+	// Refers: an Exact term of Param is the name of something that meets the query (a chained parameter). Its Type must
+	// be set; Sort, After, Skip, Limit and Count are not looked at, here and in Referred.
+	Refers *Query
+	// Referred: something that meets the query has an Exact term of Param that is the entry's name (R4's _has).
+	Referred *Query
+	// Test reads the record itself, for what no term tells. It must be pure.
+	Test func(rec *Record) (bool, error)
+	Not  bool
 }
 
 // MatchKind says what is compared.
@@ -124,6 +138,8 @@ const (
 // Match is one alternative of a clause.
 type Match struct {
 	Kind MatchKind
+	// Route, when not empty, is the only Entry.Route whose things can have the term; an index need not look elsewhere.
+	Route string
 	// Term is the kind of term meant by Equals: Exact or Text.
 	Term                       TermKind
 	Text                       string
@@ -132,16 +148,32 @@ type Match struct {
 
 // Sort is one key of an order.
 type Sort struct {
+	// Param is a Range parameter, ordered by its least Lo.
 	Param string
-	Desc  bool
+	// Key, when set, is what a record is ordered by instead, compared byte by byte; ok is false where it has none. An
+	// index cannot sort so: lookup does, for results that are not too many.
+	Key  func(rec *Record) (key string, ok bool)
+	Desc bool
 }
 
 // Position is where a page ended: the sort values of the last hit and its number. It is the content of a cursor.
 type Position struct {
-	Values    []float64 `json:"v"`           // one for each sort key
+	Values    []float64 `json:"v,omitempty"` // one for each sort key
+	Keys      []string  `json:"k,omitempty"` // instead of Values, for an order that has a Sort.Key
 	Missing   []bool    `json:"m,omitempty"` // which of them the hit does not have; nil: none
 	Num       uint64    `json:"n"`
 	Partition Partition `json:"p"`
+}
+
+// Include asks for things besides the hits: those that they refer to or, Reverse, those that refer to them.
+type Include struct {
+	// Type and Param say which references: those of things of this type, by the terms of this parameter.
+	Type, Param string
+	// Target, when not empty, is the only type of what is referred to.
+	Target  string
+	Reverse bool
+	// Iterate: what was included counts as a hit, too.
+	Iterate bool
 }
 
 // Page is one answer.

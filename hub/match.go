@@ -6,7 +6,7 @@ import (
 )
 
 // Matches evaluates the clauses of q on one entry. It is what the index does with postings, written plainly;
-// it serves writes of a batch that no index has yet, and hits that changed while a search ran.
+// it serves writes of a batch that no index has yet, and hits that changed while a search ran. q must be Plain but for its Sort.
 func (q *Query) Matches(e *Entry) bool {
 	for i := range q.All {
 		if !q.All[i].Matches(e) {
@@ -16,8 +16,18 @@ func (q *Query) Matches(e *Entry) bool {
 	return true
 }
 
-// Matches evaluates one clause on one entry.
-func (c *Clause) Matches(e *Entry) bool {
+// Matches evaluates one clause on one entry. The clause must be Plain.
+func (c *Clause) Matches(e *Entry) bool { return c.holds(e) != c.Not }
+
+func (c *Clause) holds(e *Entry) bool {
+	if len(c.Either) > 0 {
+		for _, all := range c.Either {
+			if (&Query{All: all}).Matches(e) {
+				return true
+			}
+		}
+		return false
+	}
 	for i := range e.Terms {
 		t := &e.Terms[i]
 		if t.Param != c.Param {
@@ -25,11 +35,39 @@ func (c *Clause) Matches(e *Entry) bool {
 		}
 		for j := range c.Any {
 			if c.Any[j].Matches(t) {
-				return !c.Not
+				return true
 			}
 		}
 	}
-	return c.Not
+	return false
+}
+
+// Plain reports whether an index alone can answer q: no clause reaches beyond one entry and no sort key is computed.
+func (q *Query) Plain() bool {
+	for i := range q.All {
+		if !q.All[i].Plain() {
+			return false
+		}
+	}
+	for i := range q.Sort {
+		if q.Sort[i].Key != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Plain reports whether one entry is enough to evaluate c.
+func (c *Clause) Plain() bool {
+	if c.Refers != nil || c.Referred != nil || c.Test != nil {
+		return false
+	}
+	for _, all := range c.Either {
+		if !(&Query{All: all}).Plain() {
+			return false
+		}
+	}
+	return true
 }
 
 // Matches compares one term, whose Param is the clause's.

@@ -36,6 +36,7 @@ var problems = map[hub.ErrKind]problem{
 	hub.TooMany:            {http.StatusTooManyRequests, "throttled"},
 	hub.Unavailable:        {http.StatusServiceUnavailable, "transient"},
 	hub.Exists:             {http.StatusConflict, "duplicate"},
+	hub.TooCostly:          {http.StatusUnprocessableEntity, "too-costly"},
 	hub.Corrupt:            {http.StatusInternalServerError, "exception"},
 }
 

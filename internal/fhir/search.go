@@ -41,6 +41,9 @@ type SearchOptions struct {
 	Zone *time.Location
 	// Now is the moment from which the prefix ap measures the distance of a date.
 	Now time.Time
+	// Load reads a terminology resource (CodeSystem, ValueSet) by its canonical URL, which may end in |version; nil when
+	// there is none. It serves :in, :not-in, :above and :below. A nil Load knows what R4 itself defines.
+	Load func(typ, canonical string) (*Doc, error)
 	// Count is the page size without _count (default 50), MaxCount the greatest (default 1,000).
 	Count, MaxCount int
 }
@@ -48,6 +51,11 @@ type SearchOptions struct {
 // Search is a compiled search request on one resource type.
 type Search struct {
 	Query hub.Query
+	// Includes are what _include and _revinclude ask for, with * written out.
+	Includes []hub.Include
+	// Types are the resource types besides Query.Type that conditions look at (chains, _has, _list): the caller needs
+	// the right to search them.
+	Types []string
 	// Total, Summary and Elements are the client's _total, _summary and _elements, empty when not given.
 	Total, Summary string
 	Elements       []string
