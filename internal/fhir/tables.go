@@ -43,6 +43,8 @@ type resourceType struct {
 	byCode map[string]*Param
 	// route is the parameter that names the patient a resource belongs to; nil when each is its own route.
 	route *Param
+	// compartments are the codes of the parameters by which a resource is in a compartment, by the compartment's type.
+	compartments map[string][]string
 }
 
 // definitions reads and compiles the tables when they are first asked for (about 10 ms).
@@ -52,7 +54,7 @@ var definitions = sync.OnceValue(func() *specification {
 		s.addElements(strings.Fields(line))
 	}
 	for _, name := range s.names {
-		s.resources[name] = &resourceType{name: name, byCode: map[string]*Param{}}
+		s.resources[name] = &resourceType{name: name, byCode: map[string]*Param{}, compartments: map[string][]string{}}
 	}
 	for _, d := range paramDefinitions() {
 		for _, base := range d.bases {
@@ -61,9 +63,9 @@ var definitions = sync.OnceValue(func() *specification {
 			}
 		}
 	}
-	for line := range strings.Lines(patientCompartment) {
+	for line := range strings.Lines(compartmentTable) {
 		fields := strings.Fields(line)
-		s.resources[fields[0]].setRoute(fields[1:])
+		s.resources[fields[1]].join(fields[0], fields[2:])
 	}
 	for _, r := range s.resources {
 		for _, p := range r.params {
@@ -154,6 +156,14 @@ func (r *resourceType) add(p *Param) {
 
 // routeCodes are the parameters that may name the one patient of a resource, the surest first.
 var routeCodes = []string{"patient", "subject", "beneficiary", "individual"}
+
+// join notes the parameters by which resources are in a compartment.
+func (r *resourceType) join(compartment string, codes []string) {
+	r.compartments[compartment] = codes
+	if compartment == "Patient" {
+		r.setRoute(codes)
+	}
+}
 
 // setRoute chooses the route among the parameters of the patient compartment: one whose element cannot repeat.
 func (r *resourceType) setRoute(compartment []string) {

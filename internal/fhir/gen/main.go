@@ -44,7 +44,7 @@ func generate(from, to string) error {
 	if err != nil {
 		return err
 	}
-	compartment, err := readCompartment(from)
+	compartments, err := readCompartments(from)
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,8 @@ func generate(from, to string) error {
 			"// path, then name:type|type, the targets of a reference in parentheses, a star where the element repeats, and\n// after @ the one code system of a required binding.", elementLines(structures, systems)},
 		{"params_gen.go", "paramTable", "lists the search parameters: code, type, bases, targets, url, expression, components,\n" +
 			"// separated by tabs.", paramLines(params)},
-		{"compartments_gen.go", "patientCompartment", "lists the parameters by which a resource is in the compartment of a patient:\n" +
-			"// type, then codes.", compartment},
+		{"compartments_gen.go", "compartmentTable", "lists the parameters by which a resource is in a compartment: the compartment's type, the\n" +
+			"// resource's, then codes.", compartments},
 	}
 	for _, t := range tables {
 		var b bytes.Buffer
@@ -105,20 +105,24 @@ func readAll[T any](from, resourceType string) ([]T, error) {
 	return all, nil
 }
 
-func readCompartment(from string) (string, error) {
-	var def struct {
-		Resource []struct {
-			Code  string
-			Param []string
-		}
-	}
-	if err := readJSON(filepath.Join(from, "CompartmentDefinition-patient.json"), &def); err != nil {
-		return "", err
-	}
+// readCompartments reads R4's five compartments (compartmentdefinition.html).
+func readCompartments(from string) (string, error) {
 	var lines []string
-	for _, r := range def.Resource {
-		if len(r.Param) > 0 {
-			lines = append(lines, r.Code+" "+strings.Join(r.Param, " "))
+	for _, name := range []string{"device", "encounter", "patient", "practitioner", "relatedPerson"} {
+		var def struct {
+			Code     string
+			Resource []struct {
+				Code  string
+				Param []string
+			}
+		}
+		if err := readJSON(filepath.Join(from, "CompartmentDefinition-"+name+".json"), &def); err != nil {
+			return "", err
+		}
+		for _, r := range def.Resource {
+			if len(r.Param) > 0 {
+				lines = append(lines, def.Code+" "+r.Code+" "+strings.Join(r.Param, " "))
+			}
 		}
 	}
 	slices.Sort(lines)
