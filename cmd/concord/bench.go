@@ -33,7 +33,8 @@ Compare what stands in one table; figures of another hour or machine are of litt
 With --s3 and --redis the hub runs on these; the bucket and the database must be empty and are emptied again. Storing is
 then compared with plain PUTs of the same files, and FHIR work with a hub on the embedded default.
 
-The loads are ` + strings.Join(bench.Names(), ", ") + `. The exit code is 1 when a load went wrong, not when a goal was missed.`,
+The loads are ` + strings.Join(bench.Names(), ", ") + `. The last takes long and
+needs some 3 GB of disk: it is run when it is named, with as many results as --resources says. The exit code is 1 when a load went wrong, not when a goal was missed.`,
 		Example: `  concord bench --quick
   concord bench --only stow,frames --data /srv/data --json figures.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,6 +70,7 @@ The loads are ` + strings.Join(bench.Names(), ", ") + `. The exit code is 1 when
 	f.StringSliceVar(&o.Only, "only", nil, "run these loads only, by `name`")
 	f.IntVar(&o.Clients, "clients", 0, "this many clients instead of each load's own number")
 	f.IntVar(&o.Rounds, "rounds", 0, "rounds of each load (default 3, quick 1)")
+	f.IntVar(&o.Resources, "resources", 0, "results of the large load (default 1,000,000, quick 10,000)")
 	f.StringVar(&o.Data, "data", "", "`folder` for what is written (default: the system's temporary folder)")
 	f.StringVar(&o.To, "to", "", "base `URL` of a running hub instead of one that is started")
 	f.StringVar(&o.Token, "token", "", "bearer token for --to")

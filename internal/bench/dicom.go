@@ -150,10 +150,10 @@ func (b *bench) stowWorks(ctx context.Context) ([]Work, error) {
 	}
 	w := Work{Title: "STOW of CT 512², 10 a request", Unit: "inst", Clients: b.clients(4), hub: on(b.hub)}
 	if b.orthanc != nil {
-		w.peers = append(w.peers, peer{name: b.orthanc.Name, goal: b.onDisk(Goal{"ratio", 2.5}), turn: on(b.orthanc)})
+		w.peers = append(w.peers, peer{name: b.orthanc.Name, goal: b.onDisk(Goal{Of: "ratio", AtLeast: 2.5}), turn: on(b.orthanc)})
 	}
 	if b.bucket != nil {
-		w.peers = append(w.peers, peer{name: "bare PUT", clients: 8, goal: Goal{"ratio", 0.7}, turn: func(ctx context.Context, clients, round int) (Sample, error) {
+		w.peers = append(w.peers, peer{name: "bare PUT", clients: 8, goal: Goal{Of: "ratio", AtLeast: 0.7}, turn: func(ctx context.Context, clients, round int) (Sample, error) {
 			return b.bucket.put(ctx, clients, b.writing(), round, of(round))
 		}})
 	} else {
@@ -245,7 +245,7 @@ func (b *bench) qidoWorks(ctx context.Context) ([]Work, error) {
 				calls[s] = append(calls[s], call{s.get("/dicom-web/studies?"+q, dicomJSON), 1, func(a answer) error { return holds(a, `"0020000D"`, want) }})
 			}
 		}
-		return b.ask(title, clients, Goal{"p50", 4}, func(s *Site, i int) call { return calls[s][i%queries] })
+		return b.ask(title, clients, Goal{Of: "p50", AtLeast: 4}, func(s *Site, i int) call { return calls[s][i%queries] })
 	}
 	const page = 100
 	families := slices.Sorted(maps.Keys(l.names))
@@ -305,7 +305,7 @@ func (b *bench) metadataWorks(ctx context.Context) ([]Work, error) {
 		return call{requests[s], 1, func(a answer) error { return holds(a, `"00080018"`, len(files)) }}
 	}
 	title := fmt.Sprintf("metadata of %d instances", len(files))
-	return []Work{b.ask(title, 1, Goal{"ratio", 10}, each), b.ask(title, 8, Goal{"ratio", 10}, each)}, nil
+	return []Work{b.ask(title, 1, Goal{Of: "ratio", AtLeast: 10}, each), b.ask(title, 8, Goal{Of: "ratio", AtLeast: 10}, each)}, nil
 }
 
 func (b *bench) frameWorks(ctx context.Context) ([]Work, error) {
@@ -329,5 +329,5 @@ func (b *bench) frameWorks(ctx context.Context) ([]Work, error) {
 			return nil
 		}}
 	}
-	return []Work{b.ask("one frame of CT 512²", 4, Goal{"ratio", 3}, each), b.ask("one frame of CT 512²", 8, Goal{"ratio", 3}, each)}, nil
+	return []Work{b.ask("one frame of CT 512²", 4, Goal{Of: "ratio", AtLeast: 3}, each), b.ask("one frame of CT 512²", 8, Goal{Of: "ratio", AtLeast: 3}, each)}, nil
 }

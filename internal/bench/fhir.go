@@ -25,7 +25,7 @@ func (b *bench) both(title, unit string, clients int, goal Goal, on func(s *Site
 	if b.embedded == nil {
 		w.Goal = goal
 	} else {
-		w.peers = []peer{{name: b.embedded.Name, goal: Goal{"ratio", 0.7}, turn: on(b.embedded)}}
+		w.peers = []peer{{name: b.embedded.Name, goal: Goal{Of: "ratio", AtLeast: 0.7}, turn: on(b.embedded)}}
 	}
 	return w
 }
@@ -50,7 +50,7 @@ func (b *bench) createWorks(context.Context) ([]Work, error) {
 			return load(ctx, s, clients, b.reading(round), func(i int) call { return calls[i%len(calls)] })
 		}
 	}
-	return []Work{b.both("create an Observation", "req", 32, Goal{"rate", 2000}, on)}, nil
+	return []Work{b.both("create an Observation", "req", 32, Goal{Of: "rate", AtLeast: 2000}, on)}, nil
 }
 
 // transaction is the request that creates one patient and their results.
@@ -83,7 +83,7 @@ func (b *bench) transactionWorks(context.Context) ([]Work, error) {
 			return load(ctx, s, clients, b.reading(round), func(i int) call { return calls[i%len(calls)] })
 		}
 	}
-	return []Work{b.both(fmt.Sprintf("transaction of %d resources", entries), "res", 8, Goal{"rate", 5000}, on)}, nil
+	return []Work{b.both(fmt.Sprintf("transaction of %d resources", entries), "res", 8, Goal{Of: "rate", AtLeast: 5000}, on)}, nil
 }
 
 // people are the patients on a site that reading and searching asks for, stored once.
@@ -130,7 +130,7 @@ func (b *bench) readWorks(ctx context.Context) ([]Work, error) {
 			return load(ctx, s, clients, b.reading(round), func(i int) call { return calls[i%len(calls)] })
 		}
 	}
-	goal := Goal{"rate", 8000}
+	goal := Goal{Of: "rate", AtLeast: 8000}
 	return []Work{b.both("read a Patient", "req", 8, goal, on), b.both("read a Patient", "req", 32, goal, on)}, nil
 }
 

@@ -30,10 +30,11 @@ type peer struct {
 
 // Goal is what the project wants to reach; the zero value is none.
 type Goal struct {
-	// Of says what is compared: "rate" (units a second), "ratio" (of the rates, hub to peer) or "p50" (of the medians,
-	// peer to hub).
+	// Of says what is compared: "rate" (units a second), "ratio" (of the rates, hub to peer), "p50" (of the medians,
+	// peer to hub) or "ms" (the median in milliseconds).
 	Of      string  `json:"of,omitempty"`
 	AtLeast float64 `json:"atLeast,omitempty"`
+	AtMost  float64 `json:"atMost,omitempty"` // of "ms"
 }
 
 // Row is what became of a work, or of its comparison with one more peer.
@@ -139,6 +140,8 @@ func (r *Row) judge() {
 		r.Met = r.Hub.Rate >= r.Goal.AtLeast
 	case "ratio", "p50":
 		r.Met = r.Ratio >= r.Goal.AtLeast
+	case "ms":
+		r.Met = float64(r.Hub.P50) <= r.Goal.AtMost
 	}
 }
 
@@ -150,6 +153,8 @@ func (g Goal) String() string {
 		return fmt.Sprintf("≥ %.1f×", g.AtLeast)
 	case "p50":
 		return fmt.Sprintf("≥ %.1f× (p50)", g.AtLeast)
+	case "ms":
+		return fmt.Sprintf("p50 ≤ %g ms", g.AtMost)
 	}
 	return ""
 }

@@ -40,8 +40,8 @@ func quiet(string, ...any) {}
 func TestTheRatioIsThatOfTheRounds(t *testing.T) {
 	// The machine halves its speed in the second round: the medians of the rates would give 100/100.
 	w := Work{Title: "w", Unit: "req", Clients: 1, hub: taking(1, 400, 100, 50), peers: []peer{
-		{name: "slower", goal: Goal{"ratio", 2}, turn: taking(1, 200, 50, 25)},
-		{name: "other", goal: Goal{"p50", 3}, turn: taking(1, 200, 50, 20)},
+		{name: "slower", goal: Goal{Of: "ratio", AtLeast: 2}, turn: taking(1, 200, 50, 25)},
+		{name: "other", goal: Goal{Of: "p50", AtLeast: 3}, turn: taking(1, 200, 50, 20)},
 	}}
 	rows := w.run(t.Context(), 3, quiet)
 	if len(rows) != 2 || rows[0].Hub.Rate != 100 || rows[0].Hub.Min != 50 || rows[0].Hub.Max != 400 {
@@ -56,7 +56,7 @@ func TestTheRatioIsThatOfTheRounds(t *testing.T) {
 }
 
 func TestAWorkThatFailsSaysSoInItsRow(t *testing.T) {
-	w := Work{Title: "w", Unit: "req", Clients: 1, hub: taking(1, 1), Goal: Goal{"rate", 1}, peers: []peer{
+	w := Work{Title: "w", Unit: "req", Clients: 1, hub: taking(1, 1), Goal: Goal{Of: "rate", AtLeast: 1}, peers: []peer{
 		{name: "broken", turn: func(context.Context, int, int) (Sample, error) { return Sample{}, errors.New("wrong answer") }},
 	}}
 	rows := w.run(t.Context(), 1, quiet)
@@ -67,9 +67,9 @@ func TestAWorkThatFailsSaysSoInItsRow(t *testing.T) {
 
 func TestTheTableHasALineForEachRow(t *testing.T) {
 	rows := []Row{
-		{Work: "STOW", Clients: 4, Unit: "inst", Hub: Figures{900, 850, 950, 40, 90}, Peer: "Orthanc", Other: Figures{300, 290, 310, 120, 200}, Ratio: 3, Goal: Goal{"ratio", 2.5}, Met: true},
+		{Work: "STOW", Clients: 4, Unit: "inst", Hub: Figures{900, 850, 950, 40, 90}, Peer: "Orthanc", Other: Figures{300, 290, 310, 120, 200}, Ratio: 3, Goal: Goal{Of: "ratio", AtLeast: 2.5}, Met: true},
 		{Work: "STOW", Clients: 4, Unit: "inst", Hub: Figures{900, 850, 950, 40, 90}, Peer: "files", Other: Figures{1800, 1700, 1900, 4, 9}, Ratio: 0.5, again: true},
-		{Work: "read", Clients: 8, Unit: "req", Hub: Figures{7000, 6000, 8000, 1.25, 3}, Goal: Goal{"rate", 8000}},
+		{Work: "read", Clients: 8, Unit: "req", Hub: Figures{7000, 6000, 8000, 1.25, 3}, Goal: Goal{Of: "rate", AtLeast: 8000}},
 		{Work: "broken", Clients: 1, Error: "no answer"},
 	}
 	var b bytes.Buffer
