@@ -20,19 +20,43 @@ type Span struct {
 // what it does not know is passed over.
 func (d *Doc) References() iter.Seq[Span] {
 	return func(yield func(Span) bool) {
-		w := referenceWalk{d, definitions(), yield}
-		w.visit(d.Root(), d.Type())
+		for v, typ := range d.texts() {
+			switch typ {
+			case literalReference:
+				if !yield(v.span(v.Text(), true)) {
+					return
+				}
+			case "uri", "url", "canonical", "oid", "uuid":
+				if text := v.Text(); (strings.HasPrefix(text, "urn:uuid:") || strings.HasPrefix(text, "urn:oid:")) && !yield(v.span(text, false)) {
+					return
+				}
+			case "xhtml":
+				if !v.narrative(yield) {
+					return
+				}
+			}
+		}
 	}
 }
 
-type referenceWalk struct {
-	*Doc
+// literalReference is the type that texts gives Reference.reference, to tell it from other strings.
+const literalReference = "Reference.reference"
+
+// texts yields every string in the text's order with its FHIR type, contained resources and extensions included; what
+// is of no type that R4 knows is passed over.
+func (d *Doc) texts() iter.Seq2[Value, string] {
+	return func(yield func(Value, string) bool) {
+		(&textWalk{definitions(), yield}).visit(d.Root(), d.Type())
+	}
+}
+
+type textWalk struct {
 	spec  *specification
-	yield func(Span) bool
+	yield func(Value, string) bool
 }
 
 // visit goes through a value of FHIR type typ; false ends the walk.
-func (w *referenceWalk) visit(v Value, typ string) bool {
+func (w *textWalk) visit(v Value, typ string) bool {
 	switch v.Kind() {
 	case Object:
 		return w.object(v, typ)
@@ -43,19 +67,12 @@ func (w *referenceWalk) visit(v Value, typ string) bool {
 			}
 		}
 	case String:
-		switch typ {
-		case "uri", "url", "canonical", "oid", "uuid":
-			if text := v.Text(); strings.HasPrefix(text, "urn:uuid:") || strings.HasPrefix(text, "urn:oid:") {
-				return w.yield(v.span(text, false))
-			}
-		case "xhtml":
-			return w.narrative(v)
-		}
+		return typ == "" || w.yield(v, typ)
 	}
 	return true
 }
 
-func (w *referenceWalk) object(v Value, typ string) bool {
+func (w *textWalk) object(v Value, typ string) bool {
 	if typ == "Resource" {
 		typ = v.Get("resourceType").Text()
 	}
@@ -64,30 +81,29 @@ func (w *referenceWalk) object(v Value, typ string) bool {
 		return true
 	}
 	for name, m := range v.Members() {
-		switch {
-		case typ == "Reference" && name == "reference" && m.Kind() == String:
-			if !w.yield(m.span(m.Text(), true)) {
-				return false
-			}
-		case strings.HasPrefix(name, "_"): // extensions of a primitive element
+		if strings.HasPrefix(name, "_") { // extensions of a primitive element
 			for item := range m.Items() {
 				if !w.visit(item, "Element") {
 					return false
 				}
 			}
-		default:
-			if !w.visit(m, t.members[name].typ) {
-				return false
-			}
+			continue
+		}
+		inner := t.members[name].typ
+		if typ == "Reference" && name == "reference" {
+			inner = literalReference
+		}
+		if !w.visit(m, inner) {
+			return false
 		}
 	}
 	return true
 }
 
 // narrative finds the targets of href and src attributes in XHTML that is written as a JSON string.
-func (w *referenceWalk) narrative(v Value) bool {
+func (v Value) narrative(yield func(Span) bool) bool {
 	n := v.node()
-	text := w.text[n.start+1 : n.end-1]
+	text := v.d.text[n.start+1 : n.end-1]
 	for at := 0; ; {
 		i := strings.IndexByte(text[at:], '=')
 		if i < 0 {
@@ -113,7 +129,7 @@ func (w *referenceWalk) narrative(v Value) bool {
 			return true
 		}
 		start := n.start + 1 + uint32(at)
-		if !w.yield(Span{unescape(text[at : at+length]), start, start + uint32(length), false}) {
+		if !yield(Span{unescape(text[at : at+length]), start, start + uint32(length), false}) {
 			return false
 		}
 		at += length + len(quote)
