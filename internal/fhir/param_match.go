@@ -2,8 +2,32 @@ package fhir
 
 import "concord/hub"
 
+// clause compiles one parameter with a modifier that it takes, or missing, and its values. It may have any form of Clause
+// but Refers and Referred.
+func (p *Param) clause(modifier, text string, o *SearchOptions) (hub.Clause, error) {
+	if modifier == "missing" {
+		return p.missing(text)
+	}
+	clause := hub.Clause{Param: p.Code, Not: modifier == "not"}
+	for i, value := range splitAlternatives(text) {
+		param, matches, err := p.matches(modifier, value, o)
+		if err != nil {
+			return clause, err
+		}
+		if i > 0 && param != clause.Param {
+			return clause, &hub.Error{Kind: hub.Unsupported, Path: p.Code, Msg: "search: alternatives with different units in one parameter"}
+		}
+		clause.Param = param
+		clause.Any = append(clause.Any, matches...)
+	}
+	if modifier == "identifier" {
+		clause.Param = p.Code + identifierSuffix
+	}
+	return clause, nil
+}
+
 // matches compiles one alternative. It also says which parameter of the index holds the terms.
-func (c *searchCompiler) matches(p *Param, modifier, value string) (string, []hub.Match, error) {
+func (p *Param) matches(modifier, value string, o *SearchOptions) (string, []hub.Match, error) {
 	one := func(m hub.Match, err error) (string, []hub.Match, error) { return p.Code, []hub.Match{m}, err }
 	switch p.Type {
 	case TokenParam:
@@ -12,12 +36,12 @@ func (c *searchCompiler) matches(p *Param, modifier, value string) (string, []hu
 		if modifier == "identifier" {
 			return one((&Param{Code: p.Code, walks: []walk{{typ: "Identifier"}}}).tokenMatch(value))
 		}
-		matches, err := p.referenceMatches(value, modifier, c.options.Base)
+		matches, err := p.referenceMatches(value, modifier, o.Base)
 		return p.Code, matches, err
 	case StringParam:
 		return one(p.stringMatch(value, modifier))
 	case DateParam:
-		matches, err := p.dateMatches(value, c.options.Zone, c.options.Now)
+		matches, err := p.dateMatches(value, o.Zone, o.Now)
 		return p.Code, matches, err
 	case NumberParam, QuantityParam:
 		return p.quantityMatches(value)

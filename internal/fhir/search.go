@@ -196,33 +196,9 @@ func (c *searchCompiler) route(p *Param, modifier string, clause hub.Clause) {
 
 // clause compiles one parameter with its modifier and values.
 func (c *searchCompiler) clause(p *Param, modifier, text string) (hub.Clause, error) {
-	clause := hub.Clause{Param: p.Code}
-	if modifier == "missing" {
-		return p.missing(text)
-	}
-	if !slices.Contains(p.modifiers(), modifier) {
-		return clause, c.notKnown(p.Code+":"+modifier, "the modifier is not supported for parameters of type "+string(p.Type),
+	if modifier != "missing" && !slices.Contains(p.modifiers(), modifier) {
+		return hub.Clause{}, c.notKnown(p.Code+":"+modifier, "the modifier is not supported for parameters of type "+string(p.Type),
 			didYouMean(modifier, p.modifiers()))
 	}
-	switch {
-	case modifier == "not":
-		clause.Not = true
-	case modifier == "identifier":
-		clause.Param += identifierSuffix
-	}
-	for i, value := range splitAlternatives(text) {
-		param, matches, err := c.matches(p, modifier, value)
-		if err != nil {
-			return clause, err
-		}
-		if i > 0 && param != clause.Param {
-			return clause, &hub.Error{Kind: hub.Unsupported, Path: p.Code, Msg: "search: alternatives with different units in one parameter"}
-		}
-		clause.Param = param
-		clause.Any = append(clause.Any, matches...)
-	}
-	if modifier == "identifier" {
-		clause.Param = p.Code + identifierSuffix
-	}
-	return clause, nil
+	return p.clause(modifier, text, &c.options)
 }
