@@ -48,15 +48,17 @@ func wires() []string {
 // Doors are the openings between rooms of one floor. Each is one way and deliberate.
 func Doors() map[string][]string {
 	return map[string][]string{
-		"hub/access":      {"hub/commit", "hub/projection", "hub/settings"},
-		"hub/audit":       {"hub/commit", "hub/projection", "hub/settings"},
-		"hub/commit":      {"hub/projection"},
-		"hub/imaging":     {"hub/commit", "hub/projection"},
-		"hub/lookup":      {"hub/access", "hub/audit", "hub/projection"},
-		"internal/bench":  {"internal/sample", "internal/dicom"},
-		"internal/sample": {"internal/cnid"},
-		"internal/story":  {"internal/sample"},
-		"mappings":        {"hub/recognition"}, // its rules, as data
+		"hub/access":         {"hub/commit", "hub/projection", "hub/settings"},
+		"hub/audit":          {"hub/commit", "hub/projection", "hub/settings"},
+		"hub/commit":         {"hub/projection"},
+		"hub/imaging":        {"hub/commit", "hub/projection"},
+		"hub/lookup":         {"hub/access", "hub/audit", "hub/projection"},
+		"internal/bench":     {"internal/sample", "internal/dicom"},
+		"internal/fhir":      {"internal/pinyin", "internal/ucum"},
+		"internal/fhirpatch": {"internal/fhir"},
+		"internal/sample":    {"internal/cnid"},
+		"internal/story":     {"internal/sample"},
+		"mappings":           {"hub/recognition"}, // its rules, as data
 	}
 }
 
