@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -68,6 +69,87 @@ func (c *Clause) Plain() bool {
 		}
 	}
 	return true
+}
+
+// Reaches reports whether c looks at other entries than the one it is asked about: whether it is a Refers or Referred,
+// at any depth of Either.
+func (c *Clause) Reaches() bool {
+	for _, all := range c.Either {
+		if slices.ContainsFunc(all, func(c Clause) bool { return c.Reaches() }) {
+			return true
+		}
+	}
+	return c.Refers != nil || c.Referred != nil
+}
+
+// Candidates is a Plain query that everything meets that meets q: as much of q as an index can answer. An order with a
+// computed key is left out.
+func (q *Query) Candidates() Query {
+	c := *q
+	c.All = candidates(q.All)
+	if slices.ContainsFunc(q.Sort, func(s Sort) bool { return s.Key != nil }) {
+		c.Sort = nil
+	}
+	return c
+}
+
+func candidates(all []Clause) []Clause {
+	var known []Clause
+	for i := range all {
+		c := &all[i]
+		if c.Plain() {
+			known = append(known, *c)
+			continue
+		}
+		if c.Not || len(c.Either) == 0 {
+			continue
+		}
+		wide := Clause{Either: make([][]Clause, len(c.Either))}
+		for j, alternative := range c.Either {
+			wide.Either[j] = candidates(alternative)
+		}
+		if !slices.ContainsFunc(wide.Either, func(all []Clause) bool { return len(all) == 0 }) {
+			known = append(known, wide)
+		}
+	}
+	return known
+}
+
+// Meets evaluates q on a record and its entry, and so knows what the entry alone does not tell: LastUpdated and Tests.
+// Refers and Referred must have been carried out before; one that was not is an Internal error.
+func (q *Query) Meets(rec *Record, e *Entry) (bool, error) {
+	for i := range q.All {
+		if ok, err := q.All[i].Meets(rec, e); !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Meets is Query.Meets for one clause. A Test does not look at e, which may be nil for it.
+func (c *Clause) Meets(rec *Record, e *Entry) (bool, error) {
+	ok, err := c.met(rec, e)
+	return ok != c.Not && err == nil, err
+}
+
+func (c *Clause) met(rec *Record, e *Entry) (bool, error) {
+	switch {
+	case len(c.Either) > 0:
+		for _, all := range c.Either {
+			if ok, err := (&Query{All: all}).Meets(rec, e); ok || err != nil {
+				return ok, err
+			}
+		}
+		return false, nil
+	case c.Test != nil:
+		return c.Test(rec)
+	case c.Refers != nil || c.Referred != nil:
+		return false, &Error{Kind: Internal, Path: c.Param, Msg: "evaluate a condition on other records than the one at hand"}
+	case c.Param == LastUpdated:
+		at := Term{Param: LastUpdated, Kind: Range, Lo: Instant(rec.Time), Hi: Instant(rec.Time)}
+		return slices.ContainsFunc(c.Any, func(m Match) bool { return m.Matches(&at) }), nil
+	}
+	return c.holds(e), nil
 }
 
 // Matches compares one term, whose Param is the clause's.
