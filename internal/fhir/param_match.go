@@ -34,7 +34,8 @@ func (p *Param) matches(modifier, value string, o *SearchOptions) (string, []hub
 		return one(p.tokenMatch(value))
 	case ReferenceParam:
 		if modifier == "identifier" {
-			return one((&Param{Code: p.Code, walks: []walk{{typ: "Identifier"}}}).tokenMatch(value))
+			m, err := (&Param{Code: p.Code, walks: []walk{{typ: "Identifier"}}}).tokenMatch(value)
+			return p.Code + identifierSuffix, []hub.Match{m}, err
 		}
 		matches, err := p.referenceMatches(value, modifier, o.Base)
 		return p.Code, matches, err

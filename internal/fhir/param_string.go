@@ -18,20 +18,22 @@ const maxText = 1024
 // becomes half width), accents of Latin, Greek and Cyrillic letters dropped, case folded, white space collapsed to
 // single spaces, 1,024 bytes at most.
 func Normalise(text string) string {
-	text = truncate(text)
-	if !isASCII(text) {
-		text = norm.NFKD.String(text)
-		text = strings.Map(func(r rune) rune {
-			if r >= 0x300 && r <= 0x36F { // combining diacritical marks
-				return -1
-			}
-			return r
-		}, text)
-		text = norm.NFKC.String(cases.Fold().String(text))
-	} else {
-		text = strings.ToLower(text)
+	return truncate(strings.Join(strings.Fields(fold(truncate(text))), " "))
+}
+
+// fold drops what text search does not tell apart: width, accents and case.
+func fold(text string) string {
+	if isASCII(text) {
+		return strings.ToLower(text)
 	}
-	return truncate(strings.Join(strings.Fields(text), " "))
+	text = norm.NFKD.String(text)
+	text = strings.Map(func(r rune) rune {
+		if r >= 0x300 && r <= 0x36F { // combining diacritical marks
+			return -1
+		}
+		return r
+	}, text)
+	return norm.NFKC.String(cases.Fold().String(text))
 }
 
 func isASCII(s string) bool {
