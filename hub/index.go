@@ -120,8 +120,8 @@ type Clause struct {
 	Refers *Query
 	// Referred: something that meets the query has an Exact term of Param that is the entry's name (R4's _has).
 	Referred *Query
-	// Routed: the entries meant have as their Route what the chain finds: in Refers the name that Param holds, in Referred
-	// their own. Lookup then has no other slot asked.
+	// Routed, with Refers and Referred: things lie with what they refer to by Param. Its name is their Route, and its own.
+	// Lookup then has no other slot asked.
 	Routed bool
 	// Test reads the record itself, for what no term tells. It must be pure.
 	Test func(rec *Record) (bool, error)
@@ -177,7 +177,7 @@ type Include struct {
 	Reverse bool
 	// Iterate: what was included counts as a hit, too.
 	Iterate bool
-	// Routed, with Reverse: a thing that refers to another by Param has that one's name as its Route.
+	// Routed is Clause.Routed for Param.
 	Routed bool
 }
 

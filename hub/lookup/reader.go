@@ -26,6 +26,9 @@ type Trail interface {
 
 // Reader answers for one hub.
 type Reader struct {
+	// Limits are set before the Reader is used.
+	Limits Limits
+
 	index     hub.Index
 	objects   hub.Objects
 	followers map[hub.Partition]*projection.Follower
@@ -35,7 +38,7 @@ type Reader struct {
 
 // New makes a Reader over the partitions that followers has.
 func New(ix hub.Index, objects hub.Objects, followers map[hub.Partition]*projection.Follower, p Policy, t Trail) *Reader {
-	return &Reader{ix, objects, followers, p, t}
+	return &Reader{index: ix, objects: objects, followers: followers, policy: p, trail: t}
 }
 
 // Read returns the current version. A deleted thing is Gone, an unknown one NotFound; what policy denies is NotFound
@@ -151,52 +154,6 @@ func (r *Reader) Version(ctx context.Context, who access.Caller, p hub.Partition
 		return recs[0], &hub.Error{Kind: hub.Gone, Msg: fmt.Sprintf("version %d of %s is its deletion", version, n)}
 	}
 	return recs[0], nil
-}
-
-// Result is one page of a search.
-type Result struct {
-	Records []hub.Record
-	Total   int64 // −1 unknown
-	// Next continues behind this page; nil on the last one.
-	Next *hub.Position
-}
-
-// Search answers q over the partitions given. query names the parameters asked for (never their values) for the
-// audit trail.
-func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partition, q hub.Query, query string) (Result, error) {
-	index := r.watch(ps...)
-	page, err := r.index.Search(ctx, ps, q)
-	if err != nil {
-		return Result{}, index.refused(err)
-	}
-	res := Result{Total: page.Total}
-	byPart := map[hub.Partition][]int{}
-	for i := range page.Hits {
-		p := page.Hits[i].Head.Partition
-		byPart[p] = append(byPart[p], i)
-	}
-	recs := make([]hub.Record, len(page.Hits))
-	for p, at := range byPart {
-		locs := make([]hub.Loc, len(at))
-		for j, i := range at {
-			locs[j] = page.Hits[i].Head.Loc
-		}
-		got, err := r.records(ctx, p, locs)
-		if err != nil {
-			return Result{}, err
-		}
-		for j, i := range at {
-			recs[i] = got[j]
-		}
-	}
-	res.Records = r.allowed(who, recs)
-	if err := index.completeAt(page.Marks); err != nil {
-		return Result{}, err
-	}
-	if page.More && len(page.Hits) > 0 {
-		res.Next = &page.Hits[len(page.Hits)-1].Pos
-	}
-	return res, r.noteRecords(ctx, who, audit.Search, q.Type, res.Records, query)
 }
 
 // Counts says for each text how many entries of type typ carry the Exact term param = text.

@@ -1,0 +1,175 @@
+package lookup
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"concord/hub"
+	"concord/hub/access"
+)
+
+// MayReadAll is what a Policy has that may let a caller read everything there is. Then the index's totals are the
+// caller's. Without it each candidate is read and the policy asked about it, and what it denies is neither on a page nor
+// in a total, meets no chain, and is not included.
+type MayReadAll interface {
+	MayReadAll(who access.Caller) bool
+}
+
+// asking is one request being answered. It is not safe for concurrent use.
+//
+// A request may read the indexes more than once. Each reading is of one state, and all are of one index (else the answer
+// is Unavailable), but what is committed in between shows in the later ones.
+type asking struct {
+	*Reader
+	who    access.Caller
+	ps     []hub.Partition
+	limits Limits
+	before watches
+	// everything: the policy lets the caller read all.
+	everything bool
+	// aside is how many records were read besides the candidates themselves.
+	aside int
+	// inner searches that were begun, by their query, and whose judgements are known.
+	inner   map[*hub.Query]*inner
+	verdict map[*hub.Query]map[reference]bool
+}
+
+func (r *Reader) ask(who access.Caller, ps ...hub.Partition) *asking {
+	a := &asking{Reader: r, who: who, ps: ps, limits: r.Limits.orDefaults(), before: r.watch(ps...),
+		inner: map[*hub.Query]*inner{}, verdict: map[*hub.Query]map[reference]bool{}}
+	if p, ok := r.policy.(MayReadAll); ok {
+		a.everything = p.MayReadAll(who)
+	}
+	return a
+}
+
+// thing is one record under consideration.
+type thing struct {
+	head  hub.Head
+	rec   hub.Record // Version 0 until it is read
+	pos   hub.Position
+	entry func() (hub.Entry, error)
+}
+
+func (a *asking) thingOf(p hub.Partition, rec hub.Record) *thing {
+	t := &thing{head: hub.Head{Partition: p, Name: rec.Name, Num: rec.Num, Version: rec.Version, Deleted: rec.Deleted, Loc: rec.Loc}, rec: rec}
+	t.entry = a.projecting(t)
+	return t
+}
+
+// projecting makes the entry of t when it is asked for first.
+func (a *asking) projecting(t *thing) func() (hub.Entry, error) {
+	return sync.OnceValues(func() (hub.Entry, error) { return a.followers[t.head.Partition].Project(&t.rec) })
+}
+
+// page asks the index. q must be Plain.
+func (a *asking) page(ctx context.Context, q hub.Query) (hub.Page, error) {
+	page, err := a.index.Search(ctx, a.ps, q)
+	if err != nil {
+		return page, a.before.refused(err)
+	}
+	return page, a.before.completeAt(page.Marks)
+}
+
+// count says how many candidates q has.
+func (a *asking) count(ctx context.Context, q hub.Query) (int, error) {
+	c := q.Candidates()
+	c.Sort, c.After, c.Skip, c.Limit, c.Count = nil, nil, 0, 0, true
+	page, err := a.page(ctx, c)
+	return int(page.Total), err
+}
+
+func thingsOf(hits []hub.Hit) []*thing {
+	things := make([]*thing, len(hits))
+	for i, h := range hits {
+		things[i] = &thing{head: h.Head, pos: h.Pos}
+	}
+	return things
+}
+
+// read reads the records of those things that have none yet.
+func (a *asking) read(ctx context.Context, things []*thing) error {
+	byPart := map[hub.Partition][]*thing{}
+	for _, t := range things {
+		if t.rec.Version == 0 {
+			byPart[t.head.Partition] = append(byPart[t.head.Partition], t)
+		}
+	}
+	for p, some := range byPart {
+		locs := make([]hub.Loc, len(some))
+		for i, t := range some {
+			locs[i] = t.head.Loc
+		}
+		recs, err := a.records(ctx, p, locs)
+		if err != nil {
+			return err
+		}
+		for i, t := range some {
+			t.rec, t.head.Name = recs[i], recs[i].Name
+			t.entry = a.projecting(t)
+		}
+	}
+	return nil
+}
+
+// admit reads things and leaves those that the caller may read.
+func (a *asking) admit(ctx context.Context, things []*thing) ([]*thing, error) {
+	if err := a.read(ctx, things); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(things, func(t *thing) bool { return a.policy.MayRead(a.who, &t.rec) != nil }), nil
+}
+
+// fetch reads the current versions of names, in their order, leaving out what is not there, deleted or denied.
+func (a *asking) fetch(ctx context.Context, names []hub.Name) ([]*thing, error) {
+	found := map[hub.Name]*thing{}
+	for _, p := range a.ps {
+		var missing []hub.Name
+		for _, n := range names {
+			if found[n] == nil {
+				missing = append(missing, n)
+			}
+		}
+		if len(missing) == 0 {
+			break
+		}
+		heads, err := a.index.Heads(ctx, p, missing)
+		if err != nil {
+			return nil, a.before.refused(err)
+		}
+		for _, h := range heads {
+			if h.Version > 0 && !h.Deleted {
+				found[h.Name] = &thing{head: h}
+			}
+		}
+	}
+	var things []*thing
+	for _, n := range names {
+		if t := found[n]; t != nil {
+			things = append(things, t)
+			delete(found, n)
+		}
+	}
+	if err := a.before.complete(ctx); err != nil {
+		return nil, err
+	}
+	return a.admit(ctx, things)
+}
+
+// spend counts records that are read besides the candidates.
+func (a *asking) spend(n int) error {
+	if a.aside += n; a.aside > a.limits.Scan {
+		return tooCostly("", "add a condition that the index can answer, such as a patient, a code or a date",
+			"search: more than %d records would have to be read to follow the chains of each candidate", a.limits.Scan)
+	}
+	return nil
+}
+
+func recordsOf(things []*thing) []hub.Record {
+	recs := make([]hub.Record, len(things))
+	for i, t := range things {
+		recs[i] = t.rec
+	}
+	return recs
+}
