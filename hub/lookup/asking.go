@@ -123,6 +123,9 @@ func (a *asking) admit(ctx context.Context, things []*thing) ([]*thing, error) {
 
 // fetch reads the current versions of names, in their order, leaving out what is not there, deleted or denied.
 func (a *asking) fetch(ctx context.Context, names []hub.Name) ([]*thing, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
 	found := map[hub.Name]*thing{}
 	for _, p := range a.ps {
 		var missing []hub.Name

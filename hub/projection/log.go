@@ -36,6 +36,19 @@ func (l *Log) Commit(ctx context.Context, seq uint64) (*hub.Commit, []byte, erro
 	return c, data, nil
 }
 
+// Kept is Commit for who comes back for the same commit soon: it is taken from the Cache, or put there.
+func (l *Log) Kept(ctx context.Context, seq uint64) (*hub.Commit, []byte, error) {
+	if data, ok := l.Cache.get(cacheKey{l.Partition, seq, 0}); ok {
+		c, err := hub.DecodeCommit(data)
+		return c, data, err
+	}
+	c, data, err := l.Commit(ctx, seq)
+	if err == nil {
+		l.Cache.AddCommit(l.Partition, seq, data)
+	}
+	return c, data, err
+}
+
 // Record reads the one record at loc, without the rest of its commit. The body must not be changed.
 func (l *Log) Record(ctx context.Context, loc hub.Loc) (hub.Record, error) {
 	if line, ok := l.Cache.line(l.Partition, loc); ok {
