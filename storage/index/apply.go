@@ -42,11 +42,16 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 			histories[i] = pipe.HGetAll(ctx, pl.p.versionsKey(m.from, m.num))
 		}
 	}
-	return ix.guarded(ctx, pl.p.metaKey(), metaFields, read, func(vals []any) (func(redis.Pipeliner), error) {
-		_, due, err := pl.p.due(vals, seq)
-		if !due {
+	var m meta
+	var added []rollEntry
+	err := ix.guarded(ctx, pl.p.metaKey(), metaFields, read, func(vals []any) (func(redis.Pipeliner), error) {
+		var due bool
+		var err error
+		if m, due, err = pl.p.due(vals, seq); !due {
+			added = nil
 			return nil, err
 		}
+		added = ix.rolls[pl.p.name].missing(pl.rolls, m)
 		return func(tx redis.Pipeliner) {
 			for i, m := range pl.moves {
 				m.history(pl.p, histories[i].Val()).copy(ctx, tx)
@@ -58,9 +63,14 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 				}
 				tx.HSet(ctx, pl.p.markKey(slot), u.markAt(seq)...)
 			}
+			queueRolls(ctx, tx, added)
 			tx.HSet(ctx, pl.p.metaKey(), "applied", seq)
 		}, nil
 	})
+	if err == nil && len(added) > 0 {
+		ix.rolls[pl.p.name].written(m.Generation, seq, added)
+	}
+	return err
 }
 
 // applyStaged does it slot by slot: first what arrives from other slots, then the directory's word for it, then
@@ -97,16 +107,26 @@ func (ix *Index) applyStaged(ctx context.Context, pl *plan, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	return ix.guarded(ctx, pl.p.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
+	var added []rollEntry
+	err = ix.guarded(ctx, pl.p.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
 		now, due, err := pl.p.due(vals, seq)
 		if !due {
+			added = nil
 			return nil, err
 		}
 		if now.Generation != m.Generation {
 			return nil, errEmpty(pl.p.name)
 		}
-		return func(tx redis.Pipeliner) { tx.HSet(ctx, pl.p.metaKey(), "applied", seq) }, nil
+		added = ix.rolls[pl.p.name].missing(pl.rolls, now)
+		return func(tx redis.Pipeliner) {
+			queueRolls(ctx, tx, added)
+			tx.HSet(ctx, pl.p.metaKey(), "applied", seq)
+		}, nil
 	})
+	if err == nil && len(added) > 0 {
+		ix.rolls[pl.p.name].written(m.Generation, seq, added)
+	}
+	return err
 }
 
 // due says whether commit seq is the next one; it is an error when commits before it are missing.

@@ -64,8 +64,3 @@ func (ix *Index) counts(ctx context.Context, p *partition, typ, param string, te
 	}
 	return counts, over, nil
 }
-
-// Types lists the resource types that p has or ever had entries of, sorted.
-func (ix *Index) Types(ctx context.Context, p hub.Partition) ([]string, error) {
-	return nil, &hub.Error{Kind: hub.Unsupported, Msg: "list the types of the index"}
-}

@@ -8,25 +8,45 @@ import (
 type exactPosting struct {
 	key   string
 	card  *redis.IntCmd
+	all   *redis.StringSliceCmd // asked for when asked trips had been made
+	asked int
 	known []uint64
 	whole bool // known is everything
 }
 
-func (e *exactPosting) measure(t *trips) { e.card = t.pipe.SCard(t.ctx, e.key) }
+func (e *exactPosting) queueSize(t *trips) { e.card = t.pipe.SCard(t.ctx, e.key) }
+
+func (e *exactPosting) measure(t *trips, await func() bool) { e.queueSize(t); await() }
 
 func (e *exactPosting) size() (int, bool) { return int(e.card.Val()), true }
 
+// queueMembers queues the one command that reads all members; false when they are too many for that.
+func (e *exactPosting) queueMembers(t *trips) bool {
+	n, _ := e.size()
+	if n > 16*t.limits.Fetch {
+		return false
+	}
+	if !e.whole && e.all == nil {
+		e.all, e.asked = t.pipe.SMembers(t.ctx, e.key), t.made
+	}
+	return true
+}
+
+// members waits for nothing when they were queued before the last trip.
 func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
 	if e.whole {
 		return e.known
 	}
 	var nums []uint64
 	if n, _ := e.size(); n <= 16*t.limits.Fetch {
-		cmd := t.pipe.SMembers(t.ctx, e.key)
-		if !await() {
+		e.queueMembers(t)
+		if e.asked == t.made && !await() {
 			return nil
 		}
-		nums = appendNums(make([]uint64, 0, n), cmd.Val())
+		if e.whole { // read for another condition meanwhile
+			return e.known
+		}
+		nums = appendNums(make([]uint64, 0, n), e.all.Val())
 	} else {
 		for cursor := uint64(0); ; {
 			cmd := t.pipe.SScan(t.ctx, e.key, cursor, "", int64(4*t.limits.Fetch))

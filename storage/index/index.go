@@ -20,6 +20,7 @@ type Index struct {
 	partitions map[hub.Partition]*partition
 	limits     Limits
 	tuned      atomic.Bool
+	rolls      map[hub.Partition]*rolls
 }
 
 var _ hub.Index = (*Index)(nil)
@@ -27,10 +28,11 @@ var _ hub.Index = (*Index)(nil)
 // Open uses client for an index of this layout, which Layout.Validate has found good. It asks nothing of Redis
 // yet. The client stays the caller's to close.
 func Open(client redis.UniversalClient, layout Layout) *Index {
-	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), limits: layout.Limits.orDefaults()}
+	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), rolls: map[hub.Partition]*rolls{},
+		limits: layout.Limits.orDefaults()}
 	_, ix.cluster = client.(*redis.ClusterClient)
 	for name, pl := range layout.Partitions {
-		ix.partitions[name] = newPartition(name, pl, layout.Projection)
+		ix.partitions[name], ix.rolls[name] = newPartition(name, pl, layout.Projection), &rolls{}
 	}
 	return ix
 }

@@ -152,7 +152,7 @@ func (ix *Index) dump(ctx context.Context, w io.Writer, keys []string) error {
 	cmds := make([]redis.Cmder, len(keys))
 	for i, k := range keys {
 		switch kindOfKey(k) {
-		case 'a', 'e':
+		case 't', 'a', 'e':
 			cmds[i] = pipe.SMembers(ctx, k)
 		case 'l', 'n', 'x':
 			cmds[i] = pipe.ZRangeWithScores(ctx, k, 0, -1)
@@ -191,9 +191,12 @@ func (ix *Index) dump(ctx context.Context, w io.Writer, keys []string) error {
 	return nil
 }
 
-// kindOfKey is the letter behind the hash tag; meta and mark count as hashes.
+// kindOfKey is the letter behind the hash tag, t for the roll of types; meta and mark count as hashes.
 func kindOfKey(key string) byte {
 	_, rest, _ := strings.Cut(key, "}:")
+	if rest == "types" {
+		return 't'
+	}
 	if len(rest) < 2 || rest[1] != ':' {
 		return 0
 	}

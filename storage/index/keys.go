@@ -15,6 +15,9 @@ const longest = 72
 // metaKey: stamp, gen, applied, emptying.
 func (p *partition) metaKey() string { return "{" + p.tag + "}:meta" }
 
+// typesKey is the roll of the types.
+func (p *partition) typesKey() string { return "{" + p.tag + "}:types" }
+
 // at is the prefix of a slot's keys: "{r07}:".
 func (p *partition) at(slot int) string {
 	if p.slots == 1 {

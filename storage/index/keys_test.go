@@ -19,6 +19,7 @@ func TestKeysAreThoseOfTheTable(t *testing.T) {
 	for got, want := range map[string]string{
 		p.metaKey():                       "{r}:meta",
 		one.metaKey():                     "{d03}:meta",
+		p.typesKey():                      "{r}:types",
 		p.markKey(7):                      "{r07}:mark",
 		one.markKey(0):                    "{d03}:mark",
 		p.nameKey(7, 12):                  "{r07}:k:12",

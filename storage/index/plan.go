@@ -17,6 +17,7 @@ type plan struct {
 	// the directory's new word for it. A reader that finds the old place empty reads the directory again.
 	slots, arrivals, redirects map[int]*unit
 	moves                      []move
+	rolls                      map[rollEntry]struct{}
 	size                       int // members
 }
 
@@ -51,7 +52,7 @@ type write struct {
 type writeKey struct{ verb, key string }
 
 func planOf(p *partition, changes []hub.Change) *plan {
-	pl := &plan{p: p, slots: map[int]*unit{}, arrivals: map[int]*unit{}, redirects: map[int]*unit{}}
+	pl := &plan{p: p, slots: map[int]*unit{}, arrivals: map[int]*unit{}, redirects: map[int]*unit{}, rolls: map[rollEntry]struct{}{}}
 	for _, t := range fold(changes) {
 		pl.thing(t)
 	}
@@ -121,6 +122,7 @@ func (pl *plan) existence(t *thing, from, to int) {
 		pl.put(of(pl.slots, from), postingLayer, "zrem", pl.p.lowKey(from, typ, hub.LastUpdated), member(num))
 	}
 	if t.new != nil {
+		pl.rolls[rollEntry{pl.p.typesKey(), typ}] = struct{}{}
 		if t.old == nil || from != to {
 			pl.put(of(pl.slots, to), postingLayer, "sadd", pl.p.allKey(to, typ), member(num))
 		}

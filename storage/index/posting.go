@@ -8,22 +8,29 @@ import (
 	"concord/hub"
 )
 
-// posting answers one match in one shard. There is one file a kind: exact.go, text.go, within.go.
+// posting answers a condition in one shard. A match has one file a kind (exact.go, text.go, within.go); anyOf and
+// allOf (tree.go) put them together.
 //
-// members and probe await trips; when await fails their result is worthless and trips.err is set.
+// All methods but size may await trips; when await fails their result is worthless and trips.err is set.
 type posting interface {
-	// measure queues what size reads behind the next trip.
-	measure(t *trips)
+	// measure reads what size says. It comes first.
+	measure(t *trips, await func() bool)
 	// size is how many things match: exactly, or at most.
 	size() (n int, exact bool)
 	// members lists the things that match, ascending, none twice.
 	members(t *trips, await func() bool) []uint64
-	// probe sets hit[i] where nums[i] matches.
+	// probe sets hit[i] where nums[i] matches, and leaves the others as they are.
 	probe(t *trips, await func() bool, nums []uint64, hit []bool)
 }
 
+// leaf is the posting of a match. queueSize queues what measure reads, for many leaves at a time.
+type leaf interface {
+	posting
+	queueSize(t *trips)
+}
+
 // postingOf is nil for a match that nothing can fulfil.
-func (p *partition) postingOf(slot int, typ, param string, m *hub.Match) posting {
+func (p *partition) postingOf(slot int, typ, param string, m *hub.Match) leaf {
 	switch {
 	case m.Kind == hub.Equals && m.Term == hub.Exact:
 		return &exactPosting{key: p.exactKey(slot, typ, param, m.Text)}
@@ -33,56 +40,6 @@ func (p *partition) postingOf(slot int, typ, param string, m *hub.Match) posting
 		return newWithinPosting(p, slot, typ, param, m)
 	}
 	return nil
-}
-
-// clause is a hub.Clause in one shard.
-type clause struct {
-	any []posting
-	not bool
-}
-
-func (c *clause) size() (n int, exact bool) {
-	exact = len(c.any) == 1 && !c.not
-	for _, m := range c.any {
-		k, sure := m.size()
-		n += k
-		exact = exact && sure
-	}
-	return n, exact || (n == 0 && !c.not)
-}
-
-func (c *clause) members(t *trips, await func() bool) []uint64 {
-	parts := make([][]uint64, len(c.any))
-	tasks := make([]task, len(c.any))
-	for i, m := range c.any {
-		tasks[i] = func(await func() bool) { parts[i] = m.members(t, await) }
-	}
-	together(await, tasks...)
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return distinct(slices.Concat(parts...))
-}
-
-// probe says for each number whether the clause holds.
-func (c *clause) probe(t *trips, await func() bool, nums []uint64) []bool {
-	hit := make([]bool, len(nums))
-	if len(nums) == 0 {
-		return hit
-	}
-	tasks := make([]task, 0, len(c.any))
-	for _, m := range c.any {
-		if n, _ := m.size(); n > 0 {
-			tasks = append(tasks, func(await func() bool) { m.probe(t, await, nums, hit) })
-		}
-	}
-	together(await, tasks...)
-	if c.not {
-		for i := range hit {
-			hit[i] = !hit[i]
-		}
-	}
-	return hit
 }
 
 // distinct sorts nums and leaves each once.
@@ -103,7 +60,7 @@ func meet(members, nums []uint64, hit []bool) {
 }
 
 // allPosting is what lives of a type.
-func (p *partition) allPosting(slot int, typ string) posting {
+func (p *partition) allPosting(slot int, typ string) *exactPosting {
 	return &exactPosting{key: p.allKey(slot, typ)}
 }
 

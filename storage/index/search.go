@@ -30,12 +30,17 @@ type search struct {
 	views   map[hub.Partition]meta
 	prelude []task // reads the views, at the head of the first trip
 	shards  []*shard
+	// measured counts the shards that know their sizes.
+	measured int
 }
 
 // Search answers q with the state at the visible mark it began with: a thing that a later commit added is left out,
 // and when a later commit rewrote or removed anything in the slots asked, the search begins again. After twelve
 // times it is Unavailable. A total that cannot be had at one mark because so much must be read for it may be off by what was written in that time; the page never is.
 func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (hub.Page, error) {
+	if !q.Plain() {
+		return hub.Page{}, &hub.Error{Kind: hub.Internal, Msg: "search the index: the query reaches beyond what an index can answer"}
+	}
 	o := orderOf(q.Sort)
 	var after *place
 	if q.After != nil {
@@ -133,8 +138,11 @@ func (s *search) enter(ps []hub.Partition) error {
 		if err != nil {
 			return err
 		}
+		qs := p.questionsOf(s.q.All)
 		for _, slot := range p.slotsOf(s.q.Routes) {
-			s.shards = append(s.shards, newShard(s, p, slot))
+			if sh := newShard(s, p, slot, qs); sh != nil {
+				s.shards = append(s.shards, sh)
+			}
 		}
 		cmd := s.slice("hmget", p.metaKey(), metaFields[0], metaFields[1], metaFields[2], metaFields[3])
 		tasks = append(tasks, func(await func() bool) {
@@ -170,17 +178,16 @@ func (s *search) choosePace() int {
 	everything, rarest, likely := 0, 0, 1.0
 	sums := make([]int, len(s.q.All))
 	for _, sh := range s.shards {
-		sh.rank()
-		n, _ := sh.all.size()
+		n, _ := sh.everything.size()
 		everything += n
-		n, _ = sh.driver().size()
+		n, _ = sh.where.size()
 		rarest += n
-		for i, c := range sh.must {
+		for i, c := range sh.where.must {
 			n, _ := c.size()
 			sums[i] += n // in the shard's own order, the rarest first
 		}
 	}
-	for i := range s.shards[0].must {
+	for i := range s.shards[0].where.must {
 		likely *= min(1, float64(sums[i]+1)/float64(everything+1))
 	}
 	each := max(8, 4*float64(s.need)/likely/float64(len(s.shards)))

@@ -14,10 +14,9 @@ type shard struct {
 	p    *partition
 	slot int
 
-	all   posting
-	must  []*clause // positive
-	never []*clause
-	first struct{ values, many *redis.IntCmd } // of the first sort key
+	everything *exactPosting
+	where      *allOf
+	first      struct{ values, many *redis.IntCmd } // of the first sort key
 
 	total   int
 	heads   map[uint64]string // heads that are read already; "" for none
@@ -26,112 +25,77 @@ type shard struct {
 	offered map[uint64]bool
 }
 
-func newShard(s *search, p *partition, slot int) *shard {
-	sh := &shard{search: s, p: p, slot: slot, all: p.allPosting(slot, s.q.Type), heads: map[uint64]string{}}
-	for i := range s.q.All {
-		c := &s.q.All[i]
-		cl := &clause{not: c.Not}
-		for j := range c.Any {
-			if m := p.postingOf(slot, s.q.Type, c.Param, &c.Any[j]); m != nil {
-				cl.any = append(cl.any, m)
-			}
-		}
-		if c.Not {
-			sh.never = append(sh.never, cl)
-		} else {
-			sh.must = append(sh.must, cl)
-		}
+// newShard is nil when nothing in the slot can fulfil the query.
+func newShard(s *search, p *partition, slot int, qs []*question) *shard {
+	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), heads: map[uint64]string{}}
+	if sh.where = p.all(slot, s.q.Type, sh.everything, qs); sh.where == nil {
+		return nil
 	}
 	return sh
 }
 
 func (sh *shard) run(await func() bool) {
-	mark := sh.measure()
-	if !await() {
+	mark, before := sh.queueMeasures(), sh.made
+	sh.where.measure(sh.trips, await)
+	if sh.err != nil {
 		return
 	}
-	everything := &clause{any: []posting{sh.all}}
-	for _, c := range append(sh.must, everything) {
-		if n, _ := c.size(); n == 0 {
-			mark()
+	for sh.measured++; sh.measured < len(sh.shards); {
+		if !await() {
 			return
 		}
 	}
-	sh.rank()
-	sh.never = slices.DeleteFunc(sh.never, func(c *clause) bool { n, _ := c.size(); return n == 0 })
-	total, known := sh.knownTotal()
+	fresh := sh.made == before+1 // nothing was read behind the mark
+	total, known := sh.where.size()
+	everything, _ := sh.everything.size()
+	if total == 0 || everything == 0 {
+		if fresh {
+			mark()
+		}
+		return
+	}
 	sh.total = total
-	switch rarest, _ := sh.driver().size(); {
+	switch {
 	case known && sh.need == 0:
-		mark()
+		if fresh {
+			mark()
+		}
 	case sh.q.Count && !known, sh.pastValues(), sh.stride() == 0:
 		sh.whole(await)
 	default:
-		if !sh.walk(await, rarest) {
+		if !sh.walk(await, total) {
 			sh.whole(await)
 		}
 	}
 }
 
-// measure queues the sizes of all, and returns what reads the mark that came with them.
-func (sh *shard) measure() func() {
-	sh.all.measure(sh.trips)
-	for _, c := range slices.Concat(sh.must, sh.never) {
-		for _, m := range c.any {
-			m.measure(sh.trips)
-		}
-	}
+// queueMeasures queues what the shard wants to know besides its conditions, and returns what reads the mark.
+func (sh *shard) queueMeasures() func() {
+	sh.everything.queueSize(sh.trips)
 	sh.first.values = sh.pipe.ZCard(sh.ctx, sh.sortKey(0))
 	sh.first.many = sh.pipe.HLen(sh.ctx, sh.p.manyKey(sh.slot, sh.q.Type, sh.order[0].Param))
 	return sh.queueMark()
 }
 
-// rank puts the rarest clause first.
-func (sh *shard) rank() {
-	slices.SortStableFunc(sh.must, func(a, b *clause) int {
-		n, _ := a.size()
-		m, _ := b.size()
-		return n - m
-	})
-}
-
-// driver is the clause to start from: the rarest, or everything.
-func (sh *shard) driver() *clause {
-	if len(sh.must) > 0 {
-		return sh.must[0]
-	}
-	return &clause{any: []posting{sh.all}}
-}
-
-// others are the clauses that remain to be asked when the driver has been fetched.
-func (sh *shard) others() []*clause {
-	if len(sh.must) == 0 {
-		return sh.never
-	}
-	return slices.Concat(sh.must[1:], sh.never)
-}
-
-// knownTotal is the number of matches, where the sizes alone say it.
-func (sh *shard) knownTotal() (int, bool) {
-	if len(sh.must) > 1 || len(sh.never) > 0 {
-		return 0, false
-	}
-	return sh.driver().size()
-}
-
 // pastValues: the page begins among the things without a value, which no walk meets.
 func (sh *shard) pastValues() bool { return sh.top.after != nil && math.IsNaN(sh.top.after.values[0]) }
 
-// whole fetches the driver and asks the others about all of it. For a small driver everything that may be wanted
-// goes in one trip: the others' answers, the sort values, the heads and the mark.
+// whole fetches the rarest condition and asks the others about all of it. For a small one everything that may be
+// wanted goes in one trip: the others' answers, the sort values, the heads and the mark.
 func (sh *shard) whole(await func() bool) {
-	nums := sh.driver().members(sh.trips, await)
+	nums := sh.where.driver().members(sh.trips, await)
 	if sh.err != nil {
 		return
 	}
 	sh.read += len(nums)
 	if len(nums) > sh.limits.Fetch {
-		sh.sift(await, nums)
+		nums = sh.where.sift(sh.trips, await, nums)
+		values := sh.values(await, nums)
+		if sh.err != nil {
+			return
+		}
+		sh.total = len(nums)
+		sh.offer(nums, values)
 		return
 	}
 	var hit []bool
@@ -139,7 +103,7 @@ func (sh *shard) whole(await func() bool) {
 	var early func()
 	before := sh.made
 	together(await,
-		func(await func() bool) { hit = sh.ask(await, sh.others(), nums) },
+		func(await func() bool) { hit = sh.where.ask(sh.trips, await, sh.where.others(), nums) },
 		func(await func() bool) { values = sh.values(await, nums) },
 		func(await func() bool) {
 			if sh.need > 0 && len(nums) <= sh.early {
@@ -156,38 +120,6 @@ func (sh *shard) whole(await func() bool) {
 	nums, values = choose(nums, values, hit)
 	sh.total = len(nums)
 	sh.offer(nums, values)
-}
-
-// sift asks clause by clause, so that each leaves less to ask the next.
-func (sh *shard) sift(await func() bool, nums []uint64) {
-	for _, c := range sh.others() {
-		hit := c.probe(sh.trips, await, nums)
-		if sh.err != nil {
-			return
-		}
-		nums, _ = choose(nums, nil, hit)
-	}
-	values := sh.values(await, nums)
-	if sh.err != nil {
-		return
-	}
-	sh.total = len(nums)
-	sh.offer(nums, values)
-}
-
-// ask says for each number whether all clauses hold.
-func (sh *shard) ask(await func() bool, clauses []*clause, nums []uint64) []bool {
-	hits := make([][]bool, len(clauses))
-	tasks := make([]task, len(clauses))
-	for i, c := range clauses {
-		tasks[i] = func(await func() bool) { hits[i] = c.probe(sh.trips, await, nums) }
-	}
-	together(await, tasks...)
-	all := make([]bool, len(nums))
-	for i := range all {
-		all[i] = !slices.ContainsFunc(hits, func(hit []bool) bool { return i >= len(hit) || !hit[i] })
-	}
-	return all
 }
 
 // values reads the sort values: for each number as many as the order has keys.

@@ -48,7 +48,9 @@ func prefixBounds(prefix string) (from, to string) {
 	return from, to
 }
 
-func (p *textPosting) measure(t *trips) { p.count = t.pipe.ZLexCount(t.ctx, p.key, p.from, p.to) }
+func (p *textPosting) measure(t *trips, await func() bool) { p.queueSize(t); await() }
+
+func (p *textPosting) queueSize(t *trips) { p.count = t.pipe.ZLexCount(t.ctx, p.key, p.from, p.to) }
 
 func (p *textPosting) size() (int, bool) { return int(p.count.Val()), false }
 

@@ -2,7 +2,6 @@ package index
 
 import (
 	"math"
-	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -14,13 +13,12 @@ import (
 // what remains has no value to be walked by.
 func (sh *shard) walk(await func() bool, rarest int) bool {
 	start, stop, bounded := sh.bounds()
-	clauses := slices.Concat(sh.must, sh.never)
 	sh.offered = map[uint64]bool{}
 	var group []uint64 // things with the last value met; there may be more of them
 	var value float64
 	met, size, gaveUp := 0, sh.stride(), false
 	take := func(nums []uint64, scores []float64) bool {
-		hit := sh.ask(await, clauses, nums)
+		hit := sh.where.ask(sh.trips, await, sh.where.must, nums)
 		if sh.err != nil {
 			return false
 		}
@@ -77,7 +75,7 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 	if gaveUp {
 		return false
 	}
-	n, _ := sh.all.size()
+	n, _ := sh.everything.size()
 	everyoneHasValue := sh.first.many.Val() == 0 && int(sh.first.values.Val()) == n
 	return bounded || sh.top.beyond(math.NaN()) || everyoneHasValue
 }
@@ -87,7 +85,7 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 func (sh *shard) bounds() (start, stop float64, bounded bool) {
 	least, most := math.Inf(-1), math.Inf(1)
 	for _, c := range sh.q.All {
-		if c.Not || c.Param != sh.order[0].Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
+		if c.Not || len(c.Either) > 0 || c.Param != sh.order[0].Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
 			continue
 		}
 		bounded, most = true, min(most, c.Any[0].LoMax)

@@ -32,7 +32,9 @@ func newWithinPosting(p *partition, slot int, typ, param string, m *hub.Match) *
 	}
 }
 
-func (w *withinPosting) measure(t *trips) {
+func (w *withinPosting) measure(t *trips, await func() bool) { w.queueSize(t); await() }
+
+func (w *withinPosting) queueSize(t *trips) {
 	w.nears = t.pipe.ZCount(t.ctx, w.low, score(w.near[0]), score(w.near[1]))
 	w.fars = t.pipe.ZCount(t.ctx, w.high, score(w.far[0]), score(w.far[1]))
 	w.highs = t.pipe.ZCard(t.ctx, w.high)

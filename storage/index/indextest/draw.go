@@ -28,7 +28,10 @@ func drawLog(t *rapid.T) *Log {
 				l.Put(name, nil)
 				continue
 			}
-			e := &hub.Entry{Route: fmt.Sprint("Patient/", rapid.IntRange(0, 5).Draw(t, "route"))}
+			e := &hub.Entry{Route: route(rapid.IntRange(0, 5).Draw(t, "route"))}
+			if rapid.Bool().Draw(t, "says where it is") {
+				e.Terms = append(e.Terms, exact("at", e.Route))
+			}
 			for range rapid.IntRange(0, 5).Draw(t, "terms") {
 				e.Terms = append(e.Terms, drawTerm(t))
 			}
@@ -62,15 +65,41 @@ func drawQuery(t *rapid.T) hub.Query {
 	for range rapid.IntRange(0, 2).Draw(t, "sorts") {
 		q.Sort = append(q.Sort, hub.Sort{Param: rapid.SampledFrom(append(params, hub.LastUpdated)).Draw(t, "by"), Desc: rapid.Bool().Draw(t, "desc")})
 	}
-	for range rapid.IntRange(0, 3).Draw(t, "clauses") {
-		c := hub.Clause{Param: rapid.SampledFrom(append(params, hub.LastUpdated)).Draw(t, "of"), Not: rapid.IntRange(0, 3).Draw(t, "not") == 0}
-		for range rapid.IntRange(0, 3).Draw(t, "matches") {
-			c.Any = append(c.Any, drawMatch(t))
-		}
-		q.All = append(q.All, c)
+	q.All = drawClauses(t, 2)
+	if rapid.IntRange(0, 5).Draw(t, "routed") == 0 {
+		q.Routes = []string{route(1), route(4)}
+		q.All = append(q.All, hub.Clause{Param: "at", Any: []hub.Match{{Text: route(1)}, {Text: route(4), Route: route(4)}}})
 	}
 	return q
 }
+
+// drawClauses makes a conjunction whose alternatives are nested up to depth.
+func drawClauses(t *rapid.T, depth int) []hub.Clause {
+	var all []hub.Clause
+	for range rapid.IntRange(0, 3).Draw(t, "clauses") {
+		c := hub.Clause{Param: rapid.SampledFrom(append(params, hub.LastUpdated)).Draw(t, "of"), Not: rapid.IntRange(0, 3).Draw(t, "not") == 0}
+		switch form := rapid.IntRange(0, 7).Draw(t, "form"); {
+		case form < 2 && depth > 0:
+			for range rapid.IntRange(1, 3).Draw(t, "alternatives") {
+				c.Either = append(c.Either, drawClauses(t, depth-1))
+			}
+		case form == 2: // what only the things of some routes can have
+			c.Param = "at"
+			for range rapid.IntRange(0, 3).Draw(t, "routes") {
+				r := route(rapid.IntRange(0, 7).Draw(t, "route"))
+				c.Any = append(c.Any, hub.Match{Text: r, Route: r})
+			}
+		default:
+			for range rapid.IntRange(0, 3).Draw(t, "matches") {
+				c.Any = append(c.Any, drawMatch(t))
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func route(i int) string { return fmt.Sprint("Patient/", i) }
 
 func drawMatch(t *rapid.T) hub.Match {
 	m := hub.Match{Kind: hub.MatchKind(rapid.IntRange(0, 3).Draw(t, "match")), Text: rapid.SampledFrom(texts).Draw(t, "for")}

@@ -228,7 +228,7 @@ func walksLongOrders(t *testing.T, r *room) {
 			q.Count, q.Limit = false, rapid.IntRange(1, 9).Draw(t, "page")
 			switch rapid.IntRange(0, 3).Draw(t, "likely") {
 			case 0:
-				q.All = []hub.Clause{having("common", "1")}
+				q.All, q.Routes = []hub.Clause{having("common", "1")}, nil
 			case 1:
 				q.All = append(q.All, hub.Clause{Param: "word", Any: []hub.Match{{Kind: hub.Equals, Term: hub.Text, Text: "w1"}}})
 			case 2:

@@ -1,0 +1,80 @@
+package index
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"concord/hub"
+)
+
+// A roll is a set of a partition that only grows: what it has, or ever had. It becomes visible together with the
+// commit that adds to it.
+
+// rollEntry is one member of a roll.
+type rollEntry struct{ key, member string }
+
+// rolls remembers what this process need not write again: what it saw written, in which generation and by which
+// commit. A server that lost its last writes is behind that commit, and is told again.
+type rolls struct {
+	mu   sync.Mutex
+	gen  string
+	seen map[rollEntry]uint64
+}
+
+// missing leaves those of entries that an index at m may not have.
+func (r *rolls) missing(entries map[rollEntry]struct{}, m meta) []rollEntry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var missing []rollEntry
+	for e := range entries {
+		if seq, seen := r.seen[e]; r.gen != m.Generation || !seen || seq > m.Applied {
+			missing = append(missing, e)
+		}
+	}
+	return missing
+}
+
+// written says that commit seq of generation gen added entries.
+func (r *rolls) written(gen string, seq uint64, entries []rollEntry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gen != gen || r.seen == nil {
+		r.gen, r.seen = gen, map[rollEntry]uint64{}
+	}
+	for _, e := range entries {
+		r.seen[e] = seq
+	}
+}
+
+// queueRolls adds entries to their rolls.
+func queueRolls(ctx context.Context, tx redis.Pipeliner, entries []rollEntry) {
+	byKey := map[string][]any{}
+	for _, e := range entries {
+		byKey[e.key] = append(byKey[e.key], e.member)
+	}
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		tx.SAdd(ctx, key, byKey[key]...)
+	}
+}
+
+// Types lists the resource types that p has or ever had entries of, sorted.
+func (ix *Index) Types(ctx context.Context, p hub.Partition) ([]string, error) {
+	part, err := ix.partition(p)
+	if err != nil {
+		return nil, err
+	}
+	t := newTrips(ctx, ix.client, ix.limits)
+	view := t.queueMeta(part)
+	types := t.pipe.SMembers(ctx, part.typesKey())
+	if !t.trip() {
+		return nil, asHub(ctx, "list the types of the index", t.err)
+	}
+	if _, err := view(); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(slices.Values(types.Val())), nil
+}
