@@ -205,11 +205,11 @@ func (a *asking) referred(ctx context.Context, things []*thing, c *hub.Clause) (
 		return nil, err
 	}
 	found := map[*thing]bool{}
-	more, _, err := a.pointing(ctx, in, c, things, found, nil, 500)
+	more, _, err := a.pointing(ctx, in, c, things, found, nil, min(500, a.limits.Join))
 	for i := 0; more && err == nil && i < len(things); i++ {
 		var after *hub.Position
 		for again := true; again && err == nil && !found[things[i]]; {
-			again, after, err = a.pointing(ctx, in, c, things[i:i+1], found, after, 50)
+			again, after, err = a.pointing(ctx, in, c, things[i:i+1], found, after, min(50, a.limits.Join))
 		}
 	}
 	holds := make([]bool, len(things))

@@ -62,7 +62,7 @@ func (a *asking) begin(ctx context.Context, q *hub.Query) (*inner, error) {
 	}
 	in := &inner{query: resolved, more: true, count: -1}
 	a.inner[q] = in
-	return in, a.carryOn(ctx, in, firstPage)
+	return in, a.carryOn(ctx, in, min(firstPage, a.limits.Join))
 }
 
 // carryOn reads the next candidates of an inner search and keeps what meets it.
