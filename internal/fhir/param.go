@@ -27,18 +27,11 @@ type Param struct {
 	Definition string   // canonical URL of the SearchParameter
 	Targets    []string // resource types that a reference may point to
 	walks      []walk   // those whose values the parameter's type can index
-	components []component
-	onResource bool  // a composite of the resource itself, not of one of its elements
-	err        error // why it could not be compiled
+	err        error    // why it could not be compiled
 	served     bool
-	// parts are the parameters whose conjunction a composite is; nil when it is none.
-	parts []*Param
-}
-
-// component is one part of a composite parameter.
-type component struct {
-	definition string
-	walks      []walk
+	routed     bool // its literal patients are the routes of what has them
+	// combinations are the places where a composite's components are found together.
+	combinations []combination
 }
 
 // indexable lists the FHIR types of values that each type of parameter indexes (R4 search.html, the tables of each type).
@@ -57,24 +50,8 @@ var unserved = map[string]string{
 	"phonetic": "the hub has no phonetic index; use name",
 }
 
-// Served reports whether searches by the parameter are executed.
+// Served reports whether the index has terms of the parameter.
 func (p *Param) Served() bool { return p.served }
-
-// SearchParams lists the parameters that CompileSearch executes for a resource type, sorted by code. It is what a
-// CapabilityStatement may promise.
-func SearchParams(typ string) []Param {
-	r := definitions().resources[typ]
-	if r == nil {
-		return nil
-	}
-	var all []Param
-	for _, p := range r.params {
-		if p.Served() {
-			all = append(all, *p)
-		}
-	}
-	return all
-}
 
 // param compiles a definition for one resource type.
 func (s *specification) param(d paramDefinition, resource string) *Param {
@@ -85,13 +62,8 @@ func (s *specification) param(d paramDefinition, resource string) *Param {
 	all, err := s.compileExpr(d.expression, resource, resource)
 	p.err = err
 	for _, w := range all {
-		p.onResource = len(w.steps) == 0
-		for _, c := range d.components {
-			walks, err := s.compileExpr(c.expression, resource, w.typ)
-			if err != nil {
-				p.err = err
-			}
-			p.components = append(p.components, component{c.url, walks})
+		if len(d.components) > 0 {
+			s.combine(p, d, resource, w)
 		}
 		if w.typ == "Extension" { // the parameter means the extension's value
 			values, _ := compiler{s, resource}.member(w, "value")

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -31,7 +32,7 @@ func Pairs(query string) ([]Pair, error) {
 	return pairs, nil
 }
 
-// SearchOptions is what the meaning of a search depends on besides its parameters.
+// SearchOptions is what the meaning of a search depends on besides its parameters. Numbers of 0 mean their default.
 type SearchOptions struct {
 	// Lenient collects what is not understood in Search.Ignored instead of refusing it (Prefer: handling=lenient).
 	Lenient bool
@@ -44,8 +45,32 @@ type SearchOptions struct {
 	// Load reads a terminology resource (CodeSystem, ValueSet) by its canonical URL, which may end in |version; nil when
 	// there is none. It serves :in, :not-in, :above and :below. A nil Load knows what R4 itself defines.
 	Load func(typ, canonical string) (*Doc, error)
+	// Among are all the types that are searched together (see TypesOf); none means the one.
+	Among []string
 	// Count is the page size without _count (default 50), MaxCount the greatest (default 1,000).
 	Count, MaxCount int
+	// MaxValues is how many alternatives one parameter may have (default 1,000), MaxClauses how many conditions a search
+	// may come to, chains into several types counted for each (default 1,000), MaxChain how many references a chain may
+	// follow, forwards and back (default 8). Beyond them a search is TooLarge.
+	MaxValues, MaxClauses, MaxChain int
+}
+
+func (o SearchOptions) orDefault() SearchOptions {
+	if o.Zone == nil {
+		o.Zone = ChinaTime()
+	}
+	for _, d := range []struct {
+		n     *int
+		value int
+	}{{&o.MaxCount, 1000}, {&o.MaxValues, 1000}, {&o.MaxClauses, 1000}, {&o.MaxChain, 8}} {
+		if *d.n <= 0 {
+			*d.n = d.value
+		}
+	}
+	if o.Count <= 0 {
+		o.Count = min(50, o.MaxCount)
+	}
+	return o
 }
 
 // Search is a compiled search request on one resource type.
@@ -53,152 +78,220 @@ type Search struct {
 	Query hub.Query
 	// Includes are what _include and _revinclude ask for, with * written out.
 	Includes []hub.Include
-	// Types are the resource types besides Query.Type that conditions look at (chains, _has, _list): the caller needs
-	// the right to search them.
+	// Types are the resource types besides Query.Type that conditions look at (chains, _has, _list), sorted: the caller
+	// needs the right to search them.
 	Types []string
 	// Total, Summary and Elements are the client's _total, _summary and _elements, empty when not given.
 	Total, Summary string
 	Elements       []string
 	// Format and Pretty are the client's _format and _pretty.
 	Format, Pretty string
-	// Applied are the parameters that were understood, for the self link: conditions in the client's order, then
-	// those that shape the result in a fixed one; _count always.
+	// Applied are the parameters that were understood, for the self link: conditions and includes in the client's order,
+	// then those that shape the result in a fixed one; _count always.
 	Applied []Pair
 	// Ignored says what was not understood, under Lenient.
 	Ignored []error
 }
 
 // CompileSearch turns the parameters of a search (R4 search.html) into a query. Repeated parameters must all hold, of
-// values separated by commas one must. What it does not know or do is an Invalid or Unsupported error that names it.
+// values separated by commas one must. What it does not know or do is an Invalid or Unsupported error that names it; what
+// is beyond the limits of o is TooLarge.
 func CompileSearch(typ string, params []Pair, o SearchOptions) (*Search, error) {
 	r := definitions().resources[typ]
 	if r == nil {
 		return nil, &hub.Error{Kind: hub.NotFound, Path: typ, Msg: "R4 has no such resource type", Hint: didYouMean(typ, definitions().names)}
 	}
-	if o.Zone == nil {
-		o.Zone = ChinaTime()
-	}
-	if o.MaxCount <= 0 {
-		o.MaxCount = 1000
-	}
-	if o.Count <= 0 {
-		o.Count = min(50, o.MaxCount)
-	}
-	c := &searchCompiler{Search: Search{Query: hub.Query{Type: typ, Limit: o.Count}}, resource: r, options: o, results: map[string]string{}}
+	o = o.orDefault()
+	c := &searchCompiler{Search: Search{Query: hub.Query{Type: typ, Limit: o.Count}}, options: o, results: map[string]string{}}
+	whole := scope{searchCompiler: c, resource: r}
 	for _, p := range params {
-		if err := c.parameter(p); err != nil {
-			if !o.Lenient || !hub.Is(err, hub.Unsupported) && !c.unknown {
+		if err := whole.parameter(p); err != nil {
+			var unknown unknownName
+			isUnknown := errors.As(err, &unknown)
+			if isUnknown {
+				err = unknown.fault
+			}
+			if !o.Lenient || !isUnknown && !hub.Is(err, hub.Unsupported) {
 				return nil, err
 			}
 			c.Ignored = append(c.Ignored, err)
-			c.unknown = false
 		}
 	}
-	if err := c.finish(); err != nil {
-		return nil, err
-	}
+	c.Query.Routes = routesOf(c.Query.All)
+	c.Types = mentioned(nil, c.Query.All)
+	c.finish()
 	return &c.Search, nil
 }
 
+// searchCompiler is what a search and its inner searches share.
 type searchCompiler struct {
 	Search
+	options SearchOptions
+	results map[string]string // result parameters by name
+	clauses int               // conditions compiled so far
+}
+
+// scope is a query under way: conditions on things of one type, the search's own or that of a chain's step.
+type scope struct {
+	*searchCompiler
 	resource *resourceType
-	options  SearchOptions
-	results  map[string]string // result parameters by name
-	unknown  bool              // the error under way is about an unknown name
+	depth    int // steps of chains that lead here
 }
 
-// notKnown makes the error of a name that lenient handling passes over: one that the client made up or misspelt.
-func (c *searchCompiler) notKnown(path, msg, hint string) error {
-	c.unknown = true
-	return &hub.Error{Kind: hub.Invalid, Path: path, Msg: "search: " + msg, Hint: hint}
+// unknownName wraps the error of a name that the client made up or misspelt: lenient handling passes over it, and a chain
+// leaves out the types that do not know it.
+type unknownName struct{ fault *hub.Error }
+
+func (u unknownName) Error() string { return u.fault.Error() }
+
+func notKnown(path, msg, hint string) error {
+	return unknownName{&hub.Error{Kind: hub.Invalid, Path: path, Msg: "search: " + msg, Hint: hint}}
 }
 
-func (c *searchCompiler) parameter(pair Pair) error {
+func unsupported(path, msg string) error {
+	return &hub.Error{Kind: hub.Unsupported, Path: path, Msg: "search: " + msg}
+}
+
+func invalid(path, msg string) error {
+	return &hub.Error{Kind: hub.Invalid, Path: path, Msg: "search: " + msg}
+}
+
+func tooLarge(path, msg string, limit int, hint string) error {
+	return &hub.Error{Kind: hub.TooLarge, Path: path, Msg: "search: " + msg + " " + strconv.Itoa(limit), Hint: hint}
+}
+
+// parameter compiles one parameter of the request, whatever it is for.
+func (s scope) parameter(pair Pair) error {
 	name, modifier, _ := strings.Cut(pair.Name, ":")
 	switch {
 	case slices.Contains(resultParams, name):
-		return c.result(name, modifier, pair.Value)
-	case unsupportedParams[name] != "":
-		return &hub.Error{Kind: hub.Unsupported, Path: pair.Name, Msg: "search: " + unsupportedParams[name]}
-	case strings.Contains(pair.Name, "."):
-		return &hub.Error{Kind: hub.Unsupported, Path: pair.Name, Msg: "search: chained parameters are not supported"}
-	}
-	p := c.resource.byCode[name]
-	switch {
-	case p == nil:
-		return c.notKnown(pair.Name, c.resource.name+" has no search parameter "+strconv.Quote(name), didYouMean(name, c.known()))
-	case !p.Served():
-		reason := unserved[name]
-		if reason == "" {
-			reason = "parameters of type " + string(p.Type) + " are not"
-			if p.Type == CompositeParam {
-				reason = "its parts may repeat, and the index does not keep them together"
-			} else if indexable[p.Type] != "" {
-				reason = "it is defined without an expression that can be indexed"
-			}
-		}
-		return &hub.Error{Kind: hub.Unsupported, Path: pair.Name, Msg: "search: the parameter is not supported: " + reason}
-	case pair.Value == "":
-		return &hub.Error{Kind: hub.Invalid, Path: pair.Name, Msg: "search: the value is empty"}
-	}
-	if p.parts != nil {
-		if err := c.composite(p, modifier, pair.Value); err != nil {
+		return s.result(name, modifier, pair.Value)
+	case name == "_include" || name == "_revinclude":
+		includes, err := s.include(name == "_revinclude", modifier, pair)
+		if err != nil {
 			return err
 		}
-		c.Applied = append(c.Applied, pair)
-		return nil
+		s.Includes = append(s.Includes, includes...)
+	case name == "_type":
+		if err := s.amongTypes(pair); err != nil {
+			return err
+		}
+	case pair == Pair{"_contained", "false"}: // what the hub does, R4's default
+	default:
+		clauses, err := s.condition(pair.Name, pair.Value)
+		if err != nil {
+			return err
+		}
+		s.Query.All = append(s.Query.All, clauses...)
 	}
-	clause, err := c.clause(p, modifier, pair.Value)
-	if err != nil {
-		return err
-	}
-	c.Query.All = append(c.Query.All, clause)
-	c.Applied = append(c.Applied, pair)
-	c.route(p, modifier, clause)
+	s.Applied = append(s.Applied, pair)
 	return nil
 }
 
-// known lists the names that a search on the type may use.
-func (c *searchCompiler) known() []string {
-	names := slices.Clone(resultParams)
-	for _, p := range c.resource.params {
-		if p.Served() {
-			names = append(names, p.Code)
-		}
+// condition compiles one parameter that chooses: what is returned must all hold.
+func (s scope) condition(name, value string) ([]hub.Clause, error) {
+	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
+		return s.hasPath(rest, value)
 	}
-	return names
+	head, rest, chained := strings.Cut(name, ".")
+	code, modifier, _ := strings.Cut(head, ":")
+	if chained {
+		return s.chain(code, modifier, func(inner scope) ([]hub.Clause, error) { return inner.condition(rest, value) })
+	}
+	if reason := unsupportedParams[code]; reason != "" {
+		return nil, unsupported(name, reason)
+	}
+	p := s.resource.byCode[code]
+	switch {
+	case p == nil && code != listParam:
+		return nil, notKnown(name, s.resource.name+" has no search parameter "+strconv.Quote(code), didYouMean(code, s.known()))
+	case value == "":
+		return nil, invalid(name, "the value is empty")
+	}
+	if err := s.spend(); err != nil {
+		return nil, err
+	}
+	switch {
+	case code == listParam:
+		return s.inList(modifier, value)
+	case code == filterParam:
+		return s.filter(modifier, value)
+	case code == textParam || code == contentParam:
+		return s.fullText(code, modifier, value)
+	case code == nearParam && p.Type == SpecialParam:
+		return s.near(p, modifier, value)
+	case p.Type == CompositeParam && p.Searchable():
+		return s.composite(p, modifier, value)
+	case !p.Served():
+		return nil, unsupported(name, "the parameter is not supported: "+p.whyNot())
+	}
+	clause, err := s.plain(p, modifier, value)
+	return []hub.Clause{clause}, err
 }
 
-// route limits the query to the slots where every hit of clause must lie.
-func (c *searchCompiler) route(p *Param, modifier string, clause hub.Clause) {
-	if clause.Not || modifier == "missing" || modifier == "identifier" || len(c.Query.Routes) > 0 {
-		return
-	}
-	var routes []string
-	byID := p.Code == "_id" && c.resource.route == nil
-	if !byID && (c.resource.route == nil || !p.sameElement(c.resource.route)) {
-		return
-	}
-	for _, m := range clause.Any {
-		switch {
-		case byID:
-			routes = append(routes, c.resource.name+"/"+m.Text)
-		case isLiteral(m.Text, "Patient"):
-			routes = append(routes, m.Text)
-		default:
-			return
+// plain compiles a parameter that has terms, with its modifier and values.
+func (s scope) plain(p *Param, modifier, text string) (hub.Clause, error) {
+	if modifier != "missing" {
+		if err := s.checkModifier(p.Code, modifier, p.modifiers()); err != nil {
+			return hub.Clause{}, err
 		}
 	}
-	slices.Sort(routes)
-	c.Query.Routes = slices.Compact(routes)
+	if err := s.checkValues(p.Code, text); err != nil {
+		return hub.Clause{}, err
+	}
+	clause, err := p.clause(modifier, text, &s.options)
+	if s.resource.routes(p) {
+		s.resource.setRoutes(p, &clause)
+	}
+	return clause, err
 }
 
-// clause compiles one parameter with its modifier and values.
-func (c *searchCompiler) clause(p *Param, modifier, text string) (hub.Clause, error) {
-	if modifier != "missing" && !slices.Contains(p.modifiers(), modifier) {
-		return hub.Clause{}, c.notKnown(p.Code+":"+modifier, "the modifier is not supported for parameters of type "+string(p.Type),
-			didYouMean(modifier, p.modifiers()))
+func (s scope) checkModifier(code, modifier string, allowed []string) error {
+	if modifier == "" || slices.Contains(allowed, modifier) {
+		return nil
 	}
-	return p.clause(modifier, text, &c.options)
+	return notKnown(code+":"+modifier, "the modifier is not one for this parameter", didYouMean(modifier, append(slices.Clone(allowed), "missing")))
+}
+
+// alternatives cuts a value at its commas.
+func (s scope) alternatives(code, text string) ([]string, error) {
+	return splitAlternatives(text), s.checkValues(code, text)
+}
+
+// checkValues refuses a list of too many alternatives.
+func (s scope) checkValues(code, text string) error {
+	if strings.Count(text, ",") < s.options.MaxValues {
+		return nil
+	}
+	if n := len(splitAlternatives(text)); n > s.options.MaxValues {
+		return tooLarge(code, strconv.Itoa(n)+" values where one parameter may have", s.options.MaxValues, "ask in several searches")
+	}
+	return nil
+}
+
+// spend counts a condition.
+func (s scope) spend() error {
+	if s.clauses++; s.clauses > s.options.MaxClauses {
+		return tooLarge("", "the search comes to more conditions than", s.options.MaxClauses,
+			"name the types that chains lead to (subject:Patient.name), or ask in several searches")
+	}
+	return nil
+}
+
+// anyOf is the condition that one of the conjunctions holds.
+func anyOf(lists [][]hub.Clause) []hub.Clause {
+	if len(lists) == 1 {
+		return lists[0]
+	}
+	return []hub.Clause{{Either: lists}}
+}
+
+// not is the condition that the conjunction does not hold.
+func not(all []hub.Clause) []hub.Clause {
+	if len(all) == 1 {
+		c := all[0]
+		c.Not = !c.Not
+		return []hub.Clause{c}
+	}
+	return []hub.Clause{{Either: [][]hub.Clause{all}, Not: true}}
 }

@@ -4,80 +4,67 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"concord/hub"
 )
 
 // resultParams shape the result instead of choosing it (R4 search.html#modifyingresults), in the order of the self link.
 var resultParams = []string{"_sort", "_count", "_total", "_summary", "_elements", "_format", "_pretty"}
 
-// unsupportedParams are known to R4, not to the hub.
-var unsupportedParams = map[string]string{
-	"_has":           "reverse chaining is not supported",
-	"_include":       "_include is not supported",
-	"_revinclude":    "_revinclude is not supported",
-	"_contained":     "searching in contained resources is not supported",
-	"_containedType": "searching in contained resources is not supported",
-	"_filter":        "filter expressions are not supported",
-	"_query":         "named queries are not supported",
-	"_text":          "full-text search is not supported",
-	"_content":       "full-text search is not supported",
-	"_list":          "searching by list is not supported",
-	"_type":          "searching several types at once is not supported",
-	"_score":         "relevance is not computed",
-}
-
-func (c *searchCompiler) result(name, modifier, value string) error {
-	invalid := func(msg string) error {
-		return &hub.Error{Kind: hub.Invalid, Path: name, Msg: "search: " + msg}
-	}
+// result compiles one of them.
+func (s scope) result(name, modifier, value string) error {
 	if modifier != "" {
-		return c.notKnown(name+":"+modifier, "the parameter takes no modifier", "")
+		return notKnown(name+":"+modifier, "the parameter takes no modifier", "")
 	}
-	if _, twice := c.results[name]; twice {
-		return invalid("the parameter may be given once")
+	if _, twice := s.results[name]; twice {
+		return invalid(name, "the parameter may be given once")
 	}
 	switch name {
 	case "_count":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {
-			return invalid("the page size is a whole number from 0 on")
+			return invalid(name, "the page size is a whole number from 0 on")
 		}
-		c.Query.Limit = min(n, c.options.MaxCount)
-		value = strconv.Itoa(c.Query.Limit)
+		s.Query.Limit = min(n, s.options.MaxCount)
+		value = strconv.Itoa(s.Query.Limit)
 	case "_total":
 		if !slices.Contains([]string{"none", "estimate", "accurate"}, value) {
-			return invalid("one of none, estimate, accurate is due")
+			return invalid(name, "one of none, estimate, accurate is due")
 		}
-		c.Total = value
-		c.Query.Count = value != "none"
+		s.Total = value
+		s.Query.Count = value != "none"
 	case "_summary":
 		if !slices.Contains([]string{"true", "text", "data", "count", "false"}, value) {
-			return invalid("one of true, text, data, count, false is due")
+			return invalid(name, "one of true, text, data, count, false is due")
 		}
-		c.Summary = value
+		s.Summary = value
 	case "_elements":
 		for e := range strings.SplitSeq(value, ",") {
-			if definitions().elements[c.resource.name].has(e) {
-				c.Elements = append(c.Elements, e)
-				continue
+			if !s.hasElement(e) {
+				return invalid(name, s.resource.name+" has no element "+strconv.Quote(e))
 			}
-			return invalid(c.resource.name + " has no element " + strconv.Quote(e))
+			s.Elements = append(s.Elements, e)
 		}
 	case "_sort":
-		if err := c.sort(value); err != nil {
+		if err := s.sort(value); err != nil {
 			return err
 		}
 	case "_format":
-		c.Format = value
+		s.Format = value
 	case "_pretty":
 		if value != "true" && value != "false" {
-			return invalid("true or false is due")
+			return invalid(name, "true or false is due")
 		}
-		c.Pretty = value
+		s.Pretty = value
 	}
-	c.results[name] = value
+	s.results[name] = value
 	return nil
+}
+
+// hasElement reports whether one of the types searched has the element.
+func (s scope) hasElement(name string) bool {
+	return slices.ContainsFunc(append(slices.Clip(s.options.Among), s.resource.name), func(typ string) bool {
+		t := definitions().elements[typ]
+		return t != nil && t.has(name)
+	})
 }
 
 func (t *elementType) has(name string) bool {
@@ -86,27 +73,8 @@ func (t *elementType) has(name string) bool {
 	return plain || choice
 }
 
-func (c *searchCompiler) sort(value string) error {
-	var keys []hub.Sort
-	for key := range strings.SplitSeq(value, ",") {
-		code, desc := strings.CutPrefix(key, "-")
-		p := c.resource.byCode[code]
-		switch {
-		case code == hub.LastUpdated:
-		case p == nil:
-			return c.notKnown("_sort", c.resource.name+" has no search parameter "+strconv.Quote(code), didYouMean(code, c.known()))
-		case !p.Served() || p.Type != DateParam && p.Type != NumberParam && p.Type != QuantityParam:
-			return &hub.Error{Kind: hub.Unsupported, Path: "_sort", Msg: "search: sorting by " + strconv.Quote(code) + " of type " + string(p.Type) + " is not supported",
-				Hint: "dates, numbers, quantities and _lastUpdated can be sorted by"}
-		}
-		keys = append(keys, hub.Sort{Param: code, Desc: desc})
-	}
-	c.Query.Sort = keys
-	return nil
-}
-
 // finish settles what depends on several result parameters and writes them to Applied.
-func (c *searchCompiler) finish() error {
+func (c *searchCompiler) finish() {
 	if c.Summary == "count" {
 		c.Query.Limit = 0
 	}
@@ -121,7 +89,6 @@ func (c *searchCompiler) finish() error {
 			c.Applied = append(c.Applied, Pair{name, value})
 		}
 	}
-	return nil
 }
 
 // didYouMean is a hint with the known name nearest to the one given, empty when none is near.

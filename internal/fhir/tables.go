@@ -17,6 +17,7 @@ type specification struct {
 	names     []string
 	elements  map[string]*elementType // by type or path of a backbone element
 	resources map[string]*resourceType
+	params    map[string]paramDefinition // by canonical URL
 }
 
 // elementType is a complex type or backbone element.
@@ -56,7 +57,12 @@ var definitions = sync.OnceValue(func() *specification {
 	for _, name := range s.names {
 		s.resources[name] = &resourceType{name: name, byCode: map[string]*Param{}, compartments: map[string][]string{}}
 	}
-	for _, d := range paramDefinitions() {
+	all := paramDefinitions()
+	s.params = make(map[string]paramDefinition, len(all))
+	for _, d := range all {
+		s.params[d.url] = d
+	}
+	for _, d := range all {
 		for _, base := range d.bases {
 			for _, name := range s.concrete(base) {
 				s.resources[name].add(s.param(d, name))
@@ -69,7 +75,7 @@ var definitions = sync.OnceValue(func() *specification {
 	}
 	for _, r := range s.resources {
 		for _, p := range r.params {
-			r.setParts(p)
+			r.setPostings(p)
 		}
 		slices.SortFunc(r.params, func(a, b *Param) int { return strings.Compare(a.Code, b.Code) })
 	}
@@ -171,7 +177,10 @@ func (r *resourceType) setRoute(compartment []string) {
 		p := r.byCode[code]
 		if p != nil && r.name != "Patient" && slices.Contains(compartment, code) && p.single() {
 			r.route = p
-			return
+			break
 		}
+	}
+	for _, p := range r.params {
+		p.routed = r.route != nil && p.sameElement(r.route)
 	}
 }
