@@ -1,125 +1,356 @@
 package fhir
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
 	"concord/hub"
 )
 
-// Check compares the shape of the resource with R4: a known resource type, known elements, arrays just where an
-// element may repeat, one type of a choice, values of the JSON type that the element's type has, nothing empty (R4
-// json.html). It knows no minimum cardinality, value set or invariant. The first fault is an Invalid error with its path.
+// Check compares the structure of the resource with R4's StructureDefinitions and finds every fault at once:
+//
+//   - a type or element that R4 does not have, or with another JSON type than its own;
+//   - an element that must be there and is not; one whose value is missing but that has extensions is there;
+//   - an array where an element may not repeat, none where it may; two types of a choice;
+//   - what is empty or null; extensions (_given) that do not lie beside their values (json.html#primitive);
+//   - a primitive value against its grammar (datatypes.html#primitive), dates against the calendar, narratives
+//     against what they may hold (narrative.html);
+//   - a code that is not in the value set of a required binding, a concept with none that is (terminologies.html#required);
+//   - a literal reference that is malformed, names no contained resource, or is of a type that is not allowed
+//     (references.html);
+//   - a contained resource without id, or with contained ones of its own; an extension without url, or without either
+//     value or extensions, or with both.
+//
+// It does not know profiles and invariants, what a canonical or a URN points to, nor the codes that R4 leaves to UCUM and
+// LOINC; media types, language tags and currencies are tested by their shape.
+//
+// The error is hub.Faults, each Invalid, in the order of the text, the missing elements of an object behind its members; after the
+// first 100 one more says how many are not shown. A path is written as in the JSON, with places from 0:
+// Patient.contact[0].name.given[1], Observation.valueQuantity.value. Extensions of a primitive element are below the
+// element (Patient.birthDate.extension[0]), a missing choice is MedicationRequest.medication[x]. No message repeats a value.
+// Check allocates nothing for a resource that is right, but to decode codes, URIs and dates with escapes.
 func (d *Doc) Check() error {
-	typ := d.Type()
-	if !IsResourceType(typ) {
-		return &hub.Error{Kind: hub.Invalid, Path: "resourceType", Msg: "check: R4 has no resource type " + strconv.Quote(typ), Hint: didYouMean(typ, definitions().names)}
+	c := checker{Doc: d, shapes: shapes()}
+	c.resource(0, false)
+	if len(c.faults) == 0 {
+		return nil
 	}
-	if f := (checker{definitions()}).object(d.Root(), typ); f != nil {
-		return &hub.Error{Kind: hub.Invalid, Path: typ + f.path, Msg: "check: " + f.msg, Hint: f.hint}
+	if c.more > 0 {
+		c.faults = append(c.faults, &hub.Error{Kind: hub.Invalid, Path: d.Type(), Msg: strconv.Itoa(c.more) + " more faults are not shown"})
 	}
-	return nil
+	return c.faults
 }
 
-type checker struct{ *specification }
+// maxFaults is how many faults are shown.
+const maxFaults = 100
 
-type fault struct{ path, msg, hint string }
-
-func (f *fault) below(step string) *fault {
-	if f != nil {
-		f.path = step + f.path
-	}
-	return f
+// checker walks the tape of a Doc; nodes are named by their places on it.
+type checker struct {
+	*Doc
+	shapes    map[string]*shape
+	faults    hub.Faults
+	more      int               // faults that are not shown
+	container uint32            // the resource whose contained ones a fragment names
+	contained map[string]string // their types by id, when there are many
 }
 
-func (c checker) object(v Value, typ string) *fault {
-	if typ == "Resource" {
-		if typ = v.Get("resourceType").Text(); !IsResourceType(typ) {
-			return &fault{path: ".resourceType", msg: "R4 has no resource type " + strconv.Quote(typ)}
+func (c *checker) value(i uint32) Value { return Value{c.Doc, i} }
+
+// fault notes what is wrong with node i.
+func (c *checker) fault(i uint32, msg, hint string) { c.faultBelow(i, "", msg, hint) }
+
+// faultBelow notes what is wrong with a member of node i, or with i itself when step is empty.
+func (c *checker) faultBelow(i uint32, step, msg, hint string) {
+	if len(c.faults) == maxFaults {
+		c.more++
+		return
+	}
+	path := c.path(i)
+	if step != "" {
+		path = strings.TrimPrefix(path+"."+step, ".") // a root of no known type has no path
+	}
+	c.faults = append(c.faults, &hub.Error{Kind: hub.Invalid, Path: path, Msg: msg, Hint: hint})
+}
+
+// path finds the way from the root down to node i.
+func (c *checker) path(i uint32) string {
+	path := c.Type()
+	if !IsResourceType(path) {
+		path = ""
+	}
+	for at := uint32(0); at != i; {
+		array := c.nodes[at].kind == Array
+		next := at + 1
+		place := 0
+		for ; next+c.nodes[next].size <= i; next += c.nodes[next].size {
+			place++
 		}
+		if array {
+			path += "[" + strconv.Itoa(place) + "]"
+		} else {
+			path += "." + strings.TrimPrefix(c.name(int(next)), "_")
+		}
+		at = next
 	}
-	t := c.elements[typ]
+	return path
+}
+
+// resource checks an object that names its own type.
+func (c *checker) resource(i uint32, contained bool) {
+	if c.nodes[i].kind != Object {
+		c.fault(i, "a resource is due: a JSON object", "")
+		return
+	}
+	v := c.value(i)
+	typ := v.Get("resourceType")
+	s := c.shapes[typ.Text()]
 	switch {
-	case v.Kind() != Object:
-		return &fault{msg: "a JSON object is due"}
-	case v.node().size == 1:
-		return &fault{msg: "the object is empty"}
+	case typ.Kind() == Absent:
+		c.faultBelow(i, "resourceType", "a resource names its type here", "")
+		return
+	case typ.Kind() != String || s == nil || !s.resource:
+		c.faultBelow(i, "resourceType", "R4 has no such resource type", NearestType(typ.Text()))
+		return
 	}
-	var chosen []string // choice elements seen so far
-	for name, m := range v.Members() {
-		if name == "resourceType" && c.resources[typ] != nil {
-			continue
-		}
-		plain, primitive := strings.CutPrefix(name, "_")
-		e, known := t.members[plain]
-		if !known || primitive && c.elements[e.typ] != nil {
-			return &fault{"." + name, typ + " has no such element", didYouMean(name, t.names())}
-		}
-		if e.choice != "" && !primitive {
-			for _, other := range chosen {
-				if other == e.choice {
-					return &fault{path: "." + name, msg: "another type of " + e.choice + "[x] is there already"}
+	if !contained {
+		around, list := c.container, c.contained
+		c.container, c.contained = i, nil
+		c.object(i, s)
+		c.container, c.contained = around, list
+		return
+	}
+	c.object(i, s)
+	if v.Get("id").Kind() == Absent {
+		c.faultBelow(i, "id", "a contained resource has an id", "")
+	}
+	if inner := v.Get("contained"); inner.Kind() != Absent {
+		c.fault(inner.i, "a contained resource contains no others", "")
+	}
+}
+
+// object checks the members of a JSON object against a shape and returns the bits of the elements that are there, all when
+// something is there that R4 does not know.
+func (c *checker) object(i uint32, s *shape) (seen uint64) {
+	if c.nodes[i].kind != Object {
+		c.fault(i, "a JSON object is due", "")
+		return ^uint64(0)
+	}
+	unknown := false
+	end := i + c.nodes[i].size
+	for m := i + 1; m < end; m += c.nodes[m].size {
+		name := c.name(int(m))
+		l := s.find(name)
+		if l == nil {
+			if plain, is := strings.CutPrefix(name, "_"); is {
+				if l = s.find(plain); l != nil && !l.aside(s) {
+					l = nil
 				}
 			}
-			chosen = append(chosen, e.choice)
-		}
-		if primitive {
-			e.typ = "Element"
-		}
-		if f := c.element(m, e, primitive); f != nil {
-			return f.below("." + name)
-		}
-	}
-	return nil
-}
-
-// names lists the elements in JSON, for hints.
-func (t *elementType) names() []string { return slices.Sorted(maps.Keys(t.members)) }
-
-func (c checker) element(v Value, e member, aside bool) *fault {
-	switch {
-	case e.many && v.Kind() != Array:
-		return &fault{msg: "the element may repeat: an array is due"}
-	case !e.many && v.Kind() == Array:
-		return &fault{msg: "the element may not repeat: no array is due"}
-	case !e.many:
-		return c.value(v, e.typ)
-	case v.node().size == 1:
-		return &fault{msg: "the array is empty"}
-	}
-	i := 0
-	for item := range v.children() {
-		// null keeps the places of values and their extensions alike
-		if !(item.Kind() == Null && (aside || c.elements[e.typ] == nil)) {
-			if f := c.value(item, e.typ); f != nil {
-				return f.below("[" + strconv.Itoa(i) + "]")
+			if l == nil {
+				unknown = true
+				c.faultBelow(i, name, s.name+" has no such element", didYouMean(name, s.names()))
+				continue
 			}
+			c.aside(i, m, l)
+		} else {
+			c.element(i, m, l)
 		}
-		i++
+		bit := uint64(1) << l.bit
+		if seen&bit != 0 && l.choice != "" {
+			c.secondType(i, m, l, s)
+		}
+		seen |= bit
 	}
-	return nil
+	if s.due&^seen != 0 {
+		c.missing(i, s, seen)
+	}
+	if unknown {
+		return ^uint64(0)
+	}
+	return seen
 }
 
-func (c checker) value(v Value, typ string) *fault {
-	kind := v.Kind()
-	switch typ {
-	case "boolean":
-		if kind != True && kind != False {
-			return &fault{msg: "true or false is due"}
-		}
-	case "integer", "positiveInt", "unsignedInt", "decimal":
-		if kind != Number {
-			return &fault{msg: "a JSON number is due"}
-		}
-	default:
-		if c.elements[typ] != nil {
-			return c.object(v, typ)
-		}
-		if kind != String || v.node().end-v.node().start <= 2 {
-			return &fault{msg: "a string that is not empty is due"}
+// missing notes the elements that must be there and are not.
+func (c *checker) missing(i uint32, s *shape, seen uint64) {
+	for k := range s.slots {
+		l := &s.slots[k]
+		if bit := uint64(1) << l.bit; s.due&^seen&bit != 0 {
+			seen |= bit
+			name := l.name
+			if l.choice != "" {
+				name = l.choice + "[x]"
+			}
+			c.faultBelow(i, name, "the element must be there", "")
 		}
 	}
-	return nil
+}
+
+// secondType notes that member m of node i is of a choice that another type of is there.
+func (c *checker) secondType(i, m uint32, l *slot, s *shape) {
+	for o := i + 1; o < m; o += c.nodes[o].size {
+		if other := s.find(strings.TrimPrefix(c.name(int(o)), "_")); other != nil && other.bit == l.bit && other != l {
+			c.fault(m, "another type of "+l.choice+"[x] is there already: "+other.name, "")
+			return
+		}
+	}
+}
+
+// element checks member m of node i: one value, or an array of them.
+func (c *checker) element(i, m uint32, l *slot) {
+	n := &c.nodes[m]
+	switch {
+	case n.kind != Array:
+		if l.many {
+			c.fault(m, "the element may repeat: an array is due", "")
+		}
+		c.one(m, l)
+		return
+	case !l.many:
+		c.fault(m, "the element may not repeat: no array is due", "")
+		return
+	case n.size == 1:
+		c.fault(m, "the array is empty", "")
+		return
+	}
+	end, extended := m+n.size, false
+	for item := m + 1; item < end; item += c.nodes[item].size {
+		if c.nodes[item].kind != Null || l.form < formXHTML {
+			c.one(item, l)
+			continue
+		}
+		// null keeps the place of a value that has extensions only; aside compares the two arrays.
+		if extended = extended || c.value(i).Get("_"+l.name).Kind() != Absent; !extended {
+			c.fault(item, "null has extensions beside it", "leave it out")
+			return
+		}
+	}
+}
+
+// one checks one value.
+func (c *checker) one(i uint32, l *slot) {
+	switch n := &c.nodes[i]; {
+	case l.form == formObject:
+		c.complex(i, l)
+	case l.form == formResource:
+		c.resource(i, l.name == "contained")
+	case l.form == formType: // resource looked at it
+	case l.form == formXHTML && n.kind == String:
+		if fault := narrativeFault(c.text[n.start+1 : n.end-1]); fault != "" {
+			c.fault(i, fault, "")
+		}
+	case !c.primitive(n, l.form):
+		c.fault(i, wanted[l.form], "")
+	case l.codes != nil && !l.codes.has(c.value(i).Text()):
+		c.fault(i, "the code is not in the value set "+l.codes.name+", which binds the element", l.codes.hint(c.value(i).Text()))
+	}
+}
+
+// complex checks a value of a complex type.
+func (c *checker) complex(i uint32, l *slot) {
+	seen := c.object(i, l.shape)
+	if seen&^(1<<bitID) == 0 {
+		c.fault(i, "the object is empty", "leave it out")
+		return
+	}
+	if c.nodes[i].kind != Object {
+		return
+	}
+	switch l.shape.name {
+	case "Reference":
+		c.reference(i, l)
+	case "CodeableConcept":
+		if l.codes != nil {
+			c.concept(i, l.codes)
+		}
+	case "Extension":
+		c.extension(i)
+	}
+}
+
+// concept looks for a coding that is in the value set of a required binding. A concept that has just extensions stands for
+// one that is not known.
+func (c *checker) concept(i uint32, set *codes) {
+	v := c.value(i)
+	codings := v.Get("coding")
+	for coding := range codings.Items() {
+		if set.hasCoding(coding.Get("system").Text(), coding.Get("code").Text()) {
+			return
+		}
+	}
+	if codings.Kind() == Absent && v.Get("extension").Kind() != Absent && v.Get("text").Kind() == Absent {
+		return
+	}
+	hint := ""
+	if set.system != "" {
+		hint = "a code of the system " + set.system
+	}
+	c.fault(i, "no coding is in the value set "+set.name+", which binds the element", hint)
+}
+
+// extension holds an Extension to having either a value or extensions (extensibility.html#Extension).
+func (c *checker) extension(i uint32) {
+	value, nested := uint32(0), false
+	end := i + c.nodes[i].size
+	for m := i + 1; m < end; m += c.nodes[m].size {
+		switch name := c.name(int(m)); {
+		case name == "extension":
+			nested = true
+		case strings.HasPrefix(strings.TrimPrefix(name, "_"), "value"):
+			value = m
+		}
+	}
+	switch {
+	case nested && value != 0:
+		c.fault(value, "the extension has a value and extensions", "leave one of them out")
+	case !nested && value == 0:
+		c.faultBelow(i, "value[x]", "the extension has neither value nor extensions", "")
+	}
+}
+
+// aside checks member m of node i, the companion of a primitive element for its id and extensions.
+func (c *checker) aside(i, m uint32, l *slot) {
+	value := c.value(i).Get(l.name)
+	if !l.many {
+		c.companion(m, value.Kind() != Absent)
+		return
+	}
+	switch {
+	case c.nodes[m].kind != Array:
+		c.fault(m, "the element may repeat: an array is due for its extensions too", "")
+		return
+	case c.nodes[m].size == 1:
+		c.fault(m, "the array is empty", "")
+		return
+	}
+	// beside walks along the values, as far as there are any.
+	beside, last := uint32(0), uint32(0)
+	if value.Kind() == Array {
+		beside, last = value.i+1, value.i+value.node().size
+	}
+	end, paired := m+c.nodes[m].size, beside != 0
+	for item := m + 1; item < end; item += c.nodes[item].size {
+		has := false
+		if beside < last {
+			has = c.nodes[beside].kind != Null
+			beside += c.nodes[beside].size
+		} else if paired {
+			c.fault(m, "there are more extensions than values", "put null where a value has none")
+			return
+		}
+		if c.nodes[item].kind != Null {
+			c.companion(item, has)
+		} else if !has {
+			c.fault(item, "there is neither a value nor extensions", "leave it out")
+		}
+	}
+	if beside < last {
+		c.fault(m, "there are fewer extensions than values", "put null where a value has none")
+	}
+}
+
+// companion checks the id and extensions of a primitive value; without a value there must be extensions.
+func (c *checker) companion(i uint32, value bool) {
+	if seen := c.object(i, c.shapes["Element"]); seen == 0 || !value && seen&^(1<<bitID) == 0 {
+		c.fault(i, "there is neither a value nor extensions", "leave it out")
+	}
 }

@@ -130,7 +130,7 @@ func TestRealResourcesProjectToWellFormedTerms(t *testing.T) {
 			t.Errorf("%s/%s: %v", typ, id, err)
 			return
 		}
-		if err := d.Check(); err != nil {
+		if err := d.Check(); err != nil && wrongExamples[typ+"-"+id+".json"][0] == "" {
 			t.Errorf("%s/%s: %v", typ, id, err)
 		}
 		if e.Route == "" {

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,12 +17,15 @@ func IsResourceType(name string) bool { return definitions().resources[name] != 
 type specification struct {
 	names     []string
 	elements  map[string]*elementType // by type or path of a backbone element
+	bindings  map[string]*codes       // by name of the value set
 	resources map[string]*resourceType
 	params    map[string]paramDefinition // by canonical URL
 }
 
 // elementType is a complex type or backbone element.
 type elementType struct {
+	name    string
+	order   []string            // of the members as the definitions have them
 	members map[string]member   // by name in JSON: a choice element is there once for each of its types
 	choices map[string][]member // by the name of the choice element without [x]
 }
@@ -31,6 +35,8 @@ type member struct {
 	key    string // its name in JSON
 	typ    string
 	many   bool
+	due    bool   // it must be there, or another type of the same choice
+	codes  *codes // that a binding admits; nil when any may be there
 	system string // of the codes of a required binding, where there is just one
 	// targets are the resource types a reference may point to; none means any.
 	targets []string
@@ -50,7 +56,10 @@ type resourceType struct {
 
 // definitions reads and compiles the tables when they are first asked for (about 10 ms).
 var definitions = sync.OnceValue(func() *specification {
-	s := &specification{names: strings.Split(resourceTypes, "\n"), elements: map[string]*elementType{}, resources: map[string]*resourceType{}}
+	s := &specification{names: strings.Split(resourceTypes, "\n"), elements: map[string]*elementType{}, bindings: map[string]*codes{}, resources: map[string]*resourceType{}}
+	for line := range strings.Lines(bindingTable) {
+		s.addCodes(strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
+	}
 	for line := range strings.Lines(elementTable) {
 		s.addElements(strings.Fields(line))
 	}
@@ -83,16 +92,20 @@ var definitions = sync.OnceValue(func() *specification {
 })
 
 func (s *specification) addElements(fields []string) {
-	t := &elementType{members: map[string]member{}, choices: map[string][]member{}}
+	t := &elementType{name: fields[0], members: map[string]member{}, choices: map[string][]member{}}
 	s.elements[fields[0]] = t
 	for _, f := range fields[1:] {
 		name, types, _ := strings.Cut(f, ":")
-		types, system, _ := strings.Cut(types, "@")
+		types, set, _ := strings.Cut(types, "=")
+		types, due := strings.CutSuffix(types, "!")
 		types, many := strings.CutSuffix(types, "*")
 		choice, isChoice := strings.CutSuffix(name, "[x]")
 		for typ := range strings.SplitSeq(types, "|") {
 			typ, targets, _ := strings.Cut(strings.TrimSuffix(typ, ")"), "(")
-			m := member{key: name, typ: typ, many: many, system: system}
+			m := member{key: name, typ: typ, many: many, due: due, codes: s.bindings[set]}
+			if typ == "code" && !many && m.codes != nil {
+				m.system = m.codes.system
+			}
 			if targets != "" {
 				m.targets = strings.Split(targets, ",")
 			}
@@ -102,6 +115,7 @@ func (s *specification) addElements(fields []string) {
 				t.choices[choice] = append(t.choices[choice], m)
 			}
 			t.members[m.key] = m
+			t.order = append(t.order, m.key)
 		}
 	}
 }
@@ -184,3 +198,6 @@ func (r *resourceType) setRoute(compartment []string) {
 		p.routed = r.route != nil && p.sameElement(r.route)
 	}
 }
+
+// names lists the elements in JSON, for hints.
+func (t *elementType) names() []string { return slices.Sorted(maps.Keys(t.members)) }

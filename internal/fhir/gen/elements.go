@@ -13,11 +13,15 @@ type structure struct {
 
 type element struct {
 	Path, Max, ContentReference string
+	Min                         int
 	Type                        []struct {
 		Code          string
 		TargetProfile []string
 	}
-	Binding struct{ Strength, ValueSet string }
+	Binding struct {
+		Strength, ValueSet string
+		Extension          []struct{ URL, ValueCanonical string }
+	}
 }
 
 // readStructures reads the resources and complex types, not the profiles on them.
@@ -39,31 +43,7 @@ func typeLines(all []structure) string {
 	return strings.Join(names, "\n")
 }
 
-// readSystems finds the value sets that draw from exactly one code system.
-func readSystems(from string) (map[string]string, error) {
-	type valueSet struct {
-		URL     string
-		Compose struct {
-			Include []struct {
-				System   string
-				ValueSet []string
-			}
-		}
-	}
-	sets, err := readAll[valueSet](from, "ValueSet")
-	if err != nil {
-		return nil, err
-	}
-	systems := map[string]string{}
-	for _, s := range sets {
-		if in := s.Compose.Include; len(in) == 1 && len(in[0].ValueSet) == 0 && in[0].System != "" {
-			systems[s.URL] = in[0].System
-		}
-	}
-	return systems, nil
-}
-
-func elementLines(all []structure, systems map[string]string) string {
+func elementLines(all []structure) string {
 	fields := map[string][]string{}
 	for _, s := range all {
 		for _, e := range s.Snapshot.Element {
@@ -72,7 +52,7 @@ func elementLines(all []structure, systems map[string]string) string {
 				fields[e.Path] = append(fields[e.Path], []string{}...)
 				continue
 			}
-			fields[parent] = append(fields[parent], name+":"+typesOf(e, systems))
+			fields[parent] = append(fields[parent], name+":"+typesOf(e))
 		}
 	}
 	var lines []string
@@ -83,13 +63,13 @@ func elementLines(all []structure, systems map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
-func typesOf(e element, systems map[string]string) string {
+func typesOf(e element) string {
 	var names []string
 	for _, t := range e.Type {
 		switch t.Code {
 		case "BackboneElement", "Element":
 			names = append(names, e.Path)
-		case "http://hl7.org/fhirpath/System.String":
+		case "http://hl7.org/fhirpath/System.String": // the id of an element or resource, the url of an extension
 			names = append(names, "string")
 		case "Reference", "canonical":
 			names = append(names, t.Code+targets(t.TargetProfile))
@@ -104,11 +84,29 @@ func typesOf(e element, systems map[string]string) string {
 	if e.Max != "0" && e.Max != "1" {
 		text += "*"
 	}
-	set, _, _ := strings.Cut(e.Binding.ValueSet, "|")
-	if system := systems[set]; text == "code" && e.Binding.Strength == "required" && system != "" {
-		text += "@" + system
+	if e.Min > 0 {
+		text += "!"
+	}
+	if set := e.mustCodes(); set != "" {
+		text += "=" + setName(set)
 	}
 	return text
+}
+
+// mustCodes is the canonical URL of the value set that the element's codes must be from: that of a required binding or,
+// for a code, the largest one that a weaker binding admits. It is empty when there is none.
+func (e element) mustCodes() string {
+	set := ""
+	if e.Binding.Strength == "required" {
+		set = e.Binding.ValueSet
+	}
+	for _, x := range e.Binding.Extension {
+		if strings.HasSuffix(x.URL, "/elementdefinition-maxValueSet") && len(e.Type) == 1 && e.Type[0].Code == "code" {
+			set = x.ValueCanonical
+		}
+	}
+	set, _, _ = strings.Cut(set, "|")
+	return set
 }
 
 // targets lists the resource types that a reference may point to, in parentheses; nothing when any may be.

@@ -1,7 +1,7 @@
 // Command gen turns the FHIR R4 definitions into the tables of internal/fhir.
 //
 // It reads the unpacked npm package hl7.fhir.r4.examples (scripts/fhir-definitions.sh fetches it) and
-// writes types_gen.go, elements_gen.go, params_gen.go and compartments_gen.go. The output depends on
+// writes types_gen.go, elements_gen.go, bindings_gen.go, params_gen.go and compartments_gen.go. The output depends on
 // the package alone.
 package main
 
@@ -36,7 +36,7 @@ func generate(from, to string) error {
 	if err != nil {
 		return err
 	}
-	systems, err := readSystems(from)
+	bindings, err := bindingLines(from, structures)
 	if err != nil {
 		return err
 	}
@@ -48,14 +48,22 @@ func generate(from, to string) error {
 	if err != nil {
 		return err
 	}
+	summary, err := summaryLines(from)
+	if err != nil {
+		return err
+	}
 	tables := []struct{ file, name, doc, text string }{
 		{"types_gen.go", "resourceTypes", "names the concrete resource types, one a line.", typeLines(structures)},
 		{"elements_gen.go", "elementTable", "lists the elements of each complex type and backbone element:\n" +
-			"// path, then name:type|type, the targets of a reference in parentheses, a star where the element repeats, and\n// after @ the one code system of a required binding.", elementLines(structures, systems)},
+			"// path, then name:type|type, the targets of a reference in parentheses, * where the element may repeat, ! where it\n// must be there, and after = the value set of a required binding.", elementLines(structures)},
+		{"bindings_gen.go", "bindingTable", "lists the value sets of required bindings: name, then each code system with its codes, separated\n" +
+			"// by tabs. A system without codes is one whose codes the definitions do not list.", bindings},
 		{"params_gen.go", "paramTable", "lists the search parameters: code, type, bases, targets, url, expression, components,\n" +
 			"// separated by tabs.", paramLines(params)},
 		{"compartments_gen.go", "compartmentTable", "lists the parameters by which a resource is in a compartment: the compartment's type, the\n" +
 			"// resource's, then codes.", compartments},
+		{"summary_gen.go", "summaryTable", "lists what a summary leaves out: type or path of a backbone element, then its members, and behind\n" +
+			"// a colon the mandatory ones.", summary},
 	}
 	for _, t := range tables {
 		var b bytes.Buffer
