@@ -100,6 +100,8 @@ func (r *Reader) History(ctx context.Context, who access.Caller, p hub.Partition
 	switch {
 	case s.Limit <= 0:
 		return nil, more, nil
+	case s.Before.Seq > 0 && s.Before.Off == 0: // a page that ended between two commits
+		top = min(top, s.Before.Seq-1)
 	case s.Before.Seq > 0:
 		top = min(top, s.Before.Seq)
 	}
