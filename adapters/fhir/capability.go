@@ -1,63 +1,170 @@
 package fhir
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
-	"net/http"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
+	"concord/hub"
 	"concord/internal/fhir"
 )
 
-// started is when the statement's content was fixed: with the binary's tables, at the first request.
-var capabilityDate = sync.OnceValue(func() string { return time.Now().UTC().Format(time.RFC3339) })
+// promises is the CapabilityStatement but for its implementation.url, before and after it. It is made once, from the
+// tables that searches and operations run on; its date is that of the process.
+type promises struct {
+	once          sync.Once
+	before, after []byte
+}
 
-// capabilities prints the CapabilityStatement from the tables that the search and the routes run on.
-func (s *Server) capabilities(c *gin.Context) {
-	type object = map[string]any
-	interactions := []object{}
-	for _, code := range []string{"read", "vread", "update", "delete", "history-instance", "create", "search-type"} {
-		interactions = append(interactions, object{"code": code})
+// baseMark stands for the address in the statement until it is known.
+const baseMark = "\u2060base\u2060"
+
+// capabilities answers GET /metadata (R4 http.html#capabilities).
+func (s *Server) capabilities(_ context.Context, q *question) (*answer, error) {
+	mode, err := q.takeOne("mode")
+	if err == nil {
+		err = q.rest("mode")
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case mode == "terminology":
+		return nil, &hub.Error{Kind: hub.Unsupported, Path: "mode", Msg: "the hub has no TerminologyCapabilities"}
+	case mode != "" && mode != "full" && mode != "normative":
+		return nil, &hub.Error{Kind: hub.Invalid, Path: "mode", Msg: "mode is full, normative or terminology, not " + quote(mode)}
+	}
+	sub, err := q.subset("CapabilityStatement")
+	if err != nil {
+		return nil, err
+	}
+	s.promises.once.Do(func() {
+		body, _ := json.Marshal(s.statement(baseMark, time.Now())) // texts and lists: always possible
+		s.promises.before, s.promises.after, _ = bytes.Cut(body, []byte(baseMark))
+	})
+	base, _ := json.Marshal(q.base)
+	pieces := [][]byte{s.promises.before, base[1 : len(base)-1], s.promises.after}
+	if sub.Whole() {
+		return &answer{body: pieces}, nil
+	}
+	doc, err := fhir.Parse(bytes.Join(pieces, nil), fhir.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	return wholly(sub.Of(doc)), nil
+}
+
+type object = map[string]any
+
+// statement is the CapabilityStatement.
+func (s *Server) statement(base string, at time.Time) object {
+	back := map[string][]string{} // _revinclude by the type that is referred to
+	for _, typ := range fhir.ResourceTypes() {
+		for _, p := range fhir.SearchParams(typ) {
+			for _, target := range p.Targets {
+				if p.Type == fhir.ReferenceParam {
+					back[target] = append(back[target], typ+":"+p.Code)
+				}
+			}
+		}
 	}
 	var resources []object
 	for _, typ := range fhir.ResourceTypes() {
-		params := []object{}
-		for _, p := range fhir.SearchParams(typ) {
-			o := object{"name": p.Code, "type": p.Type}
-			if p.Definition != "" {
-				o["definition"] = p.Definition
-			}
-			params = append(params, o)
-		}
-		r := object{
-			"type": typ, "interaction": interactions, "versioning": "versioned-update",
-			"readHistory": true, "updateCreate": true, "conditionalCreate": true,
-			"conditionalRead": "full-support", "conditionalUpdate": false, "conditionalDelete": "not-supported",
-			"searchParam": params,
-		}
-		if typ == "ServiceRequest" {
-			r["operation"] = []object{{"name": "find-recognisable", "definition": "urn:concord:operation:find-recognisable"}}
-		}
-		resources = append(resources, r)
+		resources = append(resources, promise(typ, back[typ]))
 	}
-	body, err := json.Marshal(object{
-		"resourceType": "CapabilityStatement", "status": "active", "date": capabilityDate(), "kind": "instance",
+	return object{
+		"resourceType": "CapabilityStatement", "status": "active", "date": at.UTC().Format(time.RFC3339), "kind": "instance",
 		"software":       object{"name": "Concord", "version": s.Version},
-		"implementation": object{"description": "Concord, hub of a medical consortium", "url": s.base(c)},
-		"fhirVersion":    "4.0.1", "format": []string{"application/fhir+json", "json"},
+		"implementation": object{"description": "Concord, hub of a medical consortium", "url": base},
+		"fhirVersion":    "4.0.1",
+		"format":         []string{"application/fhir+json", "json"},
+		"patchFormat":    patchFormats,
 		"rest": []object{{
 			"mode": "server",
-			"security": object{"service": []object{{"coding": []object{{
-				"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}}}}},
+			"security": object{"service": []object{{"coding": []object{
+				{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"},
+				{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "OAuth"}}}},
+				"description": "OAuth 2.0 client credentials with SMART system scopes; /.well-known/smart-configuration says where"},
 			"resource":    resources,
-			"interaction": []object{{"code": "batch"}, {"code": "transaction"}},
+			"interaction": codes("batch", "transaction", "search-system", "history-system"),
+			"searchParam": commonParams(),
+			"operation":   offered("", onSystem),
+			"compartment": compartmentURLs(),
 		}},
-	})
-	if err != nil {
-		WriteError(c, err)
-		return
 	}
-	writeResource(c, http.StatusOK, body)
 }
+
+// patchFormats are the media types of patches.
+var patchFormats = []string{"application/json-patch+json", "application/fhir+json"}
+
+func codes(list ...string) []object {
+	all := make([]object, len(list))
+	for i, code := range list {
+		all[i] = object{"code": code}
+	}
+	return all
+}
+
+// promise says what the hub does with a type.
+func promise(typ string, back []string) object {
+	params, includes := []object{}, []string{"*"}
+	for _, p := range fhir.SearchParams(typ) {
+		one := object{"name": p.Code, "type": p.Type}
+		if p.Definition != "" {
+			one["definition"] = p.Definition
+		}
+		params = append(params, one)
+		if p.Type == fhir.ReferenceParam {
+			includes = append(includes, typ+":"+p.Code)
+		}
+	}
+	r := object{
+		"type":        typ,
+		"interaction": codes("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"),
+		"versioning":  "versioned-update", "readHistory": true, "updateCreate": true,
+		"conditionalCreate": true, "conditionalRead": "full-support", "conditionalUpdate": true, "conditionalDelete": "single",
+		"searchInclude": includes, "searchParam": params,
+		"operation": offered(typ, onType|onInstance),
+	}
+	if len(back) > 0 {
+		r["searchRevInclude"] = back
+	}
+	return r
+}
+
+// offered lists the operations on a type, or on the system.
+func offered(typ string, at level) []object {
+	var all []object
+	for _, op := range operations() {
+		if op.levels&at != 0 && (typ == "" || op.types == nil || slices.Contains(op.types, typ)) {
+			all = append(all, object{"name": op.name[1:], "definition": op.definition})
+		}
+	}
+	return all
+}
+
+// commonParams are the parameters of searches over several types: those that every type has.
+func commonParams() []object {
+	var all []object
+	for _, p := range fhir.SearchParams("Basic") {
+		if !slices.Contains([]string{"_id", "_lastUpdated", "_profile", "_security", "_source", "_tag"}, p.Code) {
+			continue
+		}
+		all = append(all, object{"name": p.Code, "type": p.Type, "definition": p.Definition})
+	}
+	return append(all, object{"name": "_type", "type": "token", "documentation": "the types to search, separated by commas; all without it"})
+}
+
+func compartmentURLs() []string {
+	var all []string
+	for _, typ := range fhir.ResourceTypes() {
+		if len(fhir.CompartmentTypes(typ)) > 0 {
+			all = append(all, "http://hl7.org/fhir/CompartmentDefinition/"+lowerFirst(typ))
+		}
+	}
+	return all
+}
+
+func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }

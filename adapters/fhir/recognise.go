@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
-
-	"github.com/gin-gonic/gin"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -36,53 +33,49 @@ const mostCandidates = 500
 //
 // Out (Parameters): outcome, catalogue, item, reason…, and for each candidate: result (Reference), outcome, expires,
 // caution, reason… (code, effect, zh, en), link… .
-func (s *Server) findRecognisable(c *gin.Context) {
-	who, ok := permit(c, access.Search, "ServiceRequest")
-	if !ok {
-		return
+func (s *Server) findRecognisable(ctx context.Context, q *question) (*answer, error) {
+	if err := q.who.May(access.Search, "ServiceRequest"); err != nil {
+		return nil, err
 	}
-	var a ask
-	var err error
-	if c.Request.Method == http.MethodGet {
-		a, err = askOfQuery(c)
-	} else {
-		var doc *fhir.Doc
-		if doc, err = readDoc(c, s.Limits.Resource, 0); err == nil {
-			a, err = askOf(doc)
-		}
+	a, err := askOfQuery(q)
+	if q.given != nil {
+		a, err = askOf(q.given)
 	}
 	if err != nil {
-		WriteError(c, err)
-		return
+		return nil, err
 	}
-	if me, ok := s.Members.Member(who.Member); ok {
+	if me, ok := s.Members.Member(q.who.Member); ok {
 		a.request.Tier = string(me.Tier)
 	}
-	candidates, links, err := s.candidates(c, who, &a)
+	candidates, links, err := s.candidates(ctx, q, &a)
 	if err != nil {
-		WriteError(c, err)
-		return
+		return nil, err
 	}
 	d := recognition.Decide(a.request, candidates, s.Catalogue, a.now)
 	body, err := json.Marshal(decisionParameters(&d, links))
 	if err != nil {
-		WriteError(c, err)
-		return
+		return nil, err
 	}
-	writeResource(c, http.StatusOK, body)
+	return wholly(body), nil
 }
 
-func askOfQuery(c *gin.Context) (ask, error) {
+func askOfQuery(q *question) (ask, error) {
 	a := ask{now: time.Now()}
-	q := c.Request.URL.Query()
-	a.patient = patientReference(q.Get("patient"))
-	for _, v := range q["code"] {
-		system, code, _ := strings.Cut(v, "|")
-		a.request.Exam.Codes = append(a.request.Exam.Codes, recognition.Coding{System: system, Code: code})
+	for _, p := range q.params {
+		switch p.Name {
+		case "patient":
+			a.patient = patientReference(p.Value)
+		case "code":
+			system, code, _ := strings.Cut(p.Value, "|")
+			a.request.Exam.Codes = append(a.request.Exam.Codes, recognition.Coding{System: system, Code: code})
+		case "text":
+			a.request.Exam.Text = append(a.request.Exam.Text, p.Value)
+		case "encounter-class":
+			a.request.Class = p.Value
+		case "exception":
+			a.request.Exceptions = append(a.request.Exceptions, p.Value)
+		}
 	}
-	a.request.Exam.Text = q["text"]
-	a.request.Class = q.Get("encounter-class")
-	a.request.Exceptions = q["exception"]
 	return a, a.check()
 }
 
@@ -170,7 +163,7 @@ func concept(e *recognition.Exam, v fhir.Value) {
 
 // candidates gathers what there is of the patient: imaging studies, and observations with the order's codes or, where it
 // has none, all.
-func (s *Server) candidates(c *gin.Context, who access.Caller, a *ask) ([]recognition.Candidate, map[string][]string, error) {
+func (s *Server) candidates(ctx context.Context, q *question, a *ask) ([]recognition.Candidate, map[string][]string, error) {
 	var list []recognition.Candidate
 	links := map[string][]string{}
 	for _, typ := range resultTypes(s.Catalogue.ItemOf(a.request.Exam)) {
@@ -178,13 +171,13 @@ func (s *Server) candidates(c *gin.Context, who access.Caller, a *ask) ([]recogn
 		if typ == "Observation" && len(a.request.Exam.Codes) > 0 {
 			params = append(params, fhir.Pair{Name: "code", Value: codesOf(a.request.Exam.Codes)})
 		}
-		q, err := fhir.CompileSearch(typ, params, s.searchOptions(c))
+		found, err := fhir.CompileSearch(typ, params, s.options(ctx, q))
 		if err != nil {
 			return nil, nil, err
 		}
-		q.Query.Limit = mostCandidates
-		q.Query.Sort = []hub.Sort{{Param: hub.LastUpdated, Desc: true}}
-		res, err := s.Reader.Search(c.Request.Context(), who, []hub.Partition{s.Partition}, q.Query, "$find-recognisable")
+		found.Query.Limit = mostCandidates
+		found.Query.Sort = []hub.Sort{{Param: hub.LastUpdated, Desc: true}}
+		res, err := s.Reader.Search(ctx, q.who, []hub.Partition{s.Partition}, found.Query, "$find-recognisable")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -199,11 +192,11 @@ func (s *Server) candidates(c *gin.Context, who access.Caller, a *ask) ([]recogn
 				one.Tier = string(producer.Tier)
 				one.SameConsortium = recognition.Yes
 			}
-			urls := []string{s.base(c) + "/" + rec.Name.String()}
+			urls := []string{q.base + "/" + rec.Name.String()}
 			one.Retrievable = recognition.Yes // the record was just read
 			if typ == "ImagingStudy" {
-				urls = append(urls, strings.TrimSuffix(s.base(c), "/fhir")+"/dicom-web/studies/"+rec.Name.ID)
-				one.Retrievable = s.studyThere(c.Request.Context(), rec.Name.ID)
+				urls = append(urls, strings.TrimSuffix(q.base, "/fhir")+"/dicom-web/studies/"+rec.Name.ID)
+				one.Retrievable = s.studyThere(ctx, rec.Name.ID)
 			}
 			links[one.ID] = urls
 			list = append(list, one)

@@ -1,8 +1,7 @@
 package fhir
 
 import (
-	"io"
-	"net/http"
+	"context"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,128 +12,247 @@ import (
 
 	"concord/hub"
 	"concord/hub/access"
+	"concord/hub/lookup"
 	"concord/internal/fhir"
-	"concord/internal/webbody"
 )
 
-// cursorParam carries the signed place where the page before ended.
-const cursorParam = "_after"
-
+// searchOptions are those of a request.
 func (s *Server) searchOptions(c *gin.Context) fhir.SearchOptions {
+	return s.options(c.Request.Context(), &question{who: caller(c), base: s.base(c), lenient: lenient(c.GetHeader("Prefer"))})
+}
+
+func (s *Server) options(ctx context.Context, q *question) fhir.SearchOptions {
 	return fhir.SearchOptions{
-		Base:  s.base(c),
-		Count: s.Limits.Default, MaxCount: s.Limits.Page, Now: time.Now(),
-		Lenient: strings.Contains(c.GetHeader("Prefer"), "handling=lenient"),
+		Base: q.base, Count: s.Limits.Default, MaxCount: s.Limits.Page, Now: time.Now(), Lenient: q.lenient,
+		Load: func(typ, canonical string) (*fhir.Doc, error) { return s.terminology(ctx, q.who, typ, canonical) },
 	}
 }
 
-// search answers GET /fhir/Type?… and POST /fhir/Type/_search (R4 search.html).
-func (s *Server) search(c *gin.Context) {
-	typ := c.Param("type")
-	who, ok := permit(c, access.Search, typ)
-	if !ok {
-		return
+// terminology finds a CodeSystem or ValueSet by its canonical URL, the newest where several have it; nil when there is none.
+func (s *Server) terminology(ctx context.Context, who access.Caller, typ, canonical string) (*fhir.Doc, error) {
+	u, version, _ := strings.Cut(canonical, "|")
+	params := []fhir.Pair{{Name: "url", Value: fhir.Escape(u)}, {Name: "_count", Value: "1"}, {Name: "_sort", Value: "-_lastUpdated"}}
+	if version != "" {
+		params = append(params, fhir.Pair{Name: "version", Value: fhir.Escape(version)})
 	}
-	params, err := fhir.Pairs(c.Request.URL.RawQuery)
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	if c.Request.Method == http.MethodPost {
-		form, err := readForm(c)
-		if err != nil {
-			WriteError(c, err)
-			return
-		}
-		params = append(params, form...)
-	}
-	body, err := s.searchBundle(c, who, typ, params)
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	writeResource(c, http.StatusOK, body)
-}
-
-// formLimit caps the body of a POST _search.
-const formLimit = 1 << 20
-
-func readForm(c *gin.Context) ([]fhir.Pair, error) {
-	if ct, _, _ := strings.Cut(c.GetHeader("Content-Type"), ";"); strings.TrimSpace(ct) != "application/x-www-form-urlencoded" && c.Request.ContentLength != 0 {
-		return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "_search takes application/x-www-form-urlencoded"}
-	}
-	body, err := webbody.Reader(c.Request, formLimit)
+	found, err := fhir.CompileSearch(typ, params, fhir.SearchOptions{})
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(body)
+	res, err := s.Reader.Search(ctx, who, []hub.Partition{s.Partition}, found.Query, "terminology")
+	if err != nil || len(res.Records) == 0 {
+		return nil, err
+	}
+	return fhir.Parse(res.Records[0].Body, fhir.Limits{})
+}
+
+// search answers GET /fhir/Type?…, POST /fhir/Type/_search and, over several types, GET /fhir?… and POST /fhir/_search
+// (R4 search.html).
+func (s *Server) search(ctx context.Context, q *question) (*answer, error) {
+	if q.typ != "" {
+		return s.find(ctx, q, []string{q.typ}, nil)
+	}
+	types, err := s.typesAsked(ctx, q, nil)
 	if err != nil {
 		return nil, err
 	}
-	return fhir.Pairs(string(data))
+	return s.find(ctx, q, types, nil)
 }
 
-// searchBundle carries a search out and builds the searchset.
-func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, params []fhir.Pair) ([]byte, error) {
-	cursor := ""
-	params = slices.DeleteFunc(params, func(p fhir.Pair) bool {
-		if p.Name == cursorParam {
-			cursor = p.Value
+// typesAsked are the types of _type, each of which the caller must be allowed to search; without it, those that the hub
+// has and the caller may search. among, where not nil, are all that may be asked for.
+func (s *Server) typesAsked(ctx context.Context, q *question, among []string) ([]string, error) {
+	var types []string
+	for _, p := range q.params {
+		if p.Name != "_type" {
+			continue
 		}
-		return p.Name == cursorParam
+		for typ := range strings.SplitSeq(p.Value, ",") {
+			switch {
+			case !fhir.IsResourceType(typ):
+				return nil, &hub.Error{Kind: hub.Invalid, Path: "_type", Msg: "R4 has no resource type " + quote(typ), Hint: fhir.NearestType(typ)}
+			case among != nil && !slices.Contains(among, typ):
+				return nil, &hub.Error{Kind: hub.Invalid, Path: "_type", Msg: quote(typ) + " is not in this compartment"}
+			}
+			if err := q.who.May(access.Search, typ); err != nil {
+				return nil, err
+			}
+			types = append(types, typ)
+		}
+	}
+	if len(types) > 0 {
+		slices.Sort(types)
+		return slices.Compact(types), nil
+	}
+	have, err := s.Reader.Types(ctx, s.Partition)
+	if err != nil {
+		return nil, err
+	}
+	for _, typ := range have {
+		if fhir.IsResourceType(typ) && (among == nil || slices.Contains(among, typ)) && q.who.May(access.Search, typ) == nil {
+			types = append(types, typ)
+		}
+	}
+	if len(types) == 0 && len(have) > 0 && among == nil {
+		return nil, q.who.May(access.Search, have[0])
+	}
+	return types, nil
+}
+
+// compiled is what a search over one or more types came to.
+type compiled struct {
+	*fhir.Search // of the first type
+	queries      []hub.Query
+	includes     []hub.Include
+}
+
+// compile compiles a search for each of the types; within, where not nil, is what else must hold of things of a type.
+func (s *Server) compile(ctx context.Context, q *question, types []string, within func(typ string) (hub.Clause, error)) (*compiled, error) {
+	all := &compiled{}
+	params := slices.DeleteFunc(slices.Clone(q.params), func(p fhir.Pair) bool {
+		return p.Name == cursorParam || p.Name == "_type" && (q.typ == "" || q.sub == "*")
 	})
-	q, err := fhir.CompileSearch(typ, params, s.searchOptions(c))
-	if err != nil {
-		return nil, err
-	}
-	query := q.Query
-	if err := reshape(q, &query); err != nil {
-		return nil, err
-	}
-	// Counting is cheap where one patient's slot has all hits, and asked for otherwise.
-	query.Count = q.Total == "accurate" || q.Total == "estimate" || q.Total == "" && (len(query.Routes) > 0 || len(query.All) == 0) || query.Limit == 0
-	applied := encode(q.Applied)
-	if cursor != "" {
-		if query.After, err = openCursor(s.CursorKey, typ+"?"+applied, cursor); err != nil {
+	for _, typ := range types {
+		if err := q.who.May(access.Search, typ); err != nil {
 			return nil, err
 		}
+		one, err := fhir.CompileSearch(typ, params, s.options(ctx, q))
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range one.Types {
+			if err := q.who.May(access.Search, other); err != nil {
+				return nil, err
+			}
+		}
+		if within != nil {
+			clause, err := within(typ)
+			if err != nil {
+				return nil, err
+			}
+			one.Query.All = append(one.Query.All, clause)
+		}
+		if one.Summary == "count" {
+			one.Query.Limit = 0
+		}
+		all.queries = append(all.queries, one.Query)
+		for _, in := range one.Includes {
+			if !slices.Contains(all.includes, in) {
+				all.includes = append(all.includes, in)
+			}
+		}
+		if all.Search == nil {
+			all.Search = one
+		}
 	}
-	res, err := s.Reader.Search(c.Request.Context(), who, []hub.Partition{s.Partition}, query, parameterNames(params))
+	if all.Search == nil { // no type has anything: the parameters are read all the same
+		one, err := fhir.CompileSearch("Basic", params, s.options(ctx, q))
+		if err != nil {
+			return nil, err
+		}
+		all.Search = one
+	}
+	return all, nil
+}
+
+// find carries a search out and builds the searchset: the hits, what was included, and what was ignored.
+func (s *Server) find(ctx context.Context, q *question, types []string, within func(typ string) (hub.Clause, error)) (*answer, error) {
+	found, err := s.compile(ctx, q, types, within)
 	if err != nil {
 		return nil, err
 	}
-	if res.Total < 0 && cursor == "" && res.Next == nil {
+	if len(found.includes) > 0 && found.Summary == "text" { // R4 search.html#summary
+		return nil, &hub.Error{Kind: hub.Invalid, Path: "_summary", Msg: "_summary=text does not go with _include and _revinclude"}
+	}
+	applied := found.Applied
+	if t := q.last("_type"); t != "" && (q.typ == "" || q.sub == "*") {
+		applied = append([]fhir.Pair{{Name: "_type", Value: strings.Join(types, ",")}}, applied...)
+	}
+	turn := s.pages(q, encode(applied), q.last(cursorParam))
+	var after *hub.Position
+	if more, err := turn.open(&after); err != nil {
+		return nil, err
+	} else if !more {
+		after = nil
+	}
+	for i := range found.queries {
+		found.queries[i].After = after
+		found.queries[i].Count = counts(found.Search, &found.queries[i])
+	}
+	res, err := s.results(ctx, q.who, found.queries, parameterNames(q.params))
+	if err != nil {
+		return nil, err
+	}
+	if res.Total < 0 && after == nil && res.Next == nil {
 		res.Total = int64(len(res.Records)) // all there is
 	}
-	if q.Total == "none" {
+	if found.Total == "none" {
 		res.Total = -1
 	}
+	included, err := s.included(ctx, q.who, res.Records, found.includes)
+	if err != nil {
+		return nil, err
+	}
+	sub := fhir.Subset{Summary: found.Summary, Elements: found.Elements}
+	if err := cut(sub, res.Records); err != nil {
+		return nil, err
+	}
+	sub.Elements = nil // they are the hits'
+	if err := cut(sub, included); err != nil {
+		return nil, err
+	}
 	b := newBundle("searchset", res.Total)
-	self := s.base(c) + "/" + typ
-	b.link("self", join(self, applied))
-	if res.Next != nil && query.Limit > 0 {
-		b.link("next", join(self, withCursor(applied, sealCursor(s.CursorKey, typ+"?"+applied, res.Next))))
+	if res.Next != nil && found.Query.Limit > 0 {
+		turn.link(b, res.Next)
+	} else {
+		turn.link(b, nil)
 	}
 	for i := range res.Records {
-		b.hit(s.base(c), &res.Records[i], "match")
+		b.hit(q.base, &res.Records[i], "match")
 	}
-	if len(q.Ignored) > 0 {
-		b.ignored(q.Ignored)
+	for i := range included {
+		b.hit(q.base, &included[i], "include")
 	}
-	return b.bytes(), nil
+	if len(found.Ignored) > 0 {
+		b.ignored(found.Ignored)
+	}
+	return &answer{body: b.pieces()}, nil
 }
 
-// reshape applies _summary=count and refuses the other ways to have resources cut down, which the hub does not do.
-func reshape(q *fhir.Search, query *hub.Query) error {
-	switch {
-	case q.Summary == "count":
-		query.Limit = 0
-	case q.Summary != "" && q.Summary != "false":
-		return &hub.Error{Kind: hub.Unsupported, Path: "_summary", Msg: "the hub returns whole resources or, with _summary=count, their number"}
-	case len(q.Elements) > 0:
-		return &hub.Error{Kind: hub.Unsupported, Path: "_elements", Msg: "the hub returns whole resources"}
+// counts tells whether the total is worth its cost: when it is asked for, and where it is cheap, because one patient's
+// slot has all hits or nothing restricts them.
+func counts(found *fhir.Search, query *hub.Query) bool {
+	switch found.Total {
+	case "accurate", "estimate":
+		return true
+	case "none":
+		return query.Limit == 0
 	}
-	return nil
+	return query.Limit == 0 || query.Plain() && (len(query.Routes) > 0 || len(query.All) == 0)
+}
+
+// results asks the Reader for what the queries, each of another type, meet together.
+func (s *Server) results(ctx context.Context, who access.Caller, queries []hub.Query, note string) (lookup.Result, error) {
+	switch len(queries) {
+	case 0:
+		return lookup.Result{}, nil
+	case 1:
+		return s.Reader.Search(ctx, who, []hub.Partition{s.Partition}, queries[0], note)
+	}
+	count := slices.ContainsFunc(queries, func(q hub.Query) bool { return q.Count })
+	for i := range queries {
+		queries[i].Count = count
+	}
+	return s.Reader.SearchAll(ctx, who, s.Partition, queries, note)
+}
+
+// included follows includes to what the caller may search for.
+func (s *Server) included(ctx context.Context, who access.Caller, hits []hub.Record, includes []hub.Include) ([]hub.Record, error) {
+	if len(hits) == 0 || len(includes) == 0 {
+		return nil, nil
+	}
+	may := func(typ string) bool { return who.May(access.Search, typ) == nil }
+	return s.Reader.Follow(ctx, who, s.Partition, hits, includes, may)
 }
 
 // encode writes parameters as a query string, in their order.
@@ -144,20 +262,6 @@ func encode(params []fhir.Pair) string {
 		parts[i] = url.QueryEscape(p.Name) + "=" + url.QueryEscape(p.Value)
 	}
 	return strings.Join(parts, "&")
-}
-
-func join(u, query string) string {
-	if query == "" {
-		return u
-	}
-	return u + "?" + query
-}
-
-func withCursor(query, cursor string) string {
-	if query != "" {
-		query += "&"
-	}
-	return query + cursorParam + "=" + cursor
 }
 
 // parameterNames is what the audit trail keeps of a query: names, never values.
@@ -173,17 +277,12 @@ func parameterNames(params []fhir.Pair) string {
 	return strings.Join(slices.Compact(names), ",")
 }
 
-// ignored says which parameters a lenient search left out (R4 search.html#errors).
-func (b *bundleWriter) ignored(faults []error) {
-	b.begin()
-	b.buf.WriteString(`"resource":{"resourceType":"OperationOutcome","issue":[`)
-	for i, err := range faults {
-		if i > 0 {
-			b.buf.WriteByte(',')
-		}
-		b.buf.WriteString(`{"severity":"warning","code":"not-supported","diagnostics":`)
-		b.text("ignored: " + err.Error())
-		b.buf.WriteByte('}')
+// searchBundle answers a search inside a bundle.
+func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, params []fhir.Pair) ([]byte, error) {
+	q := &question{who: who, base: s.base(c), path: []string{typ}, typ: typ, params: params, lenient: lenient(c.GetHeader("Prefer"))}
+	a, err := s.find(c.Request.Context(), q, []string{typ}, nil)
+	if err != nil {
+		return nil, err
 	}
-	b.buf.WriteString(`]},"search":{"mode":"outcome"}}`)
+	return slices.Concat(a.body...), nil
 }

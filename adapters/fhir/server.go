@@ -6,9 +6,6 @@ package fhir
 
 import (
 	"context"
-	"net/http"
-	"strings"
-
 	"github.com/gin-gonic/gin"
 
 	"concord/hub"
@@ -77,86 +74,38 @@ func (l *Limits) fill() {
 // Server answers FHIR requests.
 type Server struct {
 	Deps
+	promises promises
 }
 
-// Mount registers the routes on an authenticated group at /fhir.
+// Mount registers the routes on an authenticated group at /fhir. What asks (GET, HEAD, POST _search, operations) is told
+// apart by its path, see question; gin's routes name what the log and the metrics show.
 func Mount(g *gin.RouterGroup, d Deps) *Server {
 	d.Limits.fill()
-	s := &Server{d}
+	s := &Server{Deps: d}
 	g.Use(acceptable)
-	g.GET("/metadata", s.capabilities)
+	for _, path := range []string{"", "/", "/metadata", "/:type", "/:type/:id", "/:type/:id/:sub", "/:type/:id/:sub/:vid", "/:type/:id/:sub/:vid/:operation"} {
+		g.GET(path, s.get)
+		g.HEAD(path, s.get)
+	}
 	g.POST("", s.bundle)
 	g.POST("/", s.bundle)
-	g.GET("/:type", s.typed(s.search))
-	g.POST("/:type", s.typed(s.create))
-	g.POST("/:type/:id", s.typed(s.postOperation)) // _search and $operations
-	g.GET("/:type/:id", s.typed(s.getOrOperation))
-	g.HEAD("/:type/:id", s.typed(s.read))
+	for _, path := range []string{"/:type", "/:type/:id", "/:type/:id/:sub", "/:type/:id/:sub/:vid", "/:type/:id/:sub/:vid/:operation"} {
+		g.POST(path, s.post)
+	}
 	g.PUT("/:type/:id", s.typed(s.update))
 	g.DELETE("/:type/:id", s.typed(s.remove))
-	g.GET("/:type/:id/_history", s.typed(s.history))
-	g.GET("/:type/:id/_history/:vid", s.typed(s.vread))
 	return s
-}
-
-// acceptable refuses requests that want their answer in another format than JSON (R4 http.html#mime-type: _format goes
-// before Accept), rather than answer them with what they cannot read.
-func acceptable(c *gin.Context) {
-	if format := c.Query("_format"); format != "" {
-		if format != "json" && !isJSON(strings.ReplaceAll(format, " ", "+")) { // + in a query is a blank
-			WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "_format", Msg: "the hub answers in JSON, not " + quote(format)})
-		}
-		return
-	}
-	accept := strings.Join(c.Request.Header.Values("Accept"), ",")
-	if strings.TrimSpace(accept) == "" {
-		return
-	}
-	for one := range strings.SplitSeq(accept, ",") {
-		typ, _, _ := strings.Cut(one, ";")
-		if typ = strings.ToLower(strings.TrimSpace(typ)); isJSON(typ) || typ == "*/*" || typ == "application/*" {
-			return
-		}
-	}
-	WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "the hub answers in application/fhir+json, not " + quote(accept)})
 }
 
 // typed refuses resource types that R4 does not have before anything else looks at the request.
 func (s *Server) typed(next gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if typ := c.Param("type"); !fhir.IsResourceType(typ) {
-			WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: "R4 has no resource type " + quote(typ), Hint: fhir.NearestType(typ)})
+			WriteError(c, unknownType(typ))
 			return
 		}
 		next(c)
 	}
-}
-
-func (s *Server) postOperation(c *gin.Context) {
-	switch c.Param("id") {
-	case "_search":
-		s.search(c)
-	case "$find-recognisable":
-		if c.Param("type") == "ServiceRequest" {
-			s.findRecognisable(c)
-			return
-		}
-		fallthrough
-	default:
-		WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: "there is no operation " + quote(c.Param("id")) + " on " + c.Param("type")})
-	}
-}
-
-func (s *Server) getOrOperation(c *gin.Context) {
-	if strings.HasPrefix(c.Param("id"), "$") {
-		if c.Param("type") == "ServiceRequest" && c.Param("id") == "$find-recognisable" {
-			s.findRecognisable(c)
-			return
-		}
-		WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: "there is no operation " + quote(c.Param("id")) + " on " + c.Param("type")})
-		return
-	}
-	s.read(c)
 }
 
 // base is the service root as the client sees it, without a trailing slash.
@@ -184,12 +133,4 @@ func permit(c *gin.Context, a access.Action, typ string) (access.Caller, bool) {
 		return who, false
 	}
 	return who, true
-}
-
-func writeResource(c *gin.Context, status int, body []byte) {
-	c.Writer.Header().Set("Content-Type", "application/fhir+json; charset=utf-8")
-	c.Writer.WriteHeader(status)
-	if c.Request.Method != http.MethodHead {
-		c.Writer.Write(body)
-	}
 }
