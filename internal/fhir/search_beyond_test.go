@@ -292,11 +292,12 @@ func TestBeyondTheLimitsASearchIsRefusedByName(t *testing.T) {
 	}
 }
 
-func TestOrderIsByLeastValue(t *testing.T) {
+func TestOrderIsByTheValueThatComesFirst(t *testing.T) {
 	w := theWard(t)
 	for _, c := range []struct{ typ, q, want string }{
 		{"Patient", "_sort=family", "p1 p2 p3"},
-		{"Patient", "_sort=-family", "p2 p1 p3"},
+		{"Patient", "_sort=-family", "p1 p2 p3"}, // 王 is beyond the Latin letters
+		{"Observation", "_sort=-component-value-quantity", "b a c"},
 		{"Patient", "_sort=gender", "p2 p1 p3"},
 		{"Patient", "_sort=-gender,_id", "p1 p2 p3"},
 		{"Patient", "_sort=-_id", "p3 p2 p1"},

@@ -146,16 +146,14 @@ func (s scope) filterString(p *Param, op, literal string) ([]hub.Clause, error) 
 	case "sw":
 		match.Kind = hub.Prefix
 	case "ew":
-		match = hub.Match{Kind: hub.Pattern, Text: "*" + escapePattern(normal)}
+		match = hub.Match{Kind: hub.Pattern, Text: "*" + patternEscaper.Replace(normal)}
 	default:
 		return nil, unsupported(filterParam, "the operator "+strconv.Quote(op)+" is not one for texts")
 	}
 	return []hub.Clause{{Param: p.Code, Any: []hub.Match{match}}}, nil
 }
 
-func escapePattern(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(text)
-}
+var patternEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
 
 // filterSystems are the short names that filters may use.
 var filterSystems = map[string]string{
@@ -163,11 +161,14 @@ var filterSystems = map[string]string{
 	"rxnorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
 }
 
+// tokenEscaper leaves the bar between system and code.
+var tokenEscaper = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`)
+
 func (s scope) filterToken(p *Param, op, value string) ([]hub.Clause, error) {
 	if short, code, ok := strings.Cut(value, "|"); ok && filterSystems[short] != "" {
 		value = filterSystems[short] + "|" + code
 	}
-	value = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`).Replace(value)
+	value = tokenEscaper.Replace(value)
 	switch op {
 	case "eq":
 		return s.condition(p.Code, value)

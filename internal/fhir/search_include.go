@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"concord/hub"
 )
@@ -17,10 +18,17 @@ func (s scope) include(reverse bool, modifier string, pair Pair) ([]hub.Include,
 	}
 	template := hub.Include{Reverse: reverse, Iterate: modifier != ""}
 	if pair.Value == "*" {
-		if !reverse && !template.Iterate {
+		var all []hub.Include
+		switch {
+		case template.Iterate:
+		case reverse:
+			for _, ref := range referrers()[s.resource.name] {
+				all = s.applicable(all, template, ref.from, ref.by)
+			}
+			return all, nil
+		default:
 			return s.expand(template, s.resource), nil
 		}
-		var all []hub.Include
 		for _, name := range definitions().names {
 			all = append(all, s.expand(template, definitions().resources[name])...)
 		}
@@ -93,16 +101,31 @@ func Includes(typ string) []string {
 
 // RevIncludes lists what _revinclude can ask for about things of a type: Type:param, sorted.
 func RevIncludes(typ string) []string {
-	if !IsResourceType(typ) {
-		return nil
-	}
 	var all []string
+	for _, ref := range referrers()[typ] {
+		all = append(all, ref.from.name+":"+ref.by.Code)
+	}
+	return all
+}
+
+// referrer is a parameter of a type.
+type referrer struct {
+	from *resourceType
+	by   *Param
+}
+
+// referrers says for each type by which parameters it may be referred to, sorted by type and code.
+var referrers = sync.OnceValue(func() map[string][]referrer {
+	all := map[string][]referrer{}
 	for _, name := range definitions().names {
-		for _, p := range definitions().resources[name].params {
-			if p.followable() && slices.Contains(p.targets(), typ) {
-				all = append(all, name+":"+p.Code)
+		r := definitions().resources[name]
+		for _, p := range r.params {
+			if p.followable() {
+				for _, target := range p.targets() {
+					all[target] = append(all[target], referrer{r, p})
+				}
 			}
 		}
 	}
 	return all
-}
+})

@@ -3,6 +3,7 @@ package fhir
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,8 +11,10 @@ import (
 	"concord/hub"
 )
 
-// sort compiles _sort (R4 search.html#sort): a thing is ordered by its least value, and what has none comes last. Dates,
-// numbers and quantities alone are an order of the index; when another key is among them, all are computed.
+// sort compiles _sort (R4 search.html#sort): of several values that counts which comes first in the order asked for, and
+// what has none comes last. Dates, numbers and quantities alone are an order of the index, by the least value: the
+// greatest of an element that repeats is computed, as other types are; and when one key is, all are. Of a Timing's
+// events the first counts both ways.
 func (s scope) sort(value string) error {
 	var keys []hub.Sort
 	computed := false
@@ -26,12 +29,12 @@ func (s scope) sort(value string) error {
 		case len(keys) == mostKeys:
 			return tooLarge("_sort", "more keys than", mostKeys, "")
 		}
-		computed = computed || !p.ranged()
+		computed = computed || !p.ranged() || desc && slices.ContainsFunc(p.walks, walk.repeats)
 		keys = append(keys, hub.Sort{Param: code, Desc: desc})
 	}
 	for i := range keys {
 		if computed {
-			keys[i].Key = s.resource.byCode[keys[i].Param].sortKey(s.options.Zone)
+			keys[i].Key = s.resource.byCode[keys[i].Param].sortKey(s.options.Zone, keys[i].Desc)
 		}
 	}
 	s.Query.Sort = keys
@@ -45,7 +48,7 @@ func (p *Param) ranged() bool {
 }
 
 // sortKey makes the function that computes what a record is ordered by: valid UTF-8 whose bytes compare as the values do.
-func (p *Param) sortKey(zone *time.Location) func(*hub.Record) (string, bool) {
+func (p *Param) sortKey(zone *time.Location, desc bool) func(*hub.Record) (string, bool) {
 	switch p.Code {
 	case "_id":
 		return func(rec *hub.Record) (string, bool) { return rec.Name.ID, true }
@@ -57,15 +60,15 @@ func (p *Param) sortKey(zone *time.Location) func(*hub.Record) (string, bool) {
 		if err != nil {
 			return "", false
 		}
-		least := func(one string) {
-			if one != "" && (!ok || one < key) {
+		first := func(one string) {
+			if one != "" && (!ok || (one < key) != desc) {
 				key, ok = one, true
 			}
 		}
 		if p.Type == TokenParam {
 			for i := range p.walks {
 				w := &p.walks[i]
-				w.run(doc.Root(), func(v Value) { tokenKeys(v, w.typ, least) })
+				w.run(doc.Root(), func(v Value) { tokenKeys(v, w.typ, first) })
 			}
 			return key, ok
 		}
@@ -73,11 +76,11 @@ func (p *Param) sortKey(zone *time.Location) func(*hub.Record) (string, bool) {
 			switch {
 			case t.Param != p.Code:
 			case t.Kind == hub.Range:
-				least(orderedNumber(t.Lo))
+				first(orderedNumber(t.Lo))
 			case t.Kind == hub.Exact && p.Type == StringParam:
-				least(Normalise(t.Text)) // Text terms may be other ways to find the same
+				first(Normalise(t.Text)) // Text terms may be other ways to find the same
 			case t.Kind == hub.Exact:
-				least(t.Text)
+				first(t.Text)
 			}
 		}
 		return key, ok
