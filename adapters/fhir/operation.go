@@ -1,11 +1,11 @@
 package fhir
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,70 +14,80 @@ import (
 	"concord/hub/access"
 	"concord/hub/commit"
 	"concord/internal/fhir"
+	"concord/internal/fhirpatch"
 )
 
+// verb says what an operation does. Their order is that in which a transaction carries them out (R4
+// http.html#trules).
 type verb uint8
 
 const (
-	create verb = iota
+	remove verb = iota
+	create
 	update
-	remove
+	patch
 )
 
 // operation is one change asked for. The fields after the gap are set while planning, which may happen more than once.
 type operation struct {
 	verb        verb
-	name        hub.Name
-	source      *fhir.Doc  // as sent
-	ifMatch     uint64     // 0: no condition
-	ifNoneExist *hub.Query // conditional create
-	fullURL     string     // of a bundle entry
-	path        string     // "Bundle.entry[3]", empty outside bundles
+	name        hub.Name         // where it has criteria: what they meet, else the name that a new thing gets
+	source      *fhir.Doc        // as sent; nil for remove and patch
+	patch       *fhirpatch.Patch // of a patch
+	when        *hub.Query       // criteria: what the operation is about, or If-None-Exist
+	many        bool             // a delete of all that its criteria meet
+	hubID       bool             // the id of a new thing is the hub's choice
+	ifMatch     uint64           // 0: no condition
+	ifNoneMatch uint64           // 0: no condition
+	fullURL     string           // of a bundle entry
+	path        string           // "Bundle.entry[3]", empty outside bundles
+	bundle      *fullURLs        // of the transaction it is in, nil for none
+	links       []*link          // what the references of source lead to
 
-	doc     *fhir.Doc  // source with references inside the bundle resolved
-	entry   *hub.Entry // what doc adds to the index
-	met     *hub.Name  // what a conditional create met instead
-	created bool       // an update that made a new thing
-	absent  bool       // a delete that found nothing
-	draft   int        // position among the write's records, −1 for none
+	asked    hub.Name   // name as it was before the criteria were looked at
+	doc      *fhir.Doc  // what is to be written
+	entry    *hub.Entry // what doc adds to the index
+	resolved resolution // what doc and entry were made for
+	met      *hub.Name  // what a conditional create met instead
+	names    []hub.Name // what is changed: none, one, or what a delete of many met
+	created  bool       // an update that made a new thing
+	draft    int        // position of its first record among the write's, −1 for none
 }
 
+// idGrammar is the form of a logical id (R4 datatypes.html#id).
 var idGrammar = regexp.MustCompile(`^[A-Za-z0-9\-.]{1,64}$`)
 
 // newID makes a random logical id.
 func newID() string { return uuid.NewString() }
 
-// parseIfMatch reads an entity tag of the form W/"3".
-func parseIfMatch(tag string) (uint64, error) {
-	if tag == "" {
-		return 0, nil
+// target is what a reference to the operation's resource must say.
+func (op *operation) target() hub.Name {
+	if op.met != nil {
+		return *op.met
 	}
-	t := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`), `"`)
-	v, err := strconv.ParseUint(t, 10, 64)
-	if err != nil || v == 0 {
-		return 0, &hub.Error{Kind: hub.Invalid, Path: "If-Match", Msg: "the entity tag " + quote(tag) + ` is not of the form W/"3"`}
-	}
-	return v, nil
+	return op.name
 }
 
 // run commits the operations as one transaction and returns the records, by position in ops; where an operation
-// wrote nothing (a conditional create that met something, a delete of nothing) its record is zero.
+// wrote nothing (a conditional create that met something, a delete of nothing) its record is zero. What is wrong with
+// the operations comes back as one error for all of them.
 func (s *Server) run(ctx context.Context, who access.Caller, ops []*operation) ([]hub.Record, error) {
 	w := commit.Write{Member: who.Member}
-	conditional := false
 	for _, op := range ops {
-		if op.verb != create {
+		op.asked = op.name
+		if op.when == nil && !op.hubID {
 			w.Names = append(w.Names, op.name)
 		}
-		conditional = conditional || op.ifNoneExist != nil
 	}
-	if !conditional { // references cannot depend on what the index says: do the work before the queue
-		if err := s.resolve(ops); err != nil {
-			return nil, err
-		}
+	ordered := slices.Clone(ops)
+	slices.SortStableFunc(ordered, func(a, b *operation) int { return cmp.Compare(min(a.verb, update), min(b.verb, update)) })
+	// Most of the work depends on nothing that the index says: it is done before the queue.
+	if err := each(ordered, s.resolve); err != nil {
+		return nil, err
 	}
 	w.Plan = func(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
-		return s.plan(ctx, who, v, ops, conditional)
+		t := &turn{Server: s, who: who, view: v, claims: map[hub.Name]*operation{}, made: newMade(ordered)}
+		return t.plan(ctx, ordered)
 	}
 	written, err := s.Writer.Submit(ctx, w)
 	if err != nil {
@@ -92,128 +102,140 @@ func (s *Server) run(ctx context.Context, who access.Caller, ops []*operation) (
 	return recs, nil
 }
 
-func (s *Server) plan(ctx context.Context, who access.Caller, v *commit.View, ops []*operation, conditional bool) ([]commit.Draft, error) {
+// each does something with every operation and gathers what is wrong with them.
+func each(ops []*operation, do func(*operation) error) error {
+	var all hub.Faults
 	for _, op := range ops {
-		op.met, op.created, op.absent, op.draft = nil, false, false, -1
-		if op.ifNoneExist == nil {
-			continue
-		}
-		found, err := v.Find(ctx, *op.ifNoneExist)
-		switch {
-		case err != nil:
-			return nil, err
-		case len(found) > 1:
-			return nil, placed(op, &hub.Error{Kind: hub.MultipleMatches, Msg: "If-None-Exist meets more than one " + op.name.Type})
-		case len(found) == 1:
-			op.met = &found[0]
+		if err := gather(&all, placed(op, do(op))); err != nil {
+			return err
 		}
 	}
-	if conditional {
-		if err := s.resolve(ops); err != nil {
-			return nil, err
-		}
-	}
-	drafts := make([]commit.Draft, 0, len(ops))
-	for _, op := range ops {
-		d, err := s.draft(ctx, who, v, op)
-		if err != nil {
-			return nil, placed(op, err)
-		}
-		if d != nil {
-			op.draft = len(drafts)
-			drafts = append(drafts, *d)
-		}
-	}
-	return drafts, nil
-}
-
-// draft checks one operation at the tail; nil means that there is nothing to write.
-func (s *Server) draft(ctx context.Context, who access.Caller, v *commit.View, op *operation) (*commit.Draft, error) {
-	if op.met != nil {
-		return nil, nil
-	}
-	d := &commit.Draft{Name: op.name, Entry: op.entry, Fresh: op.verb == create, Delete: op.verb == remove}
-	if op.doc != nil {
-		doc, id := op.doc, op.name.ID
-		d.Body = func(version uint64, at time.Time) []byte { return doc.Splice(id, version, at) }
-	}
-	if op.verb == create {
-		return d, nil
-	}
-	head, err := v.Head(ctx, op.name)
-	if err != nil {
-		return nil, err
-	}
-	if op.ifMatch != 0 && (head.Version != op.ifMatch || head.Deleted) {
-		return nil, &hub.Error{Kind: hub.PreconditionFailed, Msg: fmt.Sprintf("%s is at version %d, If-Match asks for %d", op.name, head.Version, op.ifMatch)}
-	}
-	op.created = op.verb == update && (head.Version == 0 || head.Deleted)
-	op.absent = op.verb == remove && (head.Version == 0 || head.Deleted)
-	if op.absent {
-		return nil, nil
-	}
-	if head.Version > 0 {
-		rec, err := v.Record(ctx, op.name)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.Policy.MayChange(who, rec.Member); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
-}
-
-// resolve rewrites references between the entries of a bundle (R4 http.html#trules: fullUrl → literal reference) and
-// projects each document.
-func (s *Server) resolve(ops []*operation) error {
-	targets := map[string]string{}
-	for _, op := range ops {
-		if op.fullURL == "" {
-			continue
-		}
-		to := op.name
-		if op.met != nil {
-			to = *op.met
-		}
-		targets[op.fullURL] = to.String()
-		if i := strings.LastIndex(op.fullURL, "/"+op.name.Type+"/"); i >= 0 { // relative references meet it too
-			targets[op.fullURL[i+1:]] = to.String()
-		}
-	}
-	for _, op := range ops {
-		if op.source == nil || op.met != nil {
-			continue
-		}
-		op.doc = op.source
-		if len(targets) > 0 {
-			doc, err := rewrite(op.source, targets)
-			if err != nil {
-				return placed(op, err)
-			}
-			op.doc = doc
-		}
-		e, err := s.Project.Entry(op.doc, op.name)
-		if err != nil {
-			return placed(op, err)
-		}
-		op.entry = &e
+	if len(all) > 0 {
+		return all
 	}
 	return nil
 }
 
-// rewrite replaces references; a document without any of targets is returned as it is.
-func rewrite(doc *fhir.Doc, targets map[string]string) (*fhir.Doc, error) {
-	for span := range doc.References() {
-		if _, ok := targets[span.Target]; ok {
-			return fhir.Parse(doc.RewriteReferences(targets), fhir.Limits{})
+// turn is the planning of one transaction at the tail.
+type turn struct {
+	*Server
+	who    access.Caller
+	view   *commit.View
+	claims map[hub.Name]*operation // what is changed, and by which of the operations
+	made   *made
+}
+
+func (t *turn) plan(ctx context.Context, ops []*operation) ([]commit.Draft, error) {
+	err := each(ops, func(op *operation) error { return t.decide(ctx, op) })
+	if err == nil { // now it is known what conditional references and fullUrls stand for
+		err = each(ops, t.resolve)
+	}
+	if err != nil {
+		return nil, err
+	}
+	drafts := make([]commit.Draft, 0, len(ops))
+	err = each(ops, func(op *operation) error {
+		first := len(drafts)
+		for _, name := range op.names {
+			d, err := t.draft(ctx, op, name)
+			if err != nil {
+				return err
+			}
+			if d != nil {
+				drafts = append(drafts, *d)
+			}
+		}
+		if op.draft = -1; len(drafts) > first {
+			op.draft = first
+		}
+		return nil
+	})
+	return drafts, err
+}
+
+// decide finds out which things the operation is about and refuses those that another one of the transaction changes.
+func (t *turn) decide(ctx context.Context, op *operation) error {
+	op.name, op.met, op.created, op.draft = op.asked, nil, false, -1
+	op.names = []hub.Name{op.name}
+	if op.when != nil {
+		if err := t.meet(ctx, op); err != nil {
+			return err
 		}
 	}
-	return doc, nil
+	for _, name := range op.names {
+		if other, twice := t.claims[name]; twice {
+			return &hub.Error{Kind: hub.Invalid, Msg: fmt.Sprintf("%s is in %s too; a transaction changes a resource once", name, other.path)}
+		}
+		t.claims[name] = op
+	}
+	if op.met == nil {
+		t.made.add(op)
+	}
+	return nil
+}
+
+// draft checks one change at the tail; nil means that there is nothing to write.
+func (t *turn) draft(ctx context.Context, op *operation, name hub.Name) (*commit.Draft, error) {
+	d := &commit.Draft{Name: name, Fresh: op.hubID && name == op.asked, Delete: op.verb == remove}
+	if !d.Fresh {
+		write, err := t.allowed(ctx, op, name)
+		if err != nil || !write {
+			return nil, err
+		}
+	}
+	if op.verb == patch {
+		if err := t.apply(ctx, op); err != nil {
+			return nil, err
+		}
+	}
+	op.created = op.created || d.Fresh
+	if doc := op.doc; op.verb != remove {
+		d.Entry = op.entry
+		d.Body = func(version uint64, at time.Time) []byte { return doc.Splice(name.ID, version, at) }
+	}
+	return d, nil
+}
+
+// allowed checks the conditions on the version that is there; false means that there is nothing to delete.
+func (t *turn) allowed(ctx context.Context, op *operation, name hub.Name) (bool, error) {
+	head, err := t.view.Head(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	there := head.Version > 0 && !head.Deleted
+	switch {
+	case op.ifMatch != 0 && (!there || op.ifMatch != anyVersion && op.ifMatch != head.Version):
+		return false, &hub.Error{Kind: hub.PreconditionFailed, Msg: fmt.Sprintf("%s is at version %d, which is not what If-Match asks for", name, head.Version)}
+	case there && (op.ifNoneMatch == anyVersion || op.ifNoneMatch == head.Version && op.ifNoneMatch != 0):
+		return false, &hub.Error{Kind: hub.PreconditionFailed, Msg: fmt.Sprintf("%s is at version %d, which If-None-Match excludes", name, head.Version)}
+	case there && op.verb == update && op.when != nil && name == op.asked && t.made.unmet[op]:
+		return false, &hub.Error{Kind: hub.Conflict, Msg: fmt.Sprintf("the criteria meet nothing, but there is a %s", name)}
+	case !there && op.verb == remove:
+		return false, nil
+	case head.Version == 0 && op.verb == update && t.Rules.NoUpdateCreate:
+		return false, notAllowedHere(name)
+	case head.Version == 0 && op.verb == patch:
+		return false, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", name)}
+	case head.Deleted && op.verb == patch:
+		return false, &hub.Error{Kind: hub.Gone, Msg: fmt.Sprintf("%s was deleted in version %d", name, head.Version)}
+	}
+	op.created = op.verb == update && !there
+	if head.Version == 0 {
+		return true, nil
+	}
+	rec, err := t.view.Record(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	return true, t.Policy.MayChange(t.who, rec.Member)
+}
+
+func notAllowedHere(name hub.Name) error {
+	return &hub.Error{Kind: hub.Unsupported, Path: "method", Msg: fmt.Sprintf("there is no %s, and this hub gives the ids of new resources itself", name), Hint: "create it by POST"}
 }
 
 func placed(op *operation, err error) error {
-	if op.path == "" {
+	if op.path == "" || err == nil {
 		return err
 	}
 	return at(op.path, err)

@@ -62,8 +62,35 @@ type outcome struct {
 	Issue        []issue `json:"issue"`
 }
 
-// describe turns an error into a status and an OperationOutcome. Faults of ours say no more than that they are.
+// mostIssues bounds an OperationOutcome; what goes beyond is counted.
+const mostIssues = 500
+
+// describe turns an error into a status and an OperationOutcome with an issue for each fault. The status is that of the
+// first. Faults of ours say no more than that they are.
 func describe(err error) (int, outcome) {
+	o := outcome{ResourceType: "OperationOutcome"}
+	var all hub.Faults
+	if !errors.As(err, &all) || len(all) == 0 {
+		status, i := explain(err)
+		o.Issue = []issue{i}
+		return status, o
+	}
+	first := 0
+	for n, e := range all {
+		status, i := explain(e)
+		if n == 0 {
+			first = status
+		}
+		if n == mostIssues {
+			o.Issue = append(o.Issue, issue{Severity: "information", Code: "informational", Diagnostics: "and " + strconv.Itoa(len(all)-n) + " more"})
+			break
+		}
+		o.Issue = append(o.Issue, i)
+	}
+	return first, o
+}
+
+func explain(err error) (int, issue) {
 	kind := hub.KindOf(err)
 	p := problems[kind]
 	i := issue{Severity: "error", Code: p.code}
@@ -83,7 +110,12 @@ func describe(err error) (int, outcome) {
 			p.status = status
 		}
 	}
-	return p.status, outcome{"OperationOutcome", []issue{i}}
+	return p.status, i
+}
+
+func (o *outcome) json() []byte {
+	raw, _ := json.Marshal(o) // strings always have a JSON form
+	return raw
 }
 
 // WriteError answers with the OperationOutcome of err. It is the group's error writer too.
@@ -93,8 +125,7 @@ func WriteError(c *gin.Context, err error) {
 		slog.Error("request", "method", c.Request.Method, "route", c.FullPath(), "err", err)
 	}
 	retryAfter(c, err)
-	body, _ := json.Marshal(o)
-	writeResource(c, status, body)
+	writeResource(c, status, o.json())
 	c.Abort()
 }
 
@@ -105,24 +136,65 @@ func retryAfter(c *gin.Context, err error) {
 	}
 }
 
-// at puts the error below an element: "Bundle.entry[3].resource" and its own path.
-func at(path string, err error) error {
-	var e *hub.Error
-	if !errors.As(err, &e) {
+// gather adds the faults of err to all. What is no fault of the request, such as a store that is down, comes back.
+func gather(all *hub.Faults, err error) error {
+	var many hub.Faults
+	var one *hub.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &many):
+		*all = append(*all, many...)
+	case errors.As(err, &one) && one.Kind != hub.Internal && one.Kind != hub.Corrupt && one.Kind != hub.Unavailable:
+		*all = append(*all, one)
+	default:
 		return err
 	}
-	inner := *e
-	switch {
-	case inner.Path == "":
-		inner.Path = path
-	default:
-		if _, rest, ok := strings.Cut(inner.Path, "."); ok { // the type name gives way to the place in the bundle
-			inner.Path = path + ".resource." + rest
-		} else {
-			inner.Path = path + ".resource"
+	return nil
+}
+
+// headers are what an error may have as its path that is no element, with the element of a bundle's entry that stands for it.
+var headers = map[string]string{"If-Match": ".request.ifMatch", "If-None-Match": ".request.ifNoneMatch", "If-None-Exist": ".request.ifNoneExist", "method": ".request.method"}
+
+// at puts an error below an entry of a bundle: its path "Patient.name" becomes "Bundle.entry[3].resource.name".
+func at(path string, err error) error {
+	return moved(err, func(inner string) string {
+		if header, ok := headers[inner]; ok {
+			return path + header
 		}
+		if inner == "" {
+			return path
+		}
+		if i := strings.IndexAny(inner, ".["); i >= 0 { // the type gives way to the place in the bundle
+			return path + ".resource" + inner[i:]
+		}
+		return path + ".resource"
+	})
+}
+
+// atRequest puts an error at a part of an entry's request.
+func atRequest(path, part string, err error) error {
+	return moved(err, func(string) string { return path + ".request." + part })
+}
+
+// moved gives every fault of err another path.
+func moved(err error, to func(path string) string) error {
+	var many hub.Faults
+	var one *hub.Error
+	switch {
+	case errors.As(err, &many):
+		all := make(hub.Faults, len(many))
+		for i, e := range many {
+			inner := *e
+			inner.Path = to(inner.Path)
+			all[i] = &inner
+		}
+		return all
+	case errors.As(err, &one):
+		inner := *one
+		inner.Path = to(inner.Path)
+		return &inner
 	}
-	return &inner
+	return err
 }
 
 func quote(s string) string {

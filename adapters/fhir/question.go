@@ -28,6 +28,8 @@ type question struct {
 	typ, id, sub string
 	// params are those of the URL, then those of a form.
 	params []fhir.Pair
+	// named are the types that _type named, once it was taken.
+	named []string
 	// given is the resource that was posted to an operation, nil when none was.
 	given *fhir.Doc
 	// post says that the method was POST.
@@ -84,7 +86,7 @@ func (s *Server) post(c *gin.Context) {
 	case last == "_search":
 		s.postSearch(c)
 	case len(path) == 1:
-		s.typed(s.create)(c)
+		s.typed(s.write)(c)
 	default:
 		allow := "GET, HEAD"
 		if len(path) == 2 {

@@ -43,6 +43,7 @@ type Deps struct {
 	PublicURL string
 	Version   string
 	Limits    Limits
+	Rules     Rules
 }
 
 // Limits bound what a request may cost; zero values mean the defaults named.
@@ -52,6 +53,7 @@ type Limits struct {
 	Entries  int   // entries of one bundle, default 5,000
 	Page     int   // greatest _count, default 1,000
 	Default  int   // _count when none is asked for, default 50
+	Deletes  int   // resources that one conditional delete takes away, default 1,000
 }
 
 func (l *Limits) fill() {
@@ -69,6 +71,7 @@ func (l *Limits) fill() {
 	set(&l.Entries, 5000)
 	set(&l.Page, 1000)
 	set(&l.Default, 50)
+	set(&l.Deletes, 1000)
 }
 
 // Server answers FHIR requests.
@@ -92,8 +95,11 @@ func Mount(g *gin.RouterGroup, d Deps) *Server {
 	for _, path := range []string{"/:type", "/:type/:id", "/:type/:id/:sub", "/:type/:id/:sub/:vid", "/:type/:id/:sub/:vid/:operation"} {
 		g.POST(path, s.post)
 	}
-	g.PUT("/:type/:id", s.typed(s.update))
-	g.DELETE("/:type/:id", s.typed(s.remove))
+	for _, path := range []string{"/:type", "/:type/:id"} { // without an id: by criteria
+		g.PUT(path, s.typed(s.write))
+		g.PATCH(path, s.typed(s.write))
+		g.DELETE(path, s.typed(s.write))
+	}
 	return s
 }
 

@@ -11,14 +11,159 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/internal/fhir"
+	"concord/internal/fhirpatch"
 	"concord/internal/webbody"
 )
+
+// Deletion is what a conditional delete may do (R4 valueset-conditional-delete-status).
+type Deletion string
+
+// The deletions; the empty one is DeleteSingle.
+const (
+	DeleteSingle       Deletion = "single"
+	DeleteMultiple     Deletion = "multiple"
+	DeleteNotSupported Deletion = "not-supported"
+)
+
+// Rules are what the operator decides about writing; the zero value is the default.
+type Rules struct {
+	NoUpdateCreate    bool // a PUT to an id that there never was is refused
+	ConditionalDelete Deletion
+}
+
+// change is what a client asks to be written, by a request of its own or by an entry of a bundle.
+type change struct {
+	method      string // POST, PUT, PATCH, DELETE
+	name        hub.Name
+	criteria    string // the URL's query
+	conditional bool   // the URL names no id but criteria
+	ifMatch     string
+	ifNoneMatch string
+	ifNoneExist string
+	resource    *fhir.Doc        // POST and PUT
+	patch       *fhirpatch.Patch // PATCH
+}
+
+// verbs are the methods that write, with the right that each needs.
+var verbs = map[string]struct {
+	verb   verb
+	action access.Action
+}{
+	http.MethodPost: {create, access.Create}, http.MethodPut: {update, access.Update},
+	http.MethodPatch: {patch, access.Update}, http.MethodDelete: {remove, access.Delete},
+}
+
+// operation checks a change and compiles its conditions.
+func (s *Server) operation(c *gin.Context, who access.Caller, ch *change) (*operation, error) {
+	typ := ch.name.Type
+	op := &operation{verb: verbs[ch.method].verb, name: ch.name, source: ch.resource, patch: ch.patch}
+	if err := who.May(verbs[ch.method].action, typ); err != nil {
+		return nil, err
+	}
+	var err error
+	if op.verb == create && (ch.ifMatch != "" || ch.ifNoneMatch != "") {
+		return nil, &hub.Error{Kind: hub.Invalid, Path: "If-Match", Msg: "a create has no version to compare", Hint: "If-None-Exist makes a create conditional"}
+	}
+	if op.ifMatch, err = entityTag(ch.ifMatch); err != nil {
+		return nil, err
+	}
+	if op.ifNoneMatch, err = entityTag(ch.ifNoneMatch); err != nil {
+		return nil, err
+	}
+	if op.source != nil {
+		if err := checkType(op.source, typ); err != nil {
+			return nil, err
+		}
+		if err := op.source.Check(); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case op.verb == create:
+		op.name.ID, op.hubID = newID(), true
+		if ch.ifNoneExist != "" {
+			op.when, err = s.criteria(c, who, typ, ch.ifNoneExist)
+		}
+		return op, err
+	case !ch.conditional:
+		if !idGrammar.MatchString(ch.name.ID) {
+			return nil, &hub.Error{Kind: hub.Invalid, Path: typ + ".id", Msg: "an id is 1 to 64 letters, digits, dots and hyphens"}
+		}
+		if op.verb == update {
+			err = checkID(op.source, ch.name.ID)
+		}
+		return op, err
+	}
+	switch op.verb {
+	case update:
+		if op.name.ID = op.source.ID(); op.name.ID == "" {
+			op.name.ID, op.hubID = newID(), true
+		}
+	case remove:
+		if s.Rules.ConditionalDelete == DeleteNotSupported {
+			return nil, &hub.Error{Kind: hub.Unsupported, Path: "method", Msg: "this hub deletes one resource at a time, by its id"}
+		}
+		op.many = s.Rules.ConditionalDelete == DeleteMultiple
+	}
+	op.when, err = s.criteria(c, who, typ, ch.criteria)
+	return op, err
+}
+
+// write answers POST, PUT, PATCH and DELETE on a type or an id.
+func (s *Server) write(c *gin.Context) {
+	ch := &change{
+		method: c.Request.Method, name: hub.Name{Type: c.Param("type"), ID: c.Param("id")}, criteria: c.Request.URL.RawQuery,
+		ifMatch: c.GetHeader("If-Match"), ifNoneMatch: c.GetHeader("If-None-Match"), ifNoneExist: c.GetHeader("If-None-Exist"),
+	}
+	ch.conditional = ch.method != http.MethodPost && ch.name.ID == ""
+	who, ok := permit(c, verbs[ch.method].action, ch.name.Type) // before the body is read
+	if !ok {
+		return
+	}
+	var err error
+	switch ch.method {
+	case http.MethodPost, http.MethodPut:
+		ch.resource, err = readDoc(c, s.Limits.Resource, 0)
+	case http.MethodPatch:
+		ch.patch, err = s.readPatch(c)
+	}
+	var op *operation
+	if err == nil {
+		op, err = s.operation(c, who, ch)
+	}
+	var d done
+	if err == nil {
+		d, err = s.single(c, who, op)
+	}
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	s.answer(c, &d)
+}
+
+// single commits one operation.
+func (s *Server) single(c *gin.Context, who access.Caller, op *operation) (done, error) {
+	ops := []*operation{op}
+	if err := s.link(c, who, ops); err != nil {
+		return done{}, err
+	}
+	recs, err := s.run(c.Request.Context(), who, ops)
+	if err != nil {
+		return done{}, err
+	}
+	return s.result(c, who, op, recs[0])
+}
 
 // readDoc reads a JSON body of at most limit bytes.
 func readDoc(c *gin.Context, limit int64, maxDepth int) (*fhir.Doc, error) {
 	if ct := c.GetHeader("Content-Type"); !isJSON(ct) {
 		return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub takes application/fhir+json, not " + quote(ct)}
 	}
+	return readBody(c, limit, maxDepth)
+}
+
+func readBody(c *gin.Context, limit int64, maxDepth int) (*fhir.Doc, error) {
 	body, err := webbody.Reader(c.Request, limit)
 	if err != nil {
 		return nil, err
@@ -31,24 +176,11 @@ func readDoc(c *gin.Context, limit int64, maxDepth int) (*fhir.Doc, error) {
 }
 
 func isJSON(contentType string) bool {
-	ct, _, _ := strings.Cut(contentType, ";")
-	switch strings.ToLower(strings.TrimSpace(ct)) {
+	switch mediaType(contentType) {
 	case "application/fhir+json", "application/json", "application/json+fhir", "text/json":
 		return true
 	}
 	return false
-}
-
-// resource reads the body as a resource of the type in the URL.
-func (s *Server) resource(c *gin.Context) (*fhir.Doc, error) {
-	doc, err := readDoc(c, s.Limits.Resource, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkType(doc, c.Param("type")); err != nil {
-		return nil, err
-	}
-	return doc, doc.Check()
 }
 
 func checkType(doc *fhir.Doc, want string) error {
@@ -60,75 +192,9 @@ func checkType(doc *fhir.Doc, want string) error {
 	case !fhir.IsResourceType(got):
 		return &hub.Error{Kind: hub.Invalid, Path: "resourceType", Msg: "R4 has no resource type " + quote(got)}
 	case got != want:
-		return &hub.Error{Kind: hub.Invalid, Path: got, Msg: fmt.Sprintf("the resource is a %s, the URL says %s", got, want)}
+		return &hub.Error{Kind: hub.Invalid, Path: got, Msg: fmt.Sprintf("the resource is a %s, a %s is due", got, want)}
 	}
 	return nil
-}
-
-func (s *Server) create(c *gin.Context) {
-	typ := c.Param("type")
-	who, ok := permit(c, access.Create, typ)
-	if !ok {
-		return
-	}
-	doc, err := s.resource(c)
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	op := &operation{verb: create, name: hub.Name{Type: typ, ID: newID()}, source: doc}
-	if cond := c.GetHeader("If-None-Exist"); cond != "" {
-		if op.ifNoneExist, err = s.condition(c, typ, cond); err != nil {
-			WriteError(c, err)
-			return
-		}
-	}
-	s.single(c, who, op)
-}
-
-// condition compiles the search of a conditional create; it must have at least one criterion (R4 http.html#ccreate).
-func (s *Server) condition(c *gin.Context, typ, query string) (*hub.Query, error) {
-	query = strings.TrimPrefix(query, typ)
-	params, err := fhir.Pairs(strings.TrimPrefix(query, "?"))
-	if err != nil {
-		return nil, err
-	}
-	q, err := fhir.CompileSearch(typ, params, s.searchOptions(c))
-	if err != nil {
-		return nil, err
-	}
-	if len(q.Query.All) == 0 {
-		return nil, &hub.Error{Kind: hub.Invalid, Path: "If-None-Exist", Msg: "the condition has no search parameter"}
-	}
-	q.Query.Limit = 2
-	return &q.Query, nil
-}
-
-func (s *Server) update(c *gin.Context) {
-	typ := c.Param("type")
-	who, ok := permit(c, access.Update, typ)
-	if !ok {
-		return
-	}
-	id := c.Param("id")
-	if !idGrammar.MatchString(id) {
-		WriteError(c, &hub.Error{Kind: hub.Invalid, Path: typ + ".id", Msg: "an id is 1 to 64 letters, digits, dots and hyphens"})
-		return
-	}
-	ifMatch, err := parseIfMatch(c.GetHeader("If-Match"))
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	doc, err := s.resource(c)
-	if err == nil {
-		err = checkID(doc, id)
-	}
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	s.single(c, who, &operation{verb: update, name: hub.Name{Type: typ, ID: id}, source: doc, ifMatch: ifMatch})
 }
 
 func checkID(doc *fhir.Doc, id string) error {
@@ -138,66 +204,7 @@ func checkID(doc *fhir.Doc, id string) error {
 	return nil
 }
 
-func (s *Server) remove(c *gin.Context) {
-	typ := c.Param("type")
-	who, ok := permit(c, access.Delete, typ)
-	if !ok {
-		return
-	}
-	ifMatch, err := parseIfMatch(c.GetHeader("If-Match"))
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	s.single(c, who, &operation{verb: remove, name: hub.Name{Type: typ, ID: c.Param("id")}, ifMatch: ifMatch})
+// cutBase is what a URL says behind the service root; a URL may be relative to it.
+func (s *Server) cutBase(c *gin.Context, url string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(url, s.base(c)), "/")
 }
-
-// single commits one operation and answers it.
-func (s *Server) single(c *gin.Context, who access.Caller, op *operation) {
-	recs, err := s.run(c.Request.Context(), who, []*operation{op})
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	if op.met != nil { // R4 http.html#ccreate: 200 and what is there, as far as the caller may read it
-		rec, err := s.Reader.Read(c.Request.Context(), who, s.Partition, *op.met)
-		if err != nil {
-			WriteError(c, err)
-			return
-		}
-		s.answer(c, http.StatusOK, &rec)
-		return
-	}
-	if op.verb == remove {
-		if op.absent {
-			c.Status(http.StatusNoContent)
-			return
-		}
-		c.Header("ETag", etag(recs[0].Version))
-		c.Status(http.StatusNoContent)
-		return
-	}
-	status := http.StatusOK
-	if op.verb == create || op.created {
-		status = http.StatusCreated
-	}
-	s.answer(c, status, &recs[0])
-}
-
-// answer writes a record's version with the headers of R4 http.html#versions.
-func (s *Server) answer(c *gin.Context, status int, rec *hub.Record) {
-	h := c.Writer.Header()
-	h.Set("ETag", etag(rec.Version))
-	h.Set("Last-Modified", rec.Time.Format(http.TimeFormat))
-	if status == http.StatusCreated || c.Request.Method == http.MethodPost || c.Request.Method == http.MethodPut {
-		h.Set("Location", fmt.Sprintf("%s/%s/_history/%d", s.base(c), rec.Name, rec.Version))
-		if strings.Contains(c.GetHeader("Prefer"), "return=minimal") {
-			c.Status(status)
-			c.Writer.WriteHeaderNow()
-			return
-		}
-	}
-	writeResource(c, status, rec.Body)
-}
-
-func etag(version uint64) string { return fmt.Sprintf(`W/"%d"`, version) }
