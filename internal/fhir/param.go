@@ -30,6 +30,8 @@ type Param struct {
 	err        error    // why it could not be compiled
 	served     bool
 	routed     bool // its literal patients are the routes of what has them
+	// union are the parameters whose values together are this one's, which has no terms then.
+	union []*Param
 	// combinations are the places where a composite's components are found together.
 	combinations []combination
 }

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -12,38 +13,53 @@ import (
 // date of FHIR.
 const endOfTime = 8.64e15
 
-// date adds the terms of a value of a date parameter (R4 search.html#date). Of a Timing it takes the events and the
-// bounding period.
+// date adds the terms of a value of a date parameter (R4 search.html#date). An instant is a point; of a Timing only the
+// outer limits of its events and its bounding period count.
 func (t *terms) date(v Value, typ string) {
-	switch typ {
-	case "Period":
-		t.period(v)
-	case "Timing":
-		for e := range v.Get("event").Items() {
-			t.date(e, "dateTime")
-		}
-		if p := v.Get("repeat").Get("boundsPeriod"); p.Kind() == Object {
-			t.period(p)
-		}
-	default:
-		if lo, hi, ok := parseDate(v.Text(), t.zone); ok {
-			t.between(lo, hi)
-		}
+	lo, hi, ok := interval(v, typ, t.zone)
+	if !ok || lo > hi {
+		return
 	}
+	lo, hi = compact(lo, hi, t.zone)
+	t.between(lo, hi)
 }
 
-func (t *terms) period(v Value) {
-	lo, _, okLo := parseDate(v.Get("start").Text(), t.zone)
-	_, hi, okHi := parseDate(v.Get("end").Text(), t.zone)
-	switch {
-	case !okLo && !okHi:
-		return
-	case !okLo:
+// interval is the first and the last millisecond of a value.
+func interval(v Value, typ string, zone *time.Location) (lo, hi float64, ok bool) {
+	switch typ {
+	case "Period":
+		return period(v, zone)
+	case "Timing":
+		lo, hi = math.Inf(1), math.Inf(-1)
+		widen := func(l, h float64, valid bool) {
+			if valid {
+				lo, hi, ok = min(lo, l), max(hi, h), true
+			}
+		}
+		for e := range v.Get("event").Items() {
+			widen(parseDate(e.Text(), zone))
+		}
+		if p := v.Get("repeat").Get("boundsPeriod"); p.Kind() == Object {
+			widen(period(p, zone))
+		}
+		return lo, hi, ok
+	case "instant":
+		lo, _, ok = parseDate(v.Text(), zone)
+		return lo, lo, ok
+	}
+	return parseDate(v.Text(), zone)
+}
+
+func period(v Value, zone *time.Location) (lo, hi float64, ok bool) {
+	lo, _, okLo := parseDate(v.Get("start").Text(), zone)
+	_, hi, okHi := parseDate(v.Get("end").Text(), zone)
+	if !okLo {
 		lo = -endOfTime
-	case !okHi:
+	}
+	if !okHi {
 		hi = endOfTime
 	}
-	t.between(lo, hi)
+	return lo, hi, okLo || okHi
 }
 
 // between adds a Range term; an interval the wrong way round adds none.
@@ -53,8 +69,45 @@ func (t *terms) between(lo, hi float64) {
 	}
 }
 
+// A Range costs an index twice as much when its ends differ, and nearly every date is a whole second or a whole day. So
+// these two are stored as their first millisecond alone, which nothing else is: an interval of another width that would
+// end at the millisecond at which a second begins is stored as ending a quarter of a millisecond later.
+const (
+	second  = 1000.0
+	quarter = 0.25
+	half    = 0.5
+)
+
+// compact is the form in which the interval [lo, hi] of whole milliseconds is stored.
+func compact(lo, hi float64, zone *time.Location) (float64, float64) {
+	if start, end := holder(lo, zone); start == lo && end == hi {
+		return lo, lo
+	}
+	if math.Mod(hi, second) == 0 && math.Abs(hi) < endOfTime {
+		hi += quarter
+	}
+	return lo, hi
+}
+
+// holder is the interval that a lone millisecond at stands for: the day that begins there, else its second.
+func holder(at float64, zone *time.Location) (start, end float64) {
+	if start, end = dayOf(at, zone); start == at {
+		return start, end
+	}
+	start = math.Floor(at/second) * second
+	return start, start + second - 1
+}
+
+// dayOf is the day that holds a millisecond.
+func dayOf(at float64, zone *time.Location) (start, end float64) {
+	t := time.UnixMilli(int64(at)).In(zone)
+	year, month, day := t.Date()
+	from := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	return hub.Instant(from), hub.Instant(time.Date(year, month, day+1, 0, 0, 0, 0, zone)) - 1
+}
+
 // parseDate reads a date, dateTime or instant, of any precision from year to millisecond, as its first and last
-// millisecond. What names no zone is in zone.
+// millisecond. Years go from 0001 to 9999. What names no zone is in zone; what lies below a millisecond is cut off.
 func parseDate(s string, zone *time.Location) (lo, hi float64, ok bool) {
 	date, clock, hasClock := strings.Cut(s, "T")
 	year, month, day := 0, 1, 1
@@ -73,7 +126,7 @@ func parseDate(s string, zone *time.Location) (lo, hi float64, ok bool) {
 		}
 		fallthrough
 	case 4:
-		year, ok = digits(date[:4], 0, 9999)
+		year, ok = digits(date[:4], 1, 9999)
 	}
 	if !ok || hasClock && precision != 10 {
 		return 0, 0, false
@@ -97,7 +150,7 @@ func parseDate(s string, zone *time.Location) (lo, hi float64, ok bool) {
 	return hub.Instant(start), hub.Instant(end) - 1, true
 }
 
-// parseClock reads hh:mm, hh:mm:ss or hh:mm:ss.fff, and a zone.
+// parseClock reads hh:mm, hh:mm:ss or hh:mm:ss.fff, and a zone. It refuses leap seconds: the index's time has none.
 func parseClock(year, month, day int, s string, zone *time.Location) (lo, hi float64, ok bool) {
 	offset := 0
 	hasZone := false
@@ -123,21 +176,23 @@ func parseClock(year, month, day int, s string, zone *time.Location) (lo, hi flo
 	}
 	hour, okH := digits(s[:2], 0, 23)
 	minute, okM := digits(s[3:5], 0, 59)
-	second, millis, width := 0, 0, 60_000
+	seconds, millis, width := 0, 0, 60_000
 	okS := true
 	if len(s) > 5 {
 		if len(s) < 8 || s[5] != ':' {
 			return 0, 0, false
 		}
-		second, okS = digits(s[6:8], 0, 60)
+		seconds, okS = digits(s[6:8], 0, 59)
 		width = 1000
 		if len(s) > 8 {
 			if s[8] != '.' || len(s) == 9 {
 				return 0, 0, false
 			}
 			fraction := s[9:]
-			if _, isNumber := digits(fraction[:min(len(fraction), 9)], 0, 1<<30); !isNumber {
-				return 0, 0, false
+			for i := range len(fraction) {
+				if fraction[i]-'0' > 9 {
+					return 0, 0, false
+				}
 			}
 			for i := range 3 {
 				millis *= 10
@@ -151,7 +206,7 @@ func parseClock(year, month, day int, s string, zone *time.Location) (lo, hi flo
 	if !okH || !okM || !okS {
 		return 0, 0, false
 	}
-	start := time.Date(year, time.Month(month), day, hour, minute-offset, second, millis*1e6, zone)
+	start := time.Date(year, time.Month(month), day, hour, minute-offset, seconds, millis*1e6, zone)
 	lo = hub.Instant(start)
 	return lo, lo + float64(width) - 1, true
 }

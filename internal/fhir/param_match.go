@@ -1,6 +1,10 @@
 package fhir
 
-import "concord/hub"
+import (
+	"slices"
+
+	"concord/hub"
+)
 
 // clause compiles one parameter with a modifier that it takes, or missing, and its values. It may have any form of Clause
 // but Refers and Referred.
@@ -8,57 +12,115 @@ func (p *Param) clause(modifier, text string, o *SearchOptions) (hub.Clause, err
 	if modifier == "missing" {
 		return p.missing(text)
 	}
-	clause := hub.Clause{Param: p.Code, Not: modifier == "not"}
-	for i, value := range splitAlternatives(text) {
-		param, matches, err := p.matches(modifier, value, o)
+	modifier, negative := affirmative(modifier)
+	var lists [][]hub.Clause
+	for _, value := range splitAlternatives(text) {
+		some, err := p.alternatives(modifier, value, o)
 		if err != nil {
-			return clause, err
+			return hub.Clause{}, err
 		}
-		if i > 0 && param != clause.Param {
-			return clause, &hub.Error{Kind: hub.Unsupported, Path: p.Code, Msg: "search: alternatives with different units in one parameter"}
-		}
-		clause.Param = param
-		clause.Any = append(clause.Any, matches...)
+		lists = append(lists, some...)
 	}
-	if modifier == "identifier" {
-		clause.Param = p.Code + identifierSuffix
-	}
+	clause := oneOf(lists)
+	clause.Not = clause.Not != negative
 	return clause, nil
 }
 
-// matches compiles one alternative. It also says which parameter of the index holds the terms.
-func (p *Param) matches(modifier, value string, o *SearchOptions) (string, []hub.Match, error) {
-	one := func(m hub.Match, err error) (string, []hub.Match, error) { return p.Code, []hub.Match{m}, err }
+// affirmative is the modifier of which modifier is the negation.
+func affirmative(modifier string) (string, bool) {
+	switch modifier {
+	case "not":
+		return "", true
+	case "not-in":
+		return "in", true
+	}
+	return modifier, false
+}
+
+// alternatives compiles one value into conjunctions of which one must hold.
+func (p *Param) alternatives(modifier, value string, o *SearchOptions) ([][]hub.Clause, error) {
+	if len(p.union) > 0 && !p.reads(modifier) {
+		var lists [][]hub.Clause
+		for _, q := range p.union {
+			some, err := q.alternatives(modifier, value, o)
+			if err != nil {
+				return nil, err
+			}
+			lists = append(lists, some...)
+		}
+		return lists, nil
+	}
+
 	switch p.Type {
 	case TokenParam:
-		return one(p.tokenMatch(value))
+		return p.tokenAlternatives(modifier, value, o)
 	case ReferenceParam:
-		if modifier == "identifier" {
-			m, err := (&Param{Code: p.Code, walks: []walk{{typ: "Identifier"}}}).tokenMatch(value)
-			return p.Code + identifierSuffix, []hub.Match{m}, err
-		}
-		matches, err := p.referenceMatches(value, modifier, o.Base)
-		return p.Code, matches, err
+		return p.referenceAlternatives(modifier, value, o)
 	case StringParam:
-		return one(p.stringMatch(value, modifier))
+		return p.stringAlternatives(modifier, value)
 	case DateParam:
 		matches, err := p.dateMatches(value, o.Zone, o.Now)
-		return p.Code, matches, err
+		return [][]hub.Clause{{p.having(matches...)}}, err
 	case NumberParam, QuantityParam:
-		return p.quantityMatches(value)
+		return p.quantityAlternatives(value)
+	case URIParam:
+		return p.uriAlternatives(modifier, value)
 	}
-	return one(hub.Match{Kind: hub.Equals, Term: hub.Exact, Text: unescapeValue(value)}, nil)
+	return [][]hub.Clause{{p.having(equalTo(unescapeValue(value)))}}, nil
+}
+
+// reads reports whether a modifier is about what no term tells, so that the values themselves are read.
+func (p *Param) reads(modifier string) bool {
+	return modifier == "text" || modifier == "of-type" || modifier == "below" && p.Type != TokenParam
+}
+
+// having is the condition that p has a term of its own that fits one of the matches.
+func (p *Param) having(any ...hub.Match) hub.Clause { return hub.Clause{Param: p.Code, Any: any} }
+
+func equalTo(text string) hub.Match {
+	return hub.Match{Kind: hub.Equals, Term: hub.Exact, Text: text}
+}
+
+// oneOf is the condition that one of the conjunctions holds. Matches of one parameter become one clause.
+func oneOf(lists [][]hub.Clause) hub.Clause {
+	var merged [][]hub.Clause
+	for _, all := range lists {
+		if len(all) == 1 && len(all[0].Any) > 0 && !all[0].Not {
+			i := slices.IndexFunc(merged, func(other []hub.Clause) bool {
+				return len(other) == 1 && len(other[0].Any) > 0 && !other[0].Not && other[0].Param == all[0].Param
+			})
+			if i >= 0 {
+				merged[i][0].Any = append(merged[i][0].Any, all[0].Any...)
+				continue
+			}
+		}
+		merged = append(merged, slices.Clone(all))
+	}
+	if len(merged) == 1 && len(merged[0]) == 1 {
+		return merged[0][0]
+	}
+	return hub.Clause{Either: merged}
 }
 
 // modifiers lists those that the parameter takes besides :missing; the empty one is none.
 func (p *Param) modifiers() []string {
 	switch p.Type {
 	case TokenParam:
-		return []string{"", "not"}
+		all := []string{"", "not", "text", "in", "not-in", "above", "below"}
+		if slices.ContainsFunc(p.walks, func(w walk) bool { return w.typ == "Identifier" }) {
+			all = append(all, "of-type")
+		}
+		return all
 	case ReferenceParam:
-		return append([]string{"", "identifier"}, p.Targets...)
+		all := append([]string{"", "identifier"}, p.Targets...)
+		if slices.ContainsFunc(p.walks, func(w walk) bool { return w.typ == "canonical" }) {
+			all = append(all, "above", "below")
+		}
+		return all
 	case StringParam:
 		return []string{"", "exact", "contains"}
+	case URIParam:
+		return []string{"", "above", "below"}
 	}
 	return []string{""}
 }
@@ -68,18 +130,33 @@ func (p *Param) missing(text string) (hub.Clause, error) {
 	if text != "true" && text != "false" {
 		return hub.Clause{}, p.invalid(text, ":missing is true or false")
 	}
-	clause := hub.Clause{Param: p.Code, Not: text == "true"}
+	clause := p.present()
+	clause.Not = text == "true"
+	return clause, nil
+}
+
+// present is the condition that p has a value.
+func (p *Param) present() hub.Clause {
+	noted := hub.Clause{Param: presence, Any: []hub.Match{equalTo(p.Code)}}
 	switch {
 	case p.Code == "_id" || p.Code == hub.LastUpdated:
-		clause.Param, clause.Any = hub.LastUpdated, []hub.Match{everything()}
+		return hub.Clause{Param: hub.LastUpdated, Any: []hub.Match{everything()}}
+	case len(p.union) > 0:
+		var lists [][]hub.Clause
+		for _, q := range p.union {
+			if one := q.present(); len(one.Either) > 0 {
+				lists = append(lists, one.Either...)
+			} else {
+				lists = append(lists, []hub.Clause{one})
+			}
+		}
+		return oneOf(lists)
 	case p.Type == StringParam:
-		clause.Any = []hub.Match{{Kind: hub.Prefix}}
+		return oneOf([][]hub.Clause{{p.having(hub.Match{Kind: hub.Prefix})}, {noted}})
 	case p.Type == DateParam || p.Type == NumberParam || p.Type == QuantityParam:
-		clause.Any = []hub.Match{everything()}
-	default:
-		clause.Param, clause.Any = presence, []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: p.Code}}
+		return oneOf([][]hub.Clause{{p.having(everything())}, {noted}})
 	}
-	return clause, nil
+	return noted
 }
 
 func (p *Param) invalid(value, msg string) error {

@@ -7,80 +7,177 @@ import (
 	"concord/hub"
 )
 
-// quantity adds the terms of a value of a number or quantity parameter (R4 search.html#number, #quantity). A
-// comparator or an absent limit makes an interval that is open at one end, written with the largest number there is.
+// measure is one value of a number or quantity parameter: an interval, and what its unit is called.
+type measure struct {
+	low, high           string // as written; empty for an open end
+	aboveLow, belowHigh bool   // the end itself does not belong to it
+	system, code, unit  string
+}
+
+// currencies is the code system of Money.currency.
+const currencies = "urn:iso:std:iso:4217"
+
+// quantity reads a value of a number or quantity parameter (R4 search.html#number, #quantity). A comparator or an absent
+// limit makes an interval that is open at one end.
 func (t *terms) quantity(v Value, typ string) {
+	var m measure
 	switch typ {
 	case "Range":
-		t.interval(v.Get("low"), v.Get("high"))
+		low, high := v.Get("low"), v.Get("high")
+		m.low, m.high = low.Get("value").Text(), high.Get("value").Text()
+		m.named(low)
+		if m.low == "" {
+			m.named(high)
+		}
 	case "Money":
-		if n, ok := decimal(v.Get("value")); ok {
-			t.measured(n, n, "urn:iso:std:iso:4217", v.Get("currency").Text(), "")
-		}
+		m.low = v.Get("value").Text()
+		m.high, m.system, m.code = m.low, currencies, v.Get("currency").Text()
 	case "Quantity", "Age", "Duration", "Distance", "Count":
-		n, ok := decimal(v.Get("value"))
-		if !ok {
-			return
+		m.low = v.Get("value").Text()
+		m.high = m.low
+		m.named(v)
+		if m.low != "" {
+			m.compared(v.Get("comparator").Text())
 		}
-		lo, hi := n, n
-		switch v.Get("comparator").Text() {
-		case "<", "<=":
-			lo = -math.MaxFloat64
-		case ">", ">=":
-			hi = math.MaxFloat64
-		}
-		t.measured(lo, hi, v.Get("system").Text(), v.Get("code").Text(), v.Get("unit").Text())
 	default:
-		if n, ok := decimal(v); ok {
-			t.between(n, n)
+		m.low = v.Text()
+		m.high = m.low
+	}
+	if lo, hi, ok := m.interval(nil); ok && lo <= hi {
+		t.measures = append(t.measures, m)
+	}
+}
+
+func (m *measure) named(v Value) {
+	m.system, m.code, m.unit = v.Get("system").Text(), v.Get("code").Text(), v.Get("unit").Text()
+}
+
+func (m *measure) compared(comparator string) {
+	switch comparator {
+	case "<":
+		m.low, m.belowHigh = "", true
+	case "<=":
+		m.low = ""
+	case ">":
+		m.high, m.aboveLow = "", true
+	case ">=":
+		m.high = ""
+	}
+}
+
+// interval is the measure in numbers, converted into u's canonical unit unless u is nil. An open end is the largest
+// number there is.
+func (m *measure) interval(u *unit) (lo, hi float64, ok bool) {
+	if m.low == "" && m.high == "" {
+		return 0, 0, false
+	}
+	lo, hi, okLo, okHi := -math.MaxFloat64, math.MaxFloat64, true, true
+	if m.low != "" {
+		lo, okLo = u.canonical(m.low)
+	}
+	if m.high == m.low {
+		hi, okHi = lo, okLo
+	} else if m.high != "" {
+		hi, okHi = u.canonical(m.high)
+	}
+	if m.aboveLow {
+		lo = above(lo)
+	}
+	if m.belowHigh {
+		hi = below(hi)
+	}
+	return lo, hi, okLo && okHi
+}
+
+// canonical reads a decimal, in u, as the nearest float of its canonical value; of itself when u is nil.
+func (u *unit) canonical(text string) (float64, bool) {
+	if u == nil {
+		n, err := strconv.ParseFloat(text, 64)
+		return n, err == nil && isDecimal(text)
+	}
+	n, ok := exactDecimal(text)
+	if !ok {
+		return 0, false
+	}
+	return nearest(u.Canonical(n)), true
+}
+
+// What a parameter is called in the index when it is about a quantity's unit, behind the parameter's code.
+const (
+	unitParam = ":unit" // Exact: "system|code" where UCUM does not know better, "|code" and "|unit"
+	ucumParam = ":ucum" // Exact: what a common UCUM unit means
+)
+
+// measured adds the terms of all values of the parameter.
+//
+// A Range costs an index twenty times as much as an Exact. When all values have one unit, as a single one does, the
+// unit is a fact about the entry, and the plain numbers together with it say everything. Values of several units each get
+// Ranges of their own.
+func (t *terms) measured() {
+	if len(t.measures) == 0 {
+		return
+	}
+	first, same := t.measures[0], true
+	for i := range t.measures {
+		m := &t.measures[i]
+		t.ranged("", m, nil)
+		same = same && m.system == first.system && m.code == first.code && m.unit == first.unit
+	}
+	switch {
+	case t.param.Type == NumberParam:
+	case same:
+		t.together(&first)
+	default:
+		for i := range t.measures {
+			t.apart(&t.measures[i])
 		}
 	}
 }
 
-func (t *terms) interval(low, high Value) {
-	lo, okLo := decimal(low.Get("value"))
-	hi, okHi := decimal(high.Get("value"))
-	unit := low
-	switch {
-	case !okLo && !okHi:
-		return
-	case !okLo:
-		lo, unit = -math.MaxFloat64, high
-	case !okHi:
-		hi = math.MaxFloat64
+// together adds the one unit of all values.
+func (t *terms) together(m *measure) {
+	named := func(param, text string) {
+		t.list = append(t.list, hub.Term{Param: t.param.Code + param, Text: text})
 	}
-	t.measured(lo, hi, unit.Get("system").Text(), unit.Get("code").Text(), unit.Get("unit").Text())
+	if m.code != "" {
+		switch u := unitOf(m.system, m.code); {
+		case u != nil && u.common:
+			named(ucumParam, u.key)
+		case u != nil:
+			for i := range t.measures {
+				t.ranged(canonicalSuffix(u), &t.measures[i], u)
+			}
+		case m.system != "":
+			named(unitParam, m.system+"|"+escapeCode(m.code))
+		}
+		named(unitParam, "|"+escapeCode(m.code))
+	}
+	if m.unit != "" && m.unit != m.code {
+		named(unitParam, "|"+escapeCode(m.unit))
+	}
 }
 
-// measured adds an interval without and with its unit.
-func (t *terms) measured(lo, hi float64, system, code, unit string) {
-	if lo > hi {
-		return
+// apart adds a Range for each name of a value's unit.
+func (t *terms) apart(m *measure) {
+	if m.code != "" {
+		if u := unitOf(m.system, m.code); u != nil {
+			t.ranged(canonicalSuffix(u), m, u)
+		} else if m.system != "" {
+			t.ranged(unitSuffix(m.system, m.code), m, nil)
+		}
+		t.ranged(unitSuffix("", m.code), m, nil)
 	}
-	t.between(lo, hi)
-	if t.param.Type != QuantityParam {
-		return
+	if m.unit != "" && m.unit != m.code {
+		t.ranged(unitSuffix("", m.unit), m, nil)
 	}
-	within := func(suffix string) {
+}
+
+func (t *terms) ranged(suffix string, m *measure, u *unit) {
+	if lo, hi, ok := m.interval(u); ok {
 		t.list = append(t.list, hub.Term{Param: t.param.Code + suffix, Kind: hub.Range, Lo: lo, Hi: hi})
-	}
-	if system != "" && code != "" {
-		within(unitSuffix(system, code))
-	}
-	if code != "" {
-		within(unitSuffix("", code))
-	}
-	if unit != "" && unit != code {
-		within(unitSuffix("", unit))
 	}
 }
 
 func unitSuffix(system, code string) string { return "|" + system + "|" + escapeCode(code) }
 
-func decimal(v Value) (float64, bool) {
-	if v.Kind() != Number {
-		return 0, false
-	}
-	n, err := strconv.ParseFloat(v.Text(), 64)
-	return n, err == nil
-}
+func canonicalSuffix(u *unit) string { return ucumParam + "|" + u.dimension }

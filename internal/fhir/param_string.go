@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"concord/hub"
+	"concord/internal/pinyin"
 )
 
 // maxText is how many bytes of a text are searchable; the rest is cut off.
@@ -88,6 +90,28 @@ func (t *terms) word(text string) {
 	}
 	t.list = append(t.list, hub.Term{Param: t.param.Code, Kind: hub.Text, Text: normal})
 	t.exact(truncate(text))
+	if isASCII(normal) {
+		return
+	}
+	whole, initials := pinyin.Spell(normal)
+	t.spelled = append(append(t.spelled, whole...), initials...)
+}
+
+// pinyinSuffix marks the Text terms that are spellings of Chinese texts. They are apart, so that they serve the plain search
+// alone, which looks at how they begin.
+const pinyinSuffix = ":pinyin"
+
+// spellings adds the spellings of all values of the parameter. One that another begins with is found by that one.
+func (t *terms) spellings() {
+	if len(t.spelled) == 0 {
+		return
+	}
+	slices.Sort(t.spelled)
+	for i, text := range t.spelled {
+		if i+1 == len(t.spelled) || !strings.HasPrefix(t.spelled[i+1], text) {
+			t.list = append(t.list, hub.Term{Param: t.param.Code + pinyinSuffix, Kind: hub.Text, Text: text})
+		}
+	}
 }
 
 // wholeName joins the parts of a name as it is written: family name first and no space for Chinese, given names
@@ -104,19 +128,38 @@ func wholeName(v Value) string {
 	return strings.TrimSpace(strings.Join(given, " ") + " " + family)
 }
 
-// stringMatch reads one alternative.
-func (p *Param) stringMatch(value, modifier string) (hub.Match, error) {
+// stringAlternatives reads one alternative. Without a modifier a text is found by how it begins or, when what is asked for
+// has no Chinese character, by how its pinyin or the initials of its pinyin begin, spaces and apostrophes or not.
+func (p *Param) stringAlternatives(modifier, value string) ([][]hub.Clause, error) {
 	value = unescapeValue(value)
 	normal := Normalise(value)
 	if normal == "" {
-		return hub.Match{}, p.invalid(value, "the text is empty")
+		return nil, p.invalid(value, "the text is empty")
 	}
 	switch modifier {
 	case "exact":
-		return hub.Match{Kind: hub.Equals, Term: hub.Exact, Text: truncate(value)}, nil
+		return [][]hub.Clause{{p.having(equalTo(truncate(value)))}}, nil
 	case "contains":
 		literal := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(normal)
-		return hub.Match{Kind: hub.Pattern, Text: "*" + literal + "*"}, nil
+		return [][]hub.Clause{{p.having(hub.Match{Kind: hub.Pattern, Text: "*" + literal + "*"})}}, nil
 	}
-	return hub.Match{Kind: hub.Prefix, Text: normal}, nil
+	begins := func(text string) []hub.Match { return []hub.Match{{Kind: hub.Prefix, Text: text}} }
+	found := [][]hub.Clause{{p.having(begins(normal)...)}}
+	if spelled, ok := asSpelled(normal); ok {
+		found = append(found, []hub.Clause{{Param: p.Code + pinyinSuffix, Any: begins(spelled)}})
+	}
+	return found, nil
+}
+
+// asSpelled is a text as pinyin.Spell would write it, if it may be a spelling: letters and digits begin with a Latin letter.
+func asSpelled(normal string) (string, bool) {
+	latin := false
+	spelled := strings.Map(func(r rune) rune {
+		latin = latin || r >= 'a' && r <= 'z'
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, normal)
+	return spelled, latin && !strings.ContainsFunc(normal, func(r rune) bool { return unicode.Is(unicode.Han, r) })
 }

@@ -12,23 +12,29 @@ import (
 //
 // The terms of an entry, for each parameter that is served:
 //
-//	type             kind   param                text
-//	token            Exact  code                 "c", "system|c" and "system|", or "|c" where a Coding or Identifier has no system
-//	reference        Exact  subject              "Patient/1", an absolute URL or URN as it is, never a version
-//	                 Exact  subject:identifier   as a token
-//	string           Text   family               normalised (see Normalise)
-//	                 Exact  family               as sent, for :exact
-//	date             Range  date                 first and last millisecond of the value, by its precision
-//	number           Range  probability          the number
-//	quantity         Range  value-quantity       the number
-//	                 Range  value-quantity|system|code
-//	                 Range  value-quantity||c    c is the code or the unit
-//	uri              Exact  url                  as sent
-//	token, reference Exact  _has                 the parameter's code, for :missing; also for uri
+//	type             kind   param                  text
+//	token            Exact  code                   "c", "system|c" and "system|", or "|c" where a Coding or Identifier has no system
+//	reference        Exact  subject                "Patient/1", an absolute URL or URN as it is, never a version
+//	                 Exact  subject:identifier     as a token
+//	string           Text   family                 normalised (see Normalise)
+//	                 Exact  family                 as sent, for :exact
+//	                 Text   family:pinyin          spelled in pinyin, and in the initials of pinyin
+//	date             Range  date                   first and last millisecond of the value, by its precision (see compact)
+//	number           Range  probability            the number
+//	quantity         Range  value-quantity         the number
+//	                 Exact  value-quantity:ucum    what the unit means, where it is a common one of UCUM
+//	                 Exact  value-quantity:unit    "system|code" where it is not of UCUM, "|code", and "|unit" where it is another
+//	                 Range  value-quantity:ucum|d  the number in canonical units of dimension d, where the unit is an uncommon one
+//	uri              Exact  url                    as sent
+//	any              Exact  _has                   the parameter's code, for :missing; of string, date, number and quantity only for
+//	                                               values without any other term
 //
-// A backslash stands before | and \ inside of a code.
+// Quantities of several units in one parameter have Ranges instead: value-quantity:ucum|d for all of UCUM's, and
+// value-quantity|system|code and value-quantity||c by name. Parameters whose values are those of others together
+// (combo-code) have no terms. A backslash stands before | and \ inside of a code.
 type Projection struct {
 	zone *time.Location
+	base string
 }
 
 // ChinaTime is the zone of dates and times that name none, unless another is configured (R4 search.html#date: the
@@ -41,11 +47,22 @@ func NewProjection(zone *time.Location) *Projection {
 	if zone == nil {
 		zone = ChinaTime()
 	}
-	return &Projection{zone}
+	return &Projection{zone: zone}
+}
+
+// At makes a projection that takes references to the hub's own FHIR base URL as relative. It is part of the stamp.
+func (p *Projection) At(base string) *Projection {
+	return &Projection{p.zone, strings.TrimSuffix(base, "/")}
 }
 
 // Stamp names the rules by which terms are made, for the stamp of the index: another stamp means other terms.
-func (p *Projection) Stamp() string { return "fhir-4.0.1/1/" + p.zone.String() }
+func (p *Projection) Stamp() string {
+	stamp := "fhir-4.0.1/2/" + p.zone.String()
+	if p.base != "" {
+		stamp += "/" + p.base
+	}
+	return stamp
+}
 
 // Project implements hub.Projector. A value that is not of the form its type has adds no term; a record that is no
 // JSON object, or of an unknown type, is an Invalid error.
@@ -66,22 +83,22 @@ func (p *Projection) Entry(doc *Doc, name hub.Name) (hub.Entry, error) {
 	case doc.Root().Kind() != Object:
 		return hub.Entry{}, &hub.Error{Kind: hub.Invalid, Path: name.Type, Msg: "project: the resource is no JSON object"}
 	}
-	t := terms{zone: p.zone, list: make([]hub.Term, 0, 48)}
+	t := terms{zone: p.zone, base: p.base, list: make([]hub.Term, 0, 40)}
 	t.list = append(t.list, hub.Term{Param: "_id", Text: name.ID})
 	for _, param := range r.params {
-		if param.Served() && param.Code != "_id" && param.Code != hub.LastUpdated {
+		if param.Served() && len(param.union) == 0 && param.Code != "_id" && param.Code != hub.LastUpdated {
 			t.project(param, doc.Root())
 		}
 	}
-	return hub.Entry{Route: r.routeOf(doc, name), Terms: t.list}, nil
+	return hub.Entry{Route: r.routeOf(doc, name, p.base), Terms: t.list}, nil
 }
 
 // routeOf is the one patient a resource belongs to, by a literal relative reference, else its own name.
-func (r *resourceType) routeOf(doc *Doc, name hub.Name) string {
+func (r *resourceType) routeOf(doc *Doc, name hub.Name, base string) string {
 	route := name.String()
 	if r.route != nil {
 		r.route.walks[0].run(doc.Root(), func(v Value) {
-			ref := unversioned(v.Get("reference").Text())
+			ref := unversioned(relative(v.Get("reference").Text(), base))
 			if first := route == name.String(); first && isLiteral(ref, "Patient") {
 				route = ref
 			}
@@ -93,19 +110,29 @@ func (r *resourceType) routeOf(doc *Doc, name hub.Name) string {
 // terms gathers the terms of one entry.
 type terms struct {
 	zone  *time.Location
+	base  string
 	list  []hub.Term
 	param *Param
+	// measures and spelled are what the parameter's values add together.
+	measures []measure
+	spelled  []string
 }
 
+// project adds the terms of a parameter, also of one whose values are those of others.
 func (t *terms) project(p *Param, root Value) {
 	t.param = p
-	start := len(t.list)
+	t.measures, t.spelled = t.measures[:0], t.spelled[:0]
+	start, values := len(t.list), 0
 	for i := range p.walks {
 		w := &p.walks[i]
 		w.run(root, func(v Value) {
+			if v.Kind() == Null {
+				return
+			}
+			values++
 			switch p.Type {
 			case TokenParam:
-				t.token(v, w.typ)
+				t.token(v, w)
 			case ReferenceParam:
 				t.reference(v, w.typ)
 			case StringParam:
@@ -119,12 +146,15 @@ func (t *terms) project(p *Param, root Value) {
 			}
 		})
 	}
-	if len(t.list) == start {
+	if values == 0 {
 		return
 	}
-	t.list = append(t.list[:start], distinct(t.list[start:])...)
-	switch p.Type {
-	case TokenParam, ReferenceParam, URIParam:
+	t.measured()
+	t.spellings()
+	if values > 1 || len(t.list)-start > 3 {
+		t.list = append(t.list[:start], distinct(t.list[start:])...)
+	}
+	if len(t.list) == start || p.Type == TokenParam || p.Type == ReferenceParam || p.Type == URIParam {
 		t.list = append(t.list, hub.Term{Param: presence, Text: p.Code})
 	}
 }

@@ -30,21 +30,38 @@ func TestProjectedTerms(t *testing.T) {
 		{"a Chinese name", `{"resourceType":"Patient","name":[{"family":"张","given":["三丰"]}]}`, "name", "~张 =张 ~三丰 =三丰 ~张三丰 =张三丰"},
 		{"a Latin name", `{"resourceType":"Patient","name":[{"family":"Müller","given":["Ａnna"]}]}`, "name", "~muller =Müller ~anna =Ａnna ~anna muller =Ａnna Müller"},
 		{"a year", `{"resourceType":"Patient","birthDate":"1970"}`, "birthdate", "[1969-12-31T16:00:00.000Z,1970-12-31T15:59:59.999Z]"},
-		{"a day", `{"resourceType":"Patient","birthDate":"2024-02-29"}`, "birthdate", "[2024-02-28T16:00:00.000Z,2024-02-29T15:59:59.999Z]"},
+		{"a day", `{"resourceType":"Patient","birthDate":"2024-02-29"}`, "birthdate", "@2024-02-28T16:00:00.000Z"},
 		{"no such day", `{"resourceType":"Patient","birthDate":"2023-02-29"}`, "birthdate", ""},
 		{"seconds with a zone", `{"resourceType":"Observation","effectiveDateTime":"2020-01-01T00:00:00+08:00"}`, "date", "[2019-12-31T16:00:00.000Z,2019-12-31T16:00:00.999Z]"},
-		{"milliseconds", `{"resourceType":"Observation","effectiveInstant":"2020-01-01T00:00:00.12Z"}`, "date", "[2020-01-01T00:00:00.120Z,2020-01-01T00:00:00.129Z]"},
+		{"seconds that are no midnight", `{"resourceType":"Observation","effectiveDateTime":"2020-01-01T00:00:00Z"}`, "date", "@2020-01-01T00:00:00.000Z"},
+		{"a millisecond at which a second begins", `{"resourceType":"Observation","effectiveDateTime":"2020-01-01T00:00:00.000Z"}`, "date", "@2020-01-01T00:00:00.000Z+¼"},
+		{"a leap second", `{"resourceType":"Observation","effectiveDateTime":"2016-12-31T23:59:60Z"}`, "date", ""},
+		{"hundredths", `{"resourceType":"Observation","effectiveDateTime":"2020-01-01T00:00:00.12Z"}`, "date", "[2020-01-01T00:00:00.120Z,2020-01-01T00:00:00.129Z]"},
+		{"an instant", `{"resourceType":"Observation","effectiveInstant":"2020-01-01T00:00:00.12Z"}`, "date", "@2020-01-01T00:00:00.120Z"},
 		{"an open period", `{"resourceType":"Observation","effectivePeriod":{"start":"2020-01-01T00:00:00Z"}}`, "date", "[2020-01-01T00:00:00.000Z,∞]"},
 		{"a timing", `{"resourceType":"ServiceRequest","occurrenceTiming":{"event":["2020-01-01T00:00:00Z"],"repeat":{"boundsPeriod":{"end":"2020-01-02T00:00:00Z"}}}}`,
-			"occurrence", "[2020-01-01T00:00:00.000Z,2020-01-01T00:00:00.999Z] [-∞,2020-01-02T00:00:00.999Z]"},
+			"occurrence", "[-∞,2020-01-02T00:00:00.999Z]"},
 		{"a quantity", `{"resourceType":"Observation","valueQuantity":{"value":5.40,"system":"s","code":"mg","unit":"milli"}}`, "value-quantity", "[5.4]"},
-		{"a quantity by unit", `{"resourceType":"Observation","valueQuantity":{"value":5.40,"system":"s","code":"mg","unit":"milli"}}`, "value-quantity|s|mg", "[5.4]"},
-		{"a quantity by its unit's name", `{"resourceType":"Observation","valueQuantity":{"value":5.40,"system":"s","code":"mg","unit":"milli"}}`, "value-quantity||milli", "[5.4]"},
+		{"a quantity's unit", `{"resourceType":"Observation","valueQuantity":{"value":5.40,"system":"s","code":"mg","unit":"milli"}}`, "value-quantity:unit", "=s|mg =|mg =|milli"},
+		{"a common unit of UCUM", mmol("mmol/L"), "value-quantity:ucum", "=m-3.mol*1"},
+		{"a common unit's name", mmol("mmol/L"), "value-quantity:unit", "=|mmol/L"},
+		{"a common unit needs no canonical number", mmol("mmol/L"), "value-quantity:ucum|m-3.mol", ""},
+		{"an uncommon unit of UCUM", mmol("mol/mm3"), "value-quantity:ucum|m-3.mol", "[5.6e+09]"},
+		{"no unit of UCUM", mmol("mmol per L"), "value-quantity:unit", "=http://unitsofmeasure.org|mmol per L =|mmol per L"},
+		{"less than a quantity", `{"resourceType":"Observation","valueQuantity":{"value":5,"comparator":"<"}}`, "value-quantity", "[-1.7976931348623157e+308,4.999999999999999]"},
+		{"components of one unit", pressure("mm[Hg]"), "component-value-quantity:ucum", "=g.m-1.s-2*133322"},
+		{"components of one unit by number", pressure("mm[Hg]"), "component-value-quantity", "[120] [80]"},
+		{"components of several units", pressure("kPa"), "component-value-quantity:ucum", ""},
+		{"components of several units by name", pressure("kPa"), "component-value-quantity||kPa", "[80]"},
+		{"components of several units by dimension", pressure("kPa"), "component-value-quantity:ucum|g.m-1.s-2", "[1.599864e+07] [8e+07]"},
+		{"what is value or component", pressure("kPa"), "combo-value-quantity", ""},
 		{"a uri", `{"resourceType":"ValueSet","url":"http://x"}`, "url", "=http://x"},
 		{"a tag", `{"resourceType":"Observation","meta":{"tag":[{"system":"s","code":"c"}]}}`, "_tag", "=c =s|c =s|"},
 		{"the id of the record", `{"resourceType":"Observation","id":"other"}`, "_id", "=1"},
 		{"a component", `{"resourceType":"Observation","component":[{"code":{"coding":[{"system":"s","code":"a"}]}},{"code":{"coding":[{"system":"s","code":"b"}]}}]}`,
-			"combo-code", "=a =s|a =s| =b =s|b"},
+			"component-code", "=a =s|a =s| =b =s|b"},
+		{"a name in pinyin", `{"resourceType":"Patient","name":[{"family":"单","given":["雄"]}]}`, "name:pinyin", "~chanxiong ~cx ~danxiong ~dx ~shanxiong ~sx ~xiong"},
+		{"a Latin name has no pinyin", `{"resourceType":"Patient","name":[{"family":"Dan"}]}`, "name:pinyin", ""},
 		{"an extension's value", `{"resourceType":"Observation","extension":[{"url":"http://x","valueString":"no"},{"url":"http://hl7.org/fhir/StructureDefinition/observation-geneticsDnaVariant","valueString":"NG_1"}]}`,
 			"dna-variant", "~ng_1 =NG_1"},
 	} {
@@ -142,6 +159,15 @@ func FuzzProjectAnyJSON(f *testing.F) {
 	})
 }
 
+func mmol(code string) string {
+	return `{"resourceType":"Observation","valueQuantity":{"value":5.6,"system":"http://unitsofmeasure.org","code":"` + code + `"}}`
+}
+
+func pressure(second string) string {
+	part := `{"valueQuantity":{"value":%d,"system":"http://unitsofmeasure.org","code":"%s"}}`
+	return `{"resourceType":"Observation","component":[` + fmt.Sprintf(part, 120, "mm[Hg]") + "," + fmt.Sprintf(part, 80, second) + `]}`
+}
+
 // project projects body as record 1 of its type.
 func project(t testing.TB, body string) hub.Entry {
 	t.Helper()
@@ -152,21 +178,33 @@ func project(t testing.TB, body string) hub.Entry {
 	return e
 }
 
-// show writes a term as =exact, ~text or [lo,hi].
+// show writes a term as =exact, ~text, [number], [lo,hi] or @moment.
 func show(t hub.Term) string {
 	switch {
 	case t.Kind == hub.Exact:
 		return "=" + t.Text
 	case t.Kind == hub.Text:
 		return "~" + t.Text
-	case t.Lo == t.Hi:
-		return fmt.Sprintf("[%v]", t.Lo)
 	}
+	dates := slices.Contains([]string{"birthdate", "date", "occurrence"}, t.Param)
 	at := func(x float64) string {
-		if math.Abs(x) == endOfTime {
-			return strings.TrimSuffix(fmt.Sprint(math.Copysign(math.Inf(1), x)), "Inf")[:1] + "∞"
+		switch {
+		case x == endOfTime:
+			return "∞"
+		case x == -endOfTime:
+			return "-∞"
+		case dates:
+			return time.UnixMilli(int64(x)).UTC().Format(InstantFormat)
 		}
-		return time.UnixMilli(int64(x)).UTC().Format(InstantFormat)
+		return fmt.Sprint(x)
 	}
-	return strings.ReplaceAll("["+at(t.Lo)+","+at(t.Hi)+"]", "+∞", "∞")
+	switch {
+	case dates && t.Lo == t.Hi:
+		return "@" + at(t.Lo)
+	case dates && t.Hi == t.Lo+quarter:
+		return "@" + at(t.Lo) + "+¼"
+	case t.Lo == t.Hi:
+		return "[" + at(t.Lo) + "]"
+	}
+	return "[" + at(t.Lo) + "," + at(t.Hi) + "]"
 }

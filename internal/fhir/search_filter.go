@@ -50,6 +50,9 @@ func (s scope) filterExpr(e *filterExpr) ([]hub.Clause, error) {
 
 // filterPath compiles a test in the scope that the first step of path is in.
 func (s scope) filterPath(e *filterExpr, path []filterStep) ([]hub.Clause, error) {
+	if err := s.spend(); err != nil {
+		return nil, err
+	}
 	step := path[0]
 	if rest, ok := strings.CutPrefix(step.name, "_has:"); ok {
 		typ, code, name, err := cutHas(rest)
@@ -76,9 +79,6 @@ func (s scope) filterPath(e *filterExpr, path []filterStep) ([]hub.Clause, error
 	if code == "id" { // R4 search_filter.html names it so
 		code = "_id"
 	}
-	if err := s.spend(); err != nil {
-		return nil, err
-	}
 	return s.filterTest(code, e.op, e.value)
 }
 
@@ -94,7 +94,7 @@ func (s scope) filterTest(code, op, value string) ([]hub.Clause, error) {
 		return nil, invalid(filterParam, "a filter is no part of a filter; use parentheses")
 	case op == "pr" && (value == "true" || value == "false"):
 		return s.condition(code+":missing", strconv.FormatBool(value == "false"))
-	case op == "eq" && (code == textParam || code == contentParam):
+	case op == "eq" && (code == textParam || code == contentParam || code == phoneticParam):
 		return s.condition(code, literal)
 	case p.Type == CompositeParam && op == "eq":
 		return s.condition(code, value)
@@ -150,7 +150,7 @@ func (s scope) filterString(p *Param, op, literal string) ([]hub.Clause, error) 
 	default:
 		return nil, unsupported(filterParam, "the operator "+strconv.Quote(op)+" is not one for texts")
 	}
-	return []hub.Clause{{Param: p.Code, Any: []hub.Match{match}}}, nil
+	return p.over(match), nil
 }
 
 var patternEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
@@ -198,19 +198,14 @@ func (s scope) filterRange(p *Param, op, value string) ([]hub.Clause, error) {
 		if !ok {
 			return nil, invalid(filterParam, "a date is due")
 		}
-		overlap := everything()
-		overlap.LoMax, overlap.HiMin = hi, lo
-		if op == "co" {
-			overlap.LoMax, overlap.HiMin = lo, hi
-		}
-		return []hub.Clause{{Param: p.Code, Any: []hub.Match{overlap}}}, nil
+		return p.over(comparator(op).dates(lo, hi, s.options.Zone)...), nil
 	}
 	return nil, unsupported(filterParam, "the operator "+strconv.Quote(op)+" is not one for a parameter of type "+string(p.Type))
 }
 
 // unequal is the condition that some value of p is another one.
 func (s scope) unequal(p *Param, value string) ([]hub.Clause, error) {
-	equal, err := s.plain(p, "", value)
+	equal, err := s.plain(p.alone(), "", value)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (s scope) sort(value string) error {
 		case len(keys) == mostKeys:
 			return tooLarge("_sort", "more keys than", mostKeys, "")
 		}
-		computed = computed || !p.ranged() || desc && slices.ContainsFunc(p.walks, walk.repeats)
+		computed = computed || !p.ranged() || len(p.union) > 0 || desc && slices.ContainsFunc(p.walks, walk.repeats)
 		keys = append(keys, hub.Sort{Param: code, Desc: desc})
 	}
 	for i := range keys {

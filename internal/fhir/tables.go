@@ -87,6 +87,9 @@ var definitions = sync.OnceValue(func() *specification {
 			r.setPostings(p)
 		}
 		slices.SortFunc(r.params, func(a, b *Param) int { return strings.Compare(a.Code, b.Code) })
+		for _, p := range r.params {
+			r.setUnion(p)
+		}
 	}
 	return s
 })

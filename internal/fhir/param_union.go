@@ -1,0 +1,77 @@
+package fhir
+
+import (
+	"slices"
+
+	"concord/hub"
+)
+
+// setUnion finds out whether p has just the values of other parameters together, as combo-code of an Observation has those
+// of code and of component-code. Then it needs no terms: a search by it is one by the others.
+//
+// References are left as they are, since chains and includes follow the terms of their own parameter.
+func (r *resourceType) setUnion(p *Param) {
+	if !p.served || p.Type == ReferenceParam || p.Type == CompositeParam || len(p.walks) == 0 {
+		return
+	}
+	var parts []*Param
+	covered := make([]bool, len(p.walks))
+	for _, q := range r.params {
+		if q == p || !q.served || q.Type != p.Type || len(q.union) > 0 || len(q.walks) > len(p.walks) {
+			continue
+		}
+		if len(q.walks) == len(p.walks) && q.Code > p.Code {
+			continue // of two with the same values the first by code has the terms
+		}
+		at, news := q.within(p)
+		if !at {
+			continue
+		}
+		adds := false
+		for _, i := range news {
+			adds = adds || !covered[i]
+			covered[i] = true
+		}
+		if adds {
+			parts = append(parts, q)
+		}
+	}
+	if !slices.Contains(covered, false) {
+		p.union = parts
+	}
+}
+
+// within reports whether all walks of p are walks of q, and which.
+func (p *Param) within(q *Param) (bool, []int) {
+	var which []int
+	for i := range p.walks {
+		w := &p.walks[i]
+		j := slices.IndexFunc(q.walks, func(other walk) bool {
+			return w.whole() && other.whole() && w.typ == other.typ && w.keys() == other.keys()
+		})
+		if j < 0 {
+			return false, nil
+		}
+		which = append(which, j)
+	}
+	return true, which
+}
+
+// alone is p as if it had terms of its own: what a Param's terms method gives.
+func (p *Param) alone() *Param {
+	q := *p
+	q.union = nil
+	return &q
+}
+
+// over is the condition that p has a term that fits one of the matches, wherever its terms are.
+func (p *Param) over(any ...hub.Match) []hub.Clause {
+	if len(p.union) == 0 {
+		return []hub.Clause{p.having(any...)}
+	}
+	var lists [][]hub.Clause
+	for _, q := range p.union {
+		lists = append(lists, []hub.Clause{q.having(any...)})
+	}
+	return []hub.Clause{oneOf(lists)}
+}
