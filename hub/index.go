@@ -33,6 +33,10 @@ type Term struct {
 // LastUpdated is the parameter of the Range term that every entry has: Record.Time.
 const LastUpdated = "_lastUpdated"
 
+// ID is the parameter of the Exact term that may say an entry's own id, Name.ID. An index answers it by the name,
+// whether the entry has the term or not.
+const ID = "_id"
+
 // Change tells the index to replace Old by New (either may be nil: not there before, deleted now).
 type Change struct {
 	Record *Record // the new version; its Loc is set
@@ -120,9 +124,11 @@ type Clause struct {
 	Refers *Query
 	// Referred: something that meets the query has an Exact term of Param that is the entry's name (R4's _has).
 	Referred *Query
-	// Routed, with Refers and Referred: things lie with what they refer to by Param. Its name is their Route, and its own.
-	// Lookup then has no other slot asked.
+	// Routed: the entries meant have as their Route what the chain finds: in Refers the name that Param holds, in Referred
+	// their own. Lookup then has no other slot asked.
 	Routed bool
+	// Beside, in Referred: what refers to an entry by Param has that entry's name as its Route.
+	Beside bool
 	// Test reads the record itself, for what no term tells. It must be pure.
 	Test func(rec *Record) (bool, error)
 	Not  bool
@@ -177,7 +183,7 @@ type Include struct {
 	Reverse bool
 	// Iterate: what was included counts as a hit, too.
 	Iterate bool
-	// Routed is Clause.Routed for Param.
+	// Routed, with Reverse: a thing that refers to another by Param has that one's name as its Route.
 	Routed bool
 }
 

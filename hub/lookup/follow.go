@@ -192,7 +192,7 @@ func (f *following) reverse(ctx context.Context, front []*thing, inc *hub.Includ
 	if len(targets) == 0 {
 		return nil, nil
 	}
-	to, canonical, err := pointer(&hub.Clause{Param: inc.Param, Routed: inc.Routed}, targets)
+	to, canonical, err := pointer(&hub.Clause{Param: inc.Param, Beside: inc.Routed}, targets)
 	if err != nil {
 		return nil, err
 	}

@@ -228,7 +228,7 @@ func (a *asking) pointing(ctx context.Context, in *inner, c *hub.Clause, things 
 		return false, nil, err
 	}
 	q.All, q.Sort, q.After, q.Skip, q.Limit, q.Count = append(slices.Clip(q.All), to), nil, after, 0, limit, false
-	if c.Routed && len(things) == 1 {
+	if c.Beside && len(things) == 1 {
 		q.Routes = []string{things[0].rec.Name.String()}
 	}
 	beyond := in.beyond()
@@ -261,7 +261,7 @@ func (a *asking) pointing(ctx context.Context, in *inner, c *hub.Clause, things 
 func pointer(c *hub.Clause, things []*thing) (to hub.Clause, canonical bool, err error) {
 	to.Param = c.Param
 	for _, t := range things {
-		to.Any = append(to.Any, named(t.rec.Name, c.Routed))
+		to.Any = append(to.Any, named(t.rec.Name, c.Beside))
 		e, err := t.entry()
 		if err != nil {
 			return to, false, err

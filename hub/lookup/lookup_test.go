@@ -107,7 +107,7 @@ func drawClause(t *rapid.T, typ string, depth int) hub.Clause {
 		c.Param = rapid.SampledFrom([]string{"subject", "author", "part"}).Draw(t, "through")
 		if form == 4 {
 			c.Referred = inner
-			c.Routed = c.Param == "subject" && typ == "Patient"
+			c.Routed, c.Beside = typ != "Observation", c.Param == "subject"
 		} else {
 			c.Refers = inner
 			c.Routed = c.Param == "subject"

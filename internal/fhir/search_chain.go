@@ -88,7 +88,7 @@ func (s scope) has(typ, code string, condition innerCondition) ([]hub.Clause, er
 	if err != nil {
 		return nil, err
 	}
-	return []hub.Clause{{Param: p.Code, Referred: q, Routed: s.resource.route == nil}}, nil
+	return []hub.Clause{{Param: p.Code, Referred: q, Routed: s.resource.route == nil, Beside: p.routed && s.resource.name == "Patient"}}, nil
 }
 
 // inner compiles the search at the end of a reference.
@@ -96,9 +96,6 @@ func (s scope) inner(typ string, condition innerCondition) (*hub.Query, error) {
 	in := scope{s.searchCompiler, definitions().resources[typ], s.depth + 1}
 	if in.depth > s.options.MaxChain {
 		return nil, tooLarge("", "a chain follows more references than", s.options.MaxChain, "")
-	}
-	if err := s.spend(); err != nil {
-		return nil, err
 	}
 	all, err := condition(in)
 	if err != nil {
