@@ -49,8 +49,8 @@ type SearchOptions struct {
 	Among []string
 	// Count is the page size without _count (default 50), MaxCount the greatest (default 1,000).
 	Count, MaxCount int
-	// MaxValues is how many alternatives one parameter may have (default 1,000), MaxClauses how many conditions a search
-	// may come to, chains into several types counted for each (default 1,000), MaxChain how many references a chain may
+	// MaxValues is how many alternatives one parameter may have (default 1,000), MaxClauses how many parameters and
+	// conditions a search may come to, chains into several types counted for each (default 1,000), MaxChain how many references a chain may
 	// follow, forwards and back (default 8). Beyond them a search is TooLarge.
 	MaxValues, MaxClauses, MaxChain int
 }
@@ -163,6 +163,9 @@ func tooLarge(path, msg string, limit int, hint string) error {
 // parameter compiles one parameter of the request, whatever it is for.
 func (s scope) parameter(pair Pair) error {
 	name, modifier, _ := strings.Cut(pair.Name, ":")
+	if err := s.spend(); err != nil {
+		return err
+	}
 	switch {
 	case slices.Contains(resultParams, name):
 		return s.result(name, modifier, pair.Value)
@@ -190,6 +193,9 @@ func (s scope) parameter(pair Pair) error {
 
 // condition compiles one parameter that chooses: what is returned must all hold.
 func (s scope) condition(name, value string) ([]hub.Clause, error) {
+	if err := s.spend(); err != nil {
+		return nil, err
+	}
 	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
 		return s.hasPath(rest, value)
 	}
@@ -208,9 +214,6 @@ func (s scope) condition(name, value string) ([]hub.Clause, error) {
 	case value == "":
 		return nil, invalid(name, "the value is empty")
 	}
-	if err := s.spend(); err != nil {
-		return nil, err
-	}
 	switch {
 	case code == listParam:
 		return s.inList(modifier, value)
@@ -220,6 +223,8 @@ func (s scope) condition(name, value string) ([]hub.Clause, error) {
 		return s.fullText(code, modifier, value)
 	case code == nearParam && p.Type == SpecialParam:
 		return s.near(p, modifier, value)
+	case code == phoneticParam:
+		return s.phonetic(p, modifier, value)
 	case p.Type == CompositeParam && p.Searchable():
 		return s.composite(p, modifier, value)
 	case !p.Served():

@@ -185,6 +185,12 @@ func TestSearchesThatReachBeyondOneEntryFindWhatTheyShould(t *testing.T) {
 		{"Location", "near=31.2|121.5|2000", "x y"},
 		{"Location", "near=31.2|121.5|10,39.9|116.4|1|km", "x y"},
 		{"Location", "near:missing=true", "z"},
+		// Sounds
+		{"Patient", "phonetic=wong", "p1"},
+		{"Patient", "phonetic=亡", "p1"}, // wáng, as 王
+		{"Patient", "phonetic=wong xaming,nobody", "p1"},
+		{"Patient", "phonetic=wong nobody", ""},
+		{"Patient", "phonetic:missing=true", "p3"},
 		// Filters
 		{"Patient", `_filter=name co "iaom"`, "p1"},
 		{"Patient", `_filter=name sw "Xiao" and birthdate ge 1970-01-01`, "p1"},
@@ -331,6 +337,14 @@ func TestOrderIsByTheValueThatComesFirst(t *testing.T) {
 	}
 	if s := compile(t, "Observation", "_sort=-date,value-quantity,_lastUpdated"); !s.Query.Plain() {
 		t.Error("dates and numbers are the index's own orders")
+	}
+}
+
+func TestSoundexIsThatOfTheArchives(t *testing.T) {
+	for word, want := range map[string]string{"robert": "R163", "rupert": "R163", "ashcraft": "A261", "tymczak": "T522", "pfister": "P236", "honeyman": "H555", "lee": "L000", "7": "7"} {
+		if got := soundex(word); got != want {
+			t.Errorf("%s sounds as %s, want %s", word, got, want)
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	listParam    = "_list"
 	hasParam     = "_has"
 	nearParam    = "near"
+	// phonetic is that of Patient, Practitioner, Person, RelatedPerson, Organization and InsurancePlan.
+	phoneticParam = "phonetic"
 )
 
 // unsupportedParams are known to R4, not to the hub.
@@ -30,7 +32,7 @@ var unsupportedParams = map[string]string{
 // Searchable reports whether searches by the parameter are executed.
 func (p *Param) Searchable() bool {
 	switch p.Code {
-	case filterParam, textParam, contentParam, listParam, hasParam:
+	case filterParam, textParam, contentParam, listParam, hasParam, phoneticParam:
 		return true
 	case nearParam:
 		return p.Type == SpecialParam
@@ -39,9 +41,6 @@ func (p *Param) Searchable() bool {
 }
 
 func (p *Param) whyNot() string {
-	if reason := unserved[p.Code]; reason != "" {
-		return reason
-	}
 	if indexable[p.Type] != "" {
 		return "it is defined without an expression that can be indexed"
 	}
@@ -55,7 +54,10 @@ func SearchParams(typ string) []Param {
 	if r == nil {
 		return nil
 	}
-	all := []Param{{Code: hasParam, Type: SpecialParam}, {Code: listParam, Type: SpecialParam}}
+	all := []Param{{Code: hasParam, Type: SpecialParam}}
+	if slices.Contains(definitions().resources["List"].byCode["item"].targets(), typ) {
+		all = append(all, Param{Code: listParam, Type: SpecialParam})
+	}
 	for _, p := range r.params {
 		if p.Searchable() && unsupportedParams[p.Code] == "" {
 			all = append(all, *p)

@@ -191,7 +191,6 @@ func TestWhatIsNotUnderstoodIsRefusedByName(t *testing.T) {
 		{"Observation", "subject:Patient=Device/1", hub.Invalid, "another type"},
 		{"Observation", "_has:Observation:patient:code=x", hub.Invalid, "does not refer to Observation"},
 		{"Observation", "code-value-quantity=a", hub.Invalid, "joined by $"},
-		{"Patient", "phonetic=x", hub.Unsupported, "phonetic"},
 		{"Observation", "_sort=dat", hub.Invalid, "did you mean date?"},
 		{"Observation", "_count=-1", hub.Invalid, "_count"},
 		{"Observation", "_count=1&_count=2", hub.Invalid, "once"},
@@ -281,7 +280,7 @@ func TestWhatSearchesDoNotDoIsAShortList(t *testing.T) {
 		}
 	}
 	// R4's package has three examples of definitions among the real ones.
-	const want = "InsurancePlan.phonetic Organization.phonetic Patient.age Patient.birthOrderBoolean Patient.part-agree Patient.phonetic Person.phonetic Practitioner.phonetic RelatedPerson.phonetic"
+	const want = "Patient.age Patient.birthOrderBoolean Patient.part-agree"
 	if got := strings.Join(not, " "); got != want {
 		t.Error(got)
 	}
