@@ -12,6 +12,8 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/lookup"
+	"concord/storage/index"
+	"concord/storage/keeper"
 )
 
 var drawnTypes = []string{"Patient", "Observation", "Practitioner", "Canon"}
@@ -49,6 +51,11 @@ func drawContent(t *rapid.T, typ string) *content {
 
 func drawWorld(t *rapid.T, tb testing.TB) *world {
 	w := newWorld()
+	w.fill(t, tb)
+	return w
+}
+
+func (w *world) fill(t *rapid.T, tb testing.TB) {
 	for range rapid.IntRange(1, 5).Draw(t, "commits") {
 		var drafts []draft
 		taken := map[hub.Name]bool{}
@@ -65,7 +72,6 @@ func drawWorld(t *rapid.T, tb testing.TB) *world {
 		}
 		w.commit(tb, drafts...)
 	}
-	return w
 }
 
 func drawClauses(t *rapid.T, typ string, depth int) (all []hub.Clause) {
@@ -166,19 +172,40 @@ func TestSearchesAgreeWithAPlainReadingOfTheQuery(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := drawWorld(rt, t)
 		w.reader.Limits = drawLimits(rt)
-		for range 4 {
-			q := drawQuery(rt, rapid.SampledFrom(drawnTypes).Draw(rt, "search"))
-			who := rapid.SampledFrom([]access.Caller{lead, centre}).Draw(rt, "who")
-			want := w.answer(who, q)
-			got, total := pages(rt, q.Limit, false, func(after *hub.Position) (lookup.Result, error) {
-				q.After = after
-				return w.reader.Search(rt.Context(), who, []hub.Partition{records}, q, "drawn")
-			})
-			if !slices.Equal(got, want) || q.Count && total != int64(len(want)) {
-				rt.Fatalf("%s asks for %s: %v (%d), expected %v", who.Member, show(q.All), got, total, want)
-			}
-		}
+		w.questioned(rt)
 	})
+}
+
+func TestSearchesAgreeWithItOnTheRealIndex(t *testing.T) {
+	k := keeper.New(keeper.Options{})
+	client := index.ConnectDialer(k.Dial)
+	defer func() { client.Close(); k.Close() }()
+	ix := index.Open(client, index.StandardLayout(0))
+	rapid.Check(t, func(rt *rapid.T) {
+		if err := ix.Reset(rt.Context(), records); err != nil {
+			rt.Fatal(err)
+		}
+		w := newWorldOn(ix)
+		w.fill(rt, t)
+		w.reader.Limits = drawLimits(rt)
+		w.questioned(rt)
+	})
+}
+
+// questioned compares the answers to drawn queries with what they mean.
+func (w *world) questioned(t *rapid.T) {
+	for range 4 {
+		q := drawQuery(t, rapid.SampledFrom(drawnTypes).Draw(t, "search"))
+		who := rapid.SampledFrom([]access.Caller{lead, centre}).Draw(t, "who")
+		want := w.answer(who, q)
+		got, total := pages(t, q.Limit, false, func(after *hub.Position) (lookup.Result, error) {
+			q.After = after
+			return w.reader.Search(t.Context(), who, []hub.Partition{records}, q, "drawn")
+		})
+		if !slices.Equal(got, want) || q.Count && total != int64(len(want)) {
+			t.Fatalf("%s asks for %s: %v (%d), expected %v", who.Member, show(q.All), got, total, want)
+		}
+	}
 }
 
 func TestSeveralTypesAreUnitedInOneOrder(t *testing.T) {

@@ -109,7 +109,7 @@ func (n *notebook) Note(_ context.Context, e audit.Event) error {
 // world is a log, an index of it, and the same facts in plain slices.
 type world struct {
 	objects  *memobjects.Store
-	index    *memindex
+	index    *memindex // nil on another one
 	follower *projection.Follower
 	reader   *lookup.Reader
 	trail    *notebook
@@ -122,10 +122,17 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{objects: &memobjects.Store{}, index: &memindex{}, trail: &notebook{}}
-	w.follower = projection.NewFollower(&projection.Log{Objects: w.objects, Partition: records, Cache: projection.NewCache(1 << 20)}, w.index,
+	ix := &memindex{}
+	w := newWorldOn(ix)
+	w.index = ix
+	return w
+}
+
+func newWorldOn(ix hub.Index) *world {
+	w := &world{objects: &memobjects.Store{}, trail: &notebook{}}
+	w.follower = projection.NewFollower(&projection.Log{Objects: w.objects, Partition: records, Cache: projection.NewCache(1 << 20)}, ix,
 		&projection.Projectors{Default: projector{}})
-	w.reader = lookup.New(w.index, w.objects, map[hub.Partition]*projection.Follower{records: w.follower}, discreet{}, w.trail)
+	w.reader = lookup.New(ix, w.objects, map[hub.Partition]*projection.Follower{records: w.follower}, discreet{}, w.trail)
 	return w
 }
 
