@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // asRegexp writes a pattern as a regular expression: the oracle of MatchPattern.
@@ -82,5 +83,59 @@ func TestClausesMatchAsTheyAreMeant(t *testing.T) {
 		if got := c.clause.Matches(e); got != c.want {
 			t.Errorf("%s: %v, want %v", c.say, got, c.want)
 		}
+	}
+}
+
+func TestCandidatesAreWhatAnIndexCanTell(t *testing.T) {
+	a, b := Clause{Param: "code", Any: []Match{{Text: "a"}}}, Clause{Param: "code", Any: []Match{{Text: "b"}}}
+	long := Clause{Test: func(rec *Record) (bool, error) { return len(rec.Body) > 2, nil }}
+	chain := Clause{Param: "subject", Refers: &Query{Type: "Patient"}}
+	for _, c := range []struct {
+		say  string
+		all  []Clause
+		want int // clauses left
+	}{
+		{"a test is not known", []Clause{a, long}, 1},
+		{"a chain is not known", []Clause{chain, a}, 1},
+		{"of alternatives the known parts", []Clause{{Either: [][]Clause{{a, long}, {b}}}}, 1},
+		{"nothing, when one alternative is not known at all", []Clause{{Either: [][]Clause{{a}, {long}}}}, 0},
+		{"nothing of what must not be", []Clause{{Not: true, Either: [][]Clause{{a, long}}}}, 0},
+	} {
+		got := (&Query{All: c.all}).Candidates()
+		if len(got.All) != c.want || !got.Plain() {
+			t.Errorf("%s: %d clauses", c.say, len(got.All))
+		}
+	}
+	e := &Entry{Terms: []Term{{Param: "code", Text: "a"}}}
+	either := (&Query{All: []Clause{{Either: [][]Clause{{a, long}, {b}}}}}).Candidates()
+	if !either.Matches(e) || either.Matches(&Entry{}) {
+		t.Error("the known parts of alternatives do not narrow")
+	}
+}
+
+func TestARecordTellsWhatItsEntryDoesNot(t *testing.T) {
+	rec := &Record{Body: []byte(`{"x":1}`), Time: time.UnixMilli(50)}
+	at := func(lo, hi float64) Clause {
+		return Clause{Param: LastUpdated, Any: []Match{{Kind: Within, LoMin: lo, LoMax: hi, HiMin: lo, HiMax: hi}}}
+	}
+	long := Clause{Test: func(rec *Record) (bool, error) { return len(rec.Body) > 2, nil }}
+	for _, c := range []struct {
+		say    string
+		clause Clause
+		want   bool
+	}{
+		{"when it was written", at(0, 60), true},
+		{"when it was not written", at(60, 90), false},
+		{"not when it was written", Clause{Not: true, Param: LastUpdated, Any: at(0, 60).Any}, false},
+		{"a test", long, true},
+		{"one of two, the second a test", Clause{Either: [][]Clause{{at(60, 90)}, {at(0, 60), long}}}, true},
+	} {
+		if got, err := c.clause.Meets(rec, &Entry{}); err != nil || got != c.want {
+			t.Errorf("%s: %v, %v", c.say, got, err)
+		}
+	}
+	chain := Clause{Param: "subject", Not: true, Refers: &Query{Type: "Patient"}}
+	if got, err := chain.Meets(rec, &Entry{}); got || !Is(err, Internal) {
+		t.Errorf("a chain that was not carried out: %v, %v", got, err)
 	}
 }
