@@ -149,7 +149,7 @@ func (s scope) combined(c *combination, condition func(q *Param, part int) (hub.
 		}
 		conditions[i] = clause
 	}
-	return append(all, hub.Clause{Test: c.test(conditions, s.options.Zone)}), nil
+	return append(all, hub.Clause{Test: c.test(conditions, s.projection())}), nil
 }
 
 // compositeMissing compiles :missing: no item has all components.

@@ -99,7 +99,12 @@ type Search struct {
 func CompileSearch(typ string, params []Pair, o SearchOptions) (*Search, error) {
 	r := definitions().resources[typ]
 	if r == nil {
-		return nil, &hub.Error{Kind: hub.NotFound, Path: typ, Msg: "R4 has no such resource type", Hint: didYouMean(typ, definitions().names)}
+		return nil, &hub.Error{Kind: hub.NotFound, Path: typ, Msg: "R4 has no such resource type", Hint: NearestType(typ)}
+	}
+	for _, other := range o.Among {
+		if !IsResourceType(other) {
+			return nil, &hub.Error{Kind: hub.NotFound, Path: other, Msg: "R4 has no such resource type", Hint: NearestType(other)}
+		}
 	}
 	o = o.orDefault()
 	c := &searchCompiler{Search: Search{Query: hub.Query{Type: typ, Limit: o.Count}}, options: o, results: map[string]string{}}

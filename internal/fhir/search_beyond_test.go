@@ -218,6 +218,9 @@ func TestSearchesThatReachBeyondOneEntryFindWhatTheyShould(t *testing.T) {
 		{"Observation", `_filter=value-quantity gt 5||mg or status eq preliminary`, "b"},
 		{"Observation", `_filter=component-code-value-quantity eq 8480-6$120`, "b"},
 		// Either way round
+		{"Observation", "value-quantity=80||/min,5||mg", "a"},
+		{"Observation", "value-quantity=4800|http://unitsofmeasure.org|/h", "a"},
+		{"Observation", "component-code-value-quantity=8480-6$gt15.9|http://unitsofmeasure.org|kPa", "b"},
 		{"Observation", "code:not=8867-4,85354-9", "c"},
 		{"Observation", "subject:missing=false&_id=a,b", "a b"},
 	} {
@@ -436,6 +439,16 @@ func TestTypeChoosesAmongAll(t *testing.T) {
 	o.Among = []string{"Patient", "Observation"}
 	if s, err := CompileSearch("Patient", []Pair{{"_elements", "code,name"}}, o); err != nil || len(s.Elements) != 2 {
 		t.Error(err)
+	}
+	for _, typ := range []string{"DiagnosticReport", "Observation"} {
+		o.Among = []string{"DiagnosticReport", "Observation", "Encounter"}
+		if s, err := CompileSearch(typ, []Pair{{"_sort", "-date"}}, o); err != nil || !s.Query.Plain() {
+			t.Error(typ, err)
+		}
+		o.Among = append(o.Among, "Specimen", "Contract")
+		if s, err := CompileSearch(typ, []Pair{{"_sort", "-date,status"}}, o); err != nil || s.Query.Sort[0].Key == nil {
+			t.Error(typ, err)
+		}
 	}
 }
 

@@ -120,7 +120,7 @@ func (s scope) filterString(p *Param, op, literal string) ([]hub.Clause, error) 
 	normal := Normalise(unescapeValue(literal))
 	match := hub.Match{Kind: hub.Equals, Term: hub.Text, Text: normal}
 	compare := func(holds func(int) bool) ([]hub.Clause, error) {
-		return s.narrowed(p, p.someValue(s.options.Zone, func(terms []hub.Term) bool {
+		return s.narrowed(p, p.someValue(s.projection(), func(terms []hub.Term) bool {
 			for _, t := range terms {
 				if t.Param == p.Code && t.Kind == hub.Exact && holds(strings.Compare(Normalise(t.Text), normal)) {
 					return true
@@ -209,7 +209,7 @@ func (s scope) unequal(p *Param, value string) ([]hub.Clause, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.narrowed(p, p.someValue(s.options.Zone, func(terms []hub.Term) bool {
+	return s.narrowed(p, p.someValue(s.projection(), func(terms []hub.Term) bool {
 		return len(terms) > 0 && !equal.Matches(&hub.Entry{Terms: terms})
 	}))
 }

@@ -1,10 +1,6 @@
 package fhir
 
-import (
-	"time"
-
-	"concord/hub"
-)
+import "concord/hub"
 
 // onRecord makes a test of a record from one of its root. Reading the same bytes, it gives the same answer each time;
 // concurrent calls share nothing that is written.
@@ -19,7 +15,7 @@ func onRecord(test func(root Value) bool) func(*hub.Record) (bool, error) {
 }
 
 // test says whether at some item of the base all conditions hold, one for each part.
-func (c *combination) test(conditions []hub.Clause, zone *time.Location) func(*hub.Record) (bool, error) {
+func (c *combination) test(conditions []hub.Clause, as *Projection) func(*hub.Record) (bool, error) {
 	return onRecord(func(root Value) bool {
 		found := false
 		c.base.run(root, func(item Value) {
@@ -31,7 +27,7 @@ func (c *combination) test(conditions []hub.Clause, zone *time.Location) func(*h
 				if part.walks[0].fromResource {
 					from = root
 				}
-				entry := hub.Entry{Terms: part.terms(from, zone)}
+				entry := hub.Entry{Terms: part.terms(from, as)}
 				if !conditions[i].Matches(&entry) {
 					return
 				}
@@ -42,9 +38,14 @@ func (c *combination) test(conditions []hub.Clause, zone *time.Location) func(*h
 	})
 }
 
+// projection is that by which the search takes records to be projected.
+func (c *searchCompiler) projection() *Projection {
+	return NewProjection(c.options.Zone).At(c.options.Base)
+}
+
 // terms are those that the parameter has of v, where its walks begin.
-func (p *Param) terms(v Value, zone *time.Location) []hub.Term {
-	t := terms{zone: zone}
+func (p *Param) terms(v Value, as *Projection) []hub.Term {
+	t := terms{zone: as.zone, base: as.base}
 	t.project(p, v)
 	return t.list
 }
@@ -62,13 +63,13 @@ func (p *Param) eachValue() []*Param {
 }
 
 // someValue makes a test: some value of the parameter, taken by itself, has terms that pass.
-func (p *Param) someValue(zone *time.Location, pass func([]hub.Term) bool) func(*hub.Record) (bool, error) {
+func (p *Param) someValue(as *Projection, pass func([]hub.Term) bool) func(*hub.Record) (bool, error) {
 	ones := p.eachValue()
 	return onRecord(func(root Value) bool {
 		found := false
 		for i := range p.walks {
 			p.walks[i].run(root, func(v Value) {
-				found = found || pass(ones[i].terms(v, zone))
+				found = found || pass(ones[i].terms(v, as))
 			})
 		}
 		return found

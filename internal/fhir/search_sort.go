@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"concord/hub"
 )
@@ -29,12 +28,16 @@ func (s scope) sort(value string) error {
 		case len(keys) == mostKeys:
 			return tooLarge("_sort", "more keys than", mostKeys, "")
 		}
-		computed = computed || !p.ranged() || len(p.union) > 0 || desc && slices.ContainsFunc(p.walks, walk.repeats)
+		computed = computed || !p.ordered(desc)
+		for _, other := range s.options.Among { // types searched together have one order
+			q := definitions().resources[other].byCode[code]
+			computed = computed || q != nil && !q.ordered(desc)
+		}
 		keys = append(keys, hub.Sort{Param: code, Desc: desc})
 	}
 	for i := range keys {
 		if computed {
-			keys[i].Key = s.resource.byCode[keys[i].Param].sortKey(s.options.Zone, keys[i].Desc)
+			keys[i].Key = s.resource.byCode[keys[i].Param].sortKey(s.projection(), keys[i].Desc)
 		}
 	}
 	s.Query.Sort = keys
@@ -43,12 +46,17 @@ func (s scope) sort(value string) error {
 
 const mostKeys = 8
 
+// ordered reports whether the index has the order of the parameter's values.
+func (p *Param) ordered(desc bool) bool {
+	return p.ranged() && len(p.union) == 0 && !(desc && slices.ContainsFunc(p.walks, walk.repeats))
+}
+
 func (p *Param) ranged() bool {
 	return p.Type == DateParam || p.Type == NumberParam || p.Type == QuantityParam
 }
 
 // sortKey makes the function that computes what a record is ordered by: valid UTF-8 whose bytes compare as the values do.
-func (p *Param) sortKey(zone *time.Location, desc bool) func(*hub.Record) (string, bool) {
+func (p *Param) sortKey(as *Projection, desc bool) func(*hub.Record) (string, bool) {
 	switch p.Code {
 	case "_id":
 		return func(rec *hub.Record) (string, bool) { return rec.Name.ID, true }
@@ -72,7 +80,7 @@ func (p *Param) sortKey(zone *time.Location, desc bool) func(*hub.Record) (strin
 			}
 			return key, ok
 		}
-		for _, t := range p.terms(doc.Root(), zone) {
+		for _, t := range p.terms(doc.Root(), as) {
 			switch {
 			case t.Param != p.Code:
 			case t.Kind == hub.Range:

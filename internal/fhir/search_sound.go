@@ -19,6 +19,7 @@ func (s scope) phonetic(p *Param, modifier, text string) ([]hub.Clause, error) {
 	if err := s.checkModifier(p.Code, modifier, nil); err != nil {
 		return nil, err
 	}
+	as := s.projection()
 	values, err := s.alternatives(p.Code, text)
 	if err != nil {
 		return nil, err
@@ -34,7 +35,7 @@ func (s scope) phonetic(p *Param, modifier, text string) ([]hub.Clause, error) {
 	}
 	return s.narrowed(name, onRecord(func(root Value) bool {
 		var heard []string
-		for _, t := range name.terms(root, s.options.Zone) {
+		for _, t := range name.terms(root, as) {
 			if t.Kind == hub.Exact && t.Param == name.Code {
 				for _, word := range strings.Fields(Normalise(t.Text)) {
 					heard = append(heard, sounds(word)...)
