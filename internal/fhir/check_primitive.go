@@ -119,8 +119,15 @@ func hasControl(s string) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
-// hasSpace looks for white space and control characters.
+// hasSpace looks for white space and control characters, eight bytes at a time.
 func hasSpace(s string) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if (x-ones*(' '+1))&^x&highs != 0 { // some byte is less than 33
+			return true
+		}
+	}
 	for i := range len(s) {
 		if s[i] <= ' ' {
 			return true
@@ -154,11 +161,11 @@ func isID(s string) bool {
 // isURI is a URI or canonical: anything without white space, but what follows urn:oid: or urn:uuid: is one, up to the
 // version or fragment of a canonical.
 func isURI(s string) bool {
-	if hasSpace(s) {
-		return false
-	}
-	if strings.HasPrefix(s, "urn:") {
+	if len(s) > 4 && s[:4] == "urn:" {
 		if end := strings.IndexAny(s, "|#"); end > 0 {
+			if hasSpace(s[end:]) {
+				return false
+			}
 			s = s[:end]
 		}
 		if oid, ok := strings.CutPrefix(s, "urn:oid:"); ok {
@@ -168,7 +175,7 @@ func isURI(s string) bool {
 			return isUUID(uuid, true)
 		}
 	}
-	return true
+	return !hasSpace(s)
 }
 
 // isOID is the grammar [0-2](\.(0|[1-9][0-9]*))+.
@@ -192,18 +199,20 @@ func isOID(s string) bool {
 
 // isUUID is the form of RFC 4122; R4's own type has the digits in lower case.
 func isUUID(s string, upper bool) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	hyphens := 0
 	for i := range len(s) {
 		switch c := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
 		case isDigit(c) || c >= 'a' && c <= 'f' || upper && c >= 'A' && c <= 'F':
+		case c == '-':
+			hyphens++
 		default:
 			return false
 		}
 	}
-	return len(s) == 36
+	return hyphens == 4
 }
 
 // isBase64 reads a JSON string as written: groups of four characters, padded at the end; white space may stand anywhere

@@ -48,6 +48,9 @@ func (c *checker) reference(i uint32, l *slot) {
 // literal looks at Reference.reference and returns the type it points to, empty when that is not known or wrong.
 func (c *checker) literal(i uint32, l *slot) string {
 	text := c.value(i).Text()
+	if uuid, is := strings.CutPrefix(text, "urn:uuid:"); is && isUUID(uuid, true) { // most often, in a transaction
+		return ""
+	}
 	typ, ok := referredType(text)
 	if fragment, is := strings.CutPrefix(text, "#"); is {
 		if typ, ok = c.containedType(fragment); !ok {
@@ -56,6 +59,8 @@ func (c *checker) literal(i uint32, l *slot) string {
 		}
 	}
 	switch {
+	case ok && slices.Contains(l.targets, typ):
+		return typ
 	case !ok:
 		c.fault(i, "a reference is Type/id, #id, a URL or a URN", "")
 		return ""

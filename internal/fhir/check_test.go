@@ -162,7 +162,7 @@ func TestPrimitivesFollowTheirGrammar(t *testing.T) {
 		{"valueCode", `"a" "a\u0020b"`, `"" "\u0020a" "a\u0020" "a\u0020\u0020b" 1`},
 		{"valueId", `"a" "A-1.b"`, `"" "a_b" "a/b" "ä" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"`},
 		{"valueUri", `"x" "urn:x:y" "http://x.org/a?b#c" "urn:oid:1.2.3" "http:\/\/x.org" "urn:uuid:C757873D-EC9A-4326-A141-556F43239520"`, `"" "a\u0020b" "urn:oid:a" "urn:oid:1" "urn:oid:1.02" "urn:uuid:1" "\u000a"`},
-		{"valueCanonical", `"http://x.org/a|1" "urn:oid:1.2|3"`, `"a\u0020b"`},
+		{"valueCanonical", `"http://x.org/a|1" "urn:oid:1.2|3"`, `"a\u0020b" "urn:oid:1.2|\u0020"`},
 		{"valueOid", `"urn:oid:2.16.840"`, `"2.16.840" "urn:oid:3.1" "urn:oid:1..2" "urn:oid:1.2."`},
 		{"valueUuid", `"urn:uuid:c757873d-ec9a-4326-a141-556f43239520"`, `"c757873d-ec9a-4326-a141-556f43239520" "urn:uuid:C757873d-ec9a-4326-a141-556f43239520" "urn:uuid:c757873dec9a4326a141556f43239520"`},
 		{"valueDate", `"2024" "2024-02" "2024-02-29" "0001-01-01"`, `"2023-02-29" "1900-02-29" "2024-13" "2024-00" "2024-1" "24" "2024-01-32" "2024-04-31" "0000" "2024-01-01T00:00:00Z" "2024-" "20240101" "2024/01"`},

@@ -282,7 +282,7 @@ func (x *xhtml) attribute(attribute uint8) bool {
 		x.stop("an attribute's value without quotes")
 		return false
 	}
-	var value [48]byte // the beginning of the value without white space, in lower case
+	var value [32]byte // the beginning of the value without white space, in lower case
 	n, css := 0, uint32(0)
 	for x.read(); x.c != quote; {
 		c := x.c
