@@ -1,7 +1,7 @@
 // Command gen turns the FHIR R4 definitions into the tables of internal/fhir.
 //
 // It reads the unpacked npm package hl7.fhir.r4.examples (scripts/fhir-definitions.sh fetches it) and
-// writes types_gen.go, elements_gen.go, bindings_gen.go, params_gen.go and compartments_gen.go. The output depends on
+// writes types_gen.go, elements_gen.go, bindings_gen.go, params_gen.go, compartments_gen.go, summary_gen.go and terminology_gen.go. The output depends on
 // the package alone.
 package main
 
@@ -52,6 +52,10 @@ func generate(from, to string) error {
 	if err != nil {
 		return err
 	}
+	terminology, err := terminologyLines(from)
+	if err != nil {
+		return err
+	}
 	tables := []struct{ file, name, doc, text string }{
 		{"types_gen.go", "resourceTypes", "names the concrete resource types, one a line.", typeLines(structures)},
 		{"elements_gen.go", "elementTable", "lists the elements of each complex type and backbone element:\n" +
@@ -64,6 +68,8 @@ func generate(from, to string) error {
 			"// resource's, then codes.", compartments},
 		{"summary_gen.go", "summaryTable", "lists what a summary leaves out: type or path of a backbone element, then its members, and behind\n" +
 			"// a colon the mandatory ones.", summary},
+		{"terminology_gen.go", "terminologyTable", "lists code systems and value sets: type, canonical URL and the parts of the resource that say\n" +
+			"// which codes there are, separated by tabs.", terminology},
 	}
 	for _, t := range tables {
 		var b bytes.Buffer
