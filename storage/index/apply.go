@@ -63,7 +63,7 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 				}
 				tx.HSet(ctx, pl.p.markKey(slot), u.markAt(seq)...)
 			}
-			queueRolls(ctx, tx, added)
+			queueRolls(ctx, tx, added, pl.rolls)
 			tx.HSet(ctx, pl.p.metaKey(), "applied", seq)
 		}, nil
 	})
@@ -119,7 +119,7 @@ func (ix *Index) applyStaged(ctx context.Context, pl *plan, seq uint64) error {
 		}
 		added = ix.rolls[pl.p.name].missing(pl.rolls, now)
 		return func(tx redis.Pipeliner) {
-			queueRolls(ctx, tx, added)
+			queueRolls(ctx, tx, added, pl.rolls)
 			tx.HSet(ctx, pl.p.metaKey(), "applied", seq)
 		}, nil
 	})
@@ -225,7 +225,7 @@ func (s *staged) pieces(ctx context.Context, slot int, u *unit, before []history
 				switch {
 				case final && last:
 					tx.HSet(ctx, s.p.markKey(slot), u.markAt(s.seq)...)
-				case final && u.changed:
+				case u.changed:
 					tx.HSet(ctx, s.p.markKey(slot), "changed", s.seq)
 				}
 			}, nil

@@ -32,11 +32,13 @@ func (ix *Index) counts(ctx context.Context, p *partition, typ, param string, te
 	if ix.cluster && !t.trip() {
 		return nil, 0, t.err
 	}
-	cards := make([]*redis.IntCmd, 0, p.slots*len(texts))
+	cards := make([]quick, 0, p.slots*len(texts))
 	marks := make([]*redis.SliceCmd, p.slots)
 	for slot := range p.slots {
 		for _, text := range texts {
-			cards = append(cards, t.pipe.SCard(ctx, p.exactKey(slot, typ, param, text)))
+			card := p.exactOf(slot, typ, param, text)
+			card.queueSize(t)
+			cards = append(cards, card)
 		}
 		marks[slot] = t.slice("hmget", p.markKey(slot), "gen", "seq", "changed")
 	}
@@ -59,8 +61,9 @@ func (ix *Index) counts(ctx context.Context, p *partition, typ, param string, te
 		}
 	}
 	counts = make([]int64, len(texts))
-	for i, cmd := range cards {
-		counts[i%len(texts)] += cmd.Val()
+	for i, card := range cards {
+		n, _ := card.size()
+		counts[i%len(texts)] += int64(n)
 	}
 	return counts, over, nil
 }

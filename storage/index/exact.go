@@ -1,6 +1,8 @@
 package index
 
 import (
+	"strconv"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -94,7 +96,7 @@ func (e *exactPosting) probe(t *trips, await func() bool, nums []uint64, hit []b
 
 func appendNums(to []uint64, members []string) []uint64 {
 	for _, m := range members {
-		if num, first := numOf(m); first {
+		if num, err := strconv.ParseUint(m, 10, 64); err == nil {
 			to = append(to, num)
 		}
 	}

@@ -20,7 +20,7 @@ type fact struct{ param, text string }
 type span struct{ lo, hi float64 }
 
 // factsOf reads an entry. A Range that is not a number matches nothing and is left out, and so is a LastUpdated
-// of the entry's own: the index adds that one, from the record.
+// of the entry's own, and its id: the index knows those from the record.
 func factsOf(e *hub.Entry) facts {
 	f := facts{exact: map[fact]struct{}{}, text: map[fact]struct{}{}, ranges: map[string][]span{}}
 	if e == nil {
@@ -29,7 +29,7 @@ func factsOf(e *hub.Entry) facts {
 	for i := range e.Terms {
 		t := &e.Terms[i]
 		switch {
-		case t.Param == hub.LastUpdated:
+		case t.Param == hub.LastUpdated, t.Param == hub.ID && t.Kind == hub.Exact:
 		case t.Kind == hub.Exact:
 			f.exact[fact{t.Param, t.Text}] = struct{}{}
 		case t.Kind == hub.Text:

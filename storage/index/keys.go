@@ -42,6 +42,14 @@ func (p *partition) nameKey(slot, bucket int) string {
 	return p.at(slot) + "k:" + strconv.Itoa(bucket)
 }
 
+// nameField is a name in the directory: as it is when it is short, so that it never looks like a digest.
+func nameField(name string) string {
+	if len(name) < 16 {
+		return name
+	}
+	return digest(name)
+}
+
 // headKey is the hash of the heads around num.
 func (p *partition) headKey(slot int, num uint64) string {
 	return p.at(slot) + "h:" + strconv.FormatUint(num/p.block, 10)
@@ -69,18 +77,41 @@ func (p *partition) textKey(slot int, typ, param string) string {
 	return p.at(slot) + "l:" + part(typ) + ":" + part(param)
 }
 
-// lowKey holds Range.Lo, highKey Range.Hi where it differs, manyKey how many further values a thing has.
-func (p *partition) lowKey(slot int, typ, param string) string {
-	return p.at(slot) + "n:" + part(typ) + ":" + part(param)
+// rareKey is the hash of one bucket of Exact terms that hardly two things share.
+func (p *partition) rareKey(slot int, typ, param, value string) string {
+	bucket := int(spread(value) % uint64(p.buckets))
+	return p.at(slot) + "i:" + part(typ) + ":" + part(param) + ":" + strconv.Itoa(bucket)
 }
 
-func (p *partition) highKey(slot int, typ, param string) string {
-	return p.at(slot) + "x:" + part(typ) + ":" + part(param)
+// columnKey is the hash of the values that the things around num have for a Range parameter.
+func (p *partition) columnKey(slot int, param string, num uint64) string {
+	return p.at(slot) + "c:" + part(param) + ":" + strconv.FormatUint(num/p.block, 10)
 }
 
+// manyKey is the set of what has several values of a Range parameter.
 func (p *partition) manyKey(slot int, typ, param string) string {
 	return p.at(slot) + "m:" + part(typ) + ":" + part(param)
 }
+
+// A page is the set of what has a value in a bucket: near, with both its ends in it; wide, with its Lo in it and its
+// Hi beyond; far, with its Hi in it and its Lo before. pageTail is its key without the slot's prefix.
+const (
+	near = 'n'
+	wide = 'w'
+	far  = 'y'
+)
+
+func pageTail(kind byte, typ, param string, b bucket) string {
+	return string(kind) + ":" + part(typ) + ":" + part(param) + ":" + b.String()
+}
+
+// pagesKey is the roll of a parameter's buckets that have, or had, a page of this kind in any slot.
+func (p *partition) pagesKey(kind byte, typ, param string) string {
+	return "{" + p.tag + "}:" + string(kind-'a'+'A') + ":" + part(typ) + ":" + part(param)
+}
+
+// hoursKey is the roll of a type's hours, with the time of the first commit of each.
+func (p *partition) hoursKey(typ string) string { return "{" + p.tag + "}:U:" + part(typ) }
 
 // part keeps the colon for the key's own structure.
 func part(s string) string {
@@ -90,23 +121,9 @@ func part(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "%", "%25"), ":", "%3A")
 }
 
-// Members: a number, "num:1" for the second value of a Range, "text\x00num" for a Text term.
+// Members: a number, "text\x00num" for a Text term.
 
 func member(num uint64) string { return strconv.FormatUint(num, 10) }
-
-func rangeMember(num uint64, i int) string {
-	if i == 0 {
-		return member(num)
-	}
-	return member(num) + ":" + strconv.Itoa(i)
-}
-
-// numOf reads the number of a set's or range's member; first is false for "num:1" and its like.
-func numOf(m string) (num uint64, first bool) {
-	digits, _, more := strings.Cut(m, ":")
-	num, err := strconv.ParseUint(digits, 10, 64)
-	return num, err == nil && !more
-}
 
 func textMember(text string, num uint64) string { return text + "\x00" + member(num) }
 
@@ -115,6 +132,6 @@ func splitText(m string) (text string, num uint64) {
 	if i < 0 {
 		return m, 0
 	}
-	num, _ = numOf(m[i+1:])
+	num, _ = strconv.ParseUint(m[i+1:], 10, 64)
 	return m[:i], num
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,13 +32,18 @@ func TestKeysAreThoseOfTheTable(t *testing.T) {
 		p.exactKey(7, "A", "a:b", "c"):    "{r07}:e:A:a%3Ab:c",
 		p.exactKey(7, "A", "a", "b:c"):    "{r07}:e:A:a:b:c",
 		p.textKey(7, "Patient", "name"):   "{r07}:l:Patient:name",
-		p.lowKey(7, "A", "date"):          "{r07}:n:A:date",
-		p.highKey(7, "A", "date"):         "{r07}:x:A:date",
 		p.manyKey(7, "A", "date"):         "{r07}:m:A:date",
-		rangeMember(17, 0):                "17",
-		rangeMember(17, 2):                "17:2",
-		textMember("王", 17):               "王\x0017",
-		packHead(2, true, hub.Loc{Seq: 300, Off: 1, Len: 2}): "\x05\xac\x02\x01\x02",
+		p.columnKey(7, "date", 8200):      "{r07}:c:date:2",
+		p.pagesKey(near, "A", "date"):     "{r}:N:A:date",
+		p.pagesKey(far, "A", "date"):      "{r}:Y:A:date",
+		p.hoursKey("A"):                   "{r}:U:A",
+		p.at(7) + pageTail(wide, "A", "date", bucketOf(1.7e12)):       "{r07}:w:A:date:6372446",
+		p.at(7) + hourOf(17, 1).tail("A"):                             "{r07}:u:A:d0",
+		p.at(7) + hourOf(17, 500).tail("A"):                           "{r07}:u:A:b2",
+		p.rareKey(7, "A", "identifier", "s|v"):                        "{r07}:i:A:identifier:266",
+		packSpans([]span{{5.55, 5.65}, {6, 6}}):                       "\x22\xd6\x08\xea\x08\x80\x0c",
+		textMember("王", 17):                                           "王\x0017",
+		packHead(head{2, true, hub.Loc{Seq: 300, Off: 1, Len: 2}, 3}): "\x05\xac\x02\x01\x02\x06",
 	} {
 		if got != want {
 			t.Errorf("key %q, want %q", got, want)
@@ -140,15 +146,21 @@ func TestRedisURLs(t *testing.T) {
 }
 
 func FuzzValues(f *testing.F) {
-	f.Add(packHead(3, true, hub.Loc{Seq: 9, Off: 8, Len: 7}))
+	f.Add(packHead(head{3, true, hub.Loc{Seq: 9, Off: 8, Len: 7}, -5}))
 	f.Add(packVersion(false, hub.Loc{Seq: 9, Off: 8, Len: 7}))
 	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
 	p := testPartition()
 	f.Fuzz(func(t *testing.T, s string) {
-		if v, deleted, at, err := unpackHead(s); err == nil {
-			v2, deleted2, at2, err := unpackHead(packHead(v, deleted, at))
-			if v2 != v || deleted2 != deleted || at2 != at || err != nil {
+		if h, err := unpackHead(s); err == nil {
+			if again, err := unpackHead(packHead(h)); again != h || err != nil {
 				t.Errorf("head %q changes on its way", s)
+			}
+		}
+		var spans, again []span
+		if err := unpackSpans(s, func(v span) bool { spans = append(spans, v); return true }); err == nil {
+			err := unpackSpans(packSpans(spans), func(v span) bool { again = append(again, v); return true })
+			if err != nil || !slices.Equal(spans, again) {
+				t.Errorf("spans %q are %v and come back as %v, %v", s, spans, again, err)
 			}
 		}
 		if deleted, at, err := unpackVersion(s); err == nil {

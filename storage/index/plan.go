@@ -2,6 +2,7 @@ package index
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 
@@ -17,7 +18,8 @@ type plan struct {
 	// the directory's new word for it. A reader that finds the old place empty reads the directory again.
 	slots, arrivals, redirects map[int]*unit
 	moves                      []move
-	rolls                      map[rollEntry]struct{}
+	rolls                      map[rollEntry]float64 // with the time of the commit for an hour, NaN for the others
+	changes                    int
 	size                       int // members
 }
 
@@ -52,7 +54,7 @@ type write struct {
 type writeKey struct{ verb, key string }
 
 func planOf(p *partition, changes []hub.Change) *plan {
-	pl := &plan{p: p, slots: map[int]*unit{}, arrivals: map[int]*unit{}, redirects: map[int]*unit{}, rolls: map[rollEntry]struct{}{}}
+	pl := &plan{p: p, slots: map[int]*unit{}, arrivals: map[int]*unit{}, redirects: map[int]*unit{}, rolls: map[rollEntry]float64{}, changes: len(changes)}
 	for _, t := range fold(changes) {
 		pl.thing(t)
 	}
@@ -70,6 +72,8 @@ func (pl *plan) thing(t *thing) {
 	pl.contents(pl.slots, t, to)
 	if moves {
 		pl.direct(pl.redirects, name, num, to)
+		slot, _ := pl.p.directory(name)
+		of(pl.redirects, slot).changed, of(pl.slots, slot).changed = true, true
 		pl.contents(pl.arrivals, t, to)
 		if t.first().Version > 2 {
 			pl.moves = append(pl.moves, move{num, from, to, t.first().Version})
@@ -95,7 +99,7 @@ func (pl *plan) thing(t *thing) {
 // direct writes the directory.
 func (pl *plan) direct(units map[int]*unit, n hub.Name, num uint64, content int) {
 	slot, bucket := pl.p.directory(n)
-	pl.put(of(units, slot), postingLayer, "hset", pl.p.nameKey(slot, bucket), n.String(), packPlace(num, content))
+	pl.put(of(units, slot), postingLayer, "hset", pl.p.nameKey(slot, bucket), nameField(n.String()), packPlace(num, content))
 }
 
 // contents writes head and versions. A thing with one version has no versions key: its head says it all.
@@ -111,22 +115,32 @@ func (pl *plan) contents(units map[int]*unit, t *thing, slot int) {
 		}
 	}
 	last := t.last()
-	pl.put(u, headLayer, "hset", pl.p.headKey(slot, num), member(num), packHead(last.Version, last.Deleted, last.Loc))
+	pl.put(u, headLayer, "hset", pl.p.headKey(slot, num), member(num), packHead(head{last.Version, last.Deleted, last.Loc, last.Time.UnixMilli()}))
 }
 
-// existence writes what the index says of its own accord: that a thing lives, and when it was updated.
+// existence writes what the index says of its own accord: that a thing lives, and in which hour it was updated.
 func (pl *plan) existence(t *thing, from, to int) {
 	num, typ := t.first().Num, t.first().Name.Type
-	if t.old != nil && (t.new == nil || from != to) {
-		pl.put(of(pl.slots, from), postingLayer, "srem", pl.p.allKey(from, typ), member(num))
-		pl.put(of(pl.slots, from), postingLayer, "zrem", pl.p.lowKey(from, typ, hub.LastUpdated), member(num))
+	now := hourOf(t.last().Loc.Seq, pl.changes)
+	if t.old != nil {
+		u := of(pl.slots, from)
+		if t.new == nil || from != to {
+			pl.put(u, postingLayer, "srem", pl.p.allKey(from, typ), member(num))
+		}
+		for _, h := range hoursOf(t.first().Prev.Seq) {
+			if t.new == nil || from != to || h != now {
+				pl.put(u, postingLayer, "srem", pl.p.at(from)+h.tail(typ), member(num))
+			}
+		}
 	}
 	if t.new != nil {
-		pl.rolls[rollEntry{pl.p.typesKey(), typ}] = struct{}{}
+		pl.rolls[rollEntry{pl.p.typesKey(), typ}] = math.NaN()
+		pl.rolls[rollEntry{pl.p.hoursKey(typ), now.String()}] = hub.Instant(t.last().Time)
+		u := of(pl.slots, to)
 		if t.old == nil || from != to {
-			pl.put(of(pl.slots, to), postingLayer, "sadd", pl.p.allKey(to, typ), member(num))
+			pl.put(u, postingLayer, "sadd", pl.p.allKey(to, typ), member(num))
 		}
-		pl.put(of(pl.slots, to), postingLayer, "zadd", pl.p.lowKey(to, typ, hub.LastUpdated), hub.Instant(t.last().Time), member(num))
+		pl.put(u, postingLayer, "sadd", pl.p.at(to)+now.tail(typ), member(num))
 	}
 }
 
@@ -135,15 +149,15 @@ func (pl *plan) postings(slot int, typ string, num uint64, before, after facts) 
 	if len(before.exact)+len(after.exact)+len(before.text)+len(after.text)+len(before.ranges)+len(after.ranges) == 0 {
 		return
 	}
-	p, u, me := pl.p, of(pl.slots, slot), member(num)
+	p, u := pl.p, of(pl.slots, slot)
 	for f := range before.exact {
 		if _, stays := after.exact[f]; !stays {
-			pl.put(u, postingLayer, "srem", p.exactKey(slot, typ, f.param, f.text), me)
+			pl.exact(u, slot, typ, f, num, false)
 		}
 	}
 	for f := range after.exact {
 		if _, there := before.exact[f]; !there {
-			pl.put(u, postingLayer, "sadd", p.exactKey(slot, typ, f.param, f.text), me)
+			pl.exact(u, slot, typ, f, num, true)
 		}
 	}
 	for f := range before.text {
@@ -166,33 +180,68 @@ func (pl *plan) postings(slot int, typ string, num uint64, before, after facts) 
 	}
 }
 
+// exact adds or removes an Exact term.
+func (pl *plan) exact(u *unit, slot int, typ string, f fact, num uint64, add bool) {
+	switch rare := isRare(f.param, f.text); {
+	case rare && add:
+		pl.put(u, postingLayer, "hset", pl.p.rareKey(slot, typ, f.param, f.text), rareField(f.text, num), "")
+	case rare:
+		pl.put(u, postingLayer, "hdel", pl.p.rareKey(slot, typ, f.param, f.text), rareField(f.text, num))
+	case add:
+		pl.put(u, postingLayer, "sadd", pl.p.exactKey(slot, typ, f.param, f.text), member(num))
+	default:
+		pl.put(u, postingLayer, "srem", pl.p.exactKey(slot, typ, f.param, f.text), member(num))
+	}
+}
+
 // spans replaces the values of one Range parameter.
 func (pl *plan) spans(u *unit, slot int, typ, param string, num uint64, before, after []span) {
-	low, high := pl.p.lowKey(slot, typ, param), pl.p.highKey(slot, typ, param)
-	for i, s := range after {
-		m := rangeMember(num, i)
-		if i >= len(before) || before[i].lo != s.lo {
-			pl.put(u, postingLayer, "zadd", low, s.lo, m)
-		}
-		if s.hi != s.lo && (i >= len(before) || before[i] != s) {
-			pl.put(u, postingLayer, "zadd", high, s.hi, m)
-		}
-		if s.hi == s.lo && i < len(before) && before[i].hi != before[i].lo {
-			pl.put(u, postingLayer, "zrem", high, m)
+	if slices.Equal(before, after) {
+		return
+	}
+	if column := pl.p.columnKey(slot, param, num); len(after) > 0 {
+		pl.put(u, postingLayer, "hset", column, member(num), packSpans(after))
+	} else {
+		pl.put(u, postingLayer, "hdel", column, member(num))
+	}
+	was, is := placesOf(before), placesOf(after)
+	for at := range was {
+		if !is[at] {
+			pl.put(u, postingLayer, "srem", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), member(num))
 		}
 	}
-	for i := len(after); i < len(before); i++ {
-		pl.put(u, postingLayer, "zrem", low, rangeMember(num, i))
-		if before[i].hi != before[i].lo {
-			pl.put(u, postingLayer, "zrem", high, rangeMember(num, i))
+	for at := range is {
+		pl.rolls[rollEntry{pl.p.pagesKey(at.kind, typ, param), at.bucket.String()}] = math.NaN()
+		if !was[at] {
+			pl.put(u, postingLayer, "sadd", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), member(num))
 		}
 	}
 	switch many := pl.p.manyKey(slot, typ, param); {
-	case len(after) > 1 && len(after) != len(before):
-		pl.put(u, postingLayer, "hset", many, member(num), len(after)-1)
+	case len(after) > 1 && len(before) <= 1:
+		pl.put(u, postingLayer, "sadd", many, member(num))
 	case len(after) <= 1 && len(before) > 1:
-		pl.put(u, postingLayer, "hdel", many, member(num))
+		pl.put(u, postingLayer, "srem", many, member(num))
 	}
+}
+
+// pageOf is a page without its parameter.
+type pageOf struct {
+	kind   byte
+	bucket bucket
+}
+
+// placesOf lists the pages where something with these values is found.
+func placesOf(spans []span) map[pageOf]bool {
+	pages := make(map[pageOf]bool, len(spans))
+	for _, s := range spans {
+		lo, hi := bucketOf(s.lo), bucketOf(s.hi)
+		if lo == hi {
+			pages[pageOf{near, lo}] = true
+			continue
+		}
+		pages[pageOf{wide, lo}], pages[pageOf{far, hi}] = true, true
+	}
+	return pages
 }
 
 func of(units map[int]*unit, slot int) *unit {

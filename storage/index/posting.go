@@ -23,23 +23,31 @@ type posting interface {
 	probe(t *trips, await func() bool, nums []uint64, hit []bool)
 }
 
-// leaf is the posting of a match. queueSize queues what measure reads, for many leaves at a time.
-type leaf interface {
+// quick is a posting that measures by what queueSize queues, so that many can be measured without a task for each.
+type quick interface {
 	posting
 	queueSize(t *trips)
 }
 
 // postingOf is nil for a match that nothing can fulfil.
-func (p *partition) postingOf(slot int, typ, param string, m *hub.Match) leaf {
+func (sh *shard) postingOf(param string, m *hub.Match) posting {
 	switch {
 	case m.Kind == hub.Equals && m.Term == hub.Exact:
-		return &exactPosting{key: p.exactKey(slot, typ, param, m.Text)}
+		return sh.p.exactOf(sh.slot, sh.q.Type, param, m.Text)
 	case m.Kind == hub.Equals && m.Term == hub.Text, m.Kind == hub.Prefix, m.Kind == hub.Pattern:
-		return newTextPosting(p.textKey(slot, typ, param), m)
+		return newTextPosting(sh.p.textKey(sh.slot, sh.q.Type, param), m)
 	case m.Kind == hub.Within && !(m.LoMin > m.LoMax) && !(m.HiMin > m.HiMax) && m.LoMin == m.LoMin && m.LoMax == m.LoMax && m.HiMin == m.HiMin && m.HiMax == m.HiMax:
-		return newWithinPosting(p, slot, typ, param, m)
+		return &withinPosting{sh: sh, param: param, match: m}
 	}
 	return nil
+}
+
+// exactOf is the posting of an Exact term.
+func (p *partition) exactOf(slot int, typ, param, text string) quick {
+	if isRare(param, text) {
+		return newRarePosting(p.rareKey(slot, typ, param, text), text)
+	}
+	return &exactPosting{key: p.exactKey(slot, typ, param, text)}
 }
 
 // distinct sorts nums and leaves each once.

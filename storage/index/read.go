@@ -95,9 +95,11 @@ func (l *lookup) all(ix *Index, todo []int) error {
 				again = append(again, i)
 				continue
 			}
-			if h.Version, h.Deleted, h.Loc, err = unpackHead(packed[k]); err != nil {
+			now, err := unpackHead(packed[k])
+			if err != nil {
 				return err
 			}
+			h.Version, h.Deleted, h.Loc = now.version, now.deleted, now.at
 			if h.Loc.Seq > m.Applied {
 				late = append(late, h)
 			}
@@ -115,7 +117,7 @@ func (l *lookup) direct(todo []int, round int) []int {
 	cmds := make([]*redis.StringCmd, len(todo))
 	for k, i := range todo {
 		slot, bucket := l.p.directory(l.heads[i].Name)
-		cmds[k] = l.pipe.HGet(l.ctx, l.p.nameKey(slot, bucket), l.heads[i].Name.String())
+		cmds[k] = l.pipe.HGet(l.ctx, l.p.nameKey(slot, bucket), nameField(l.heads[i].Name.String()))
 	}
 	gens := map[int]*redis.StringCmd{}
 	for _, i := range todo {

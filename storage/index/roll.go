@@ -2,7 +2,7 @@ package index
 
 import (
 	"context"
-	"maps"
+	"math"
 	"slices"
 	"sync"
 
@@ -11,8 +11,8 @@ import (
 	"concord/hub"
 )
 
-// A roll is a set of a partition that only grows: what it has, or ever had. It becomes visible together with the
-// commit that adds to it.
+// A roll is a set of a partition that only grows: the types, hours and buckets that it has, or ever had. It becomes
+// visible together with the commit that adds to it.
 
 // rollEntry is one member of a roll.
 type rollEntry struct{ key, member string }
@@ -26,7 +26,7 @@ type rolls struct {
 }
 
 // missing leaves those of entries that an index at m may not have.
-func (r *rolls) missing(entries map[rollEntry]struct{}, m meta) []rollEntry {
+func (r *rolls) missing(entries map[rollEntry]float64, m meta) []rollEntry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var missing []rollEntry
@@ -50,14 +50,14 @@ func (r *rolls) written(gen string, seq uint64, entries []rollEntry) {
 	}
 }
 
-// queueRolls adds entries to their rolls.
-func queueRolls(ctx context.Context, tx redis.Pipeliner, entries []rollEntry) {
-	byKey := map[string][]any{}
+// queueRolls adds entries to their rolls; an hour keeps the time it has.
+func queueRolls(ctx context.Context, tx redis.Pipeliner, entries []rollEntry, times map[rollEntry]float64) {
 	for _, e := range entries {
-		byKey[e.key] = append(byKey[e.key], e.member)
-	}
-	for _, key := range slices.Sorted(maps.Keys(byKey)) {
-		tx.SAdd(ctx, key, byKey[key]...)
+		if at := times[e]; math.IsNaN(at) {
+			tx.SAdd(ctx, e.key, e.member)
+		} else {
+			tx.ZAddNX(ctx, e.key, redis.Z{Score: at, Member: e.member})
+		}
 	}
 }
 

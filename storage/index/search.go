@@ -28,6 +28,7 @@ type search struct {
 	read    int // members read
 	pace    func() int
 	views   map[hub.Partition]meta
+	names   map[*partition]*directory
 	prelude []task // reads the views, at the head of the first trip
 	shards  []*shard
 	// measured counts the shards that know their sizes.
@@ -57,7 +58,7 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 		return hub.Page{Total: -1}, nil
 	}
 	for {
-		s := &search{trips: newTrips(ctx, ix.client, ix.limits), ix: ix, q: &q, order: o, need: need}
+		s := &search{trips: newTrips(ctx, ix.client, ix.limits), ix: ix, q: &q, order: o, need: need, names: map[*partition]*directory{}}
 		s.top = top{order: o, after: after, need: need}
 		overtaken, err := s.run(ps)
 		if err != nil {
@@ -125,47 +126,91 @@ func (s *search) run(ps []hub.Partition) (*overtaken, error) {
 			last = &overtaken{sh.p, seq}
 		}
 	}
+	for p, names := range s.names {
+		for _, m := range names.marks {
+			view := s.views[p.name]
+			if m.gen != view.Generation {
+				return nil, errEmpty(p.name)
+			}
+			if m.changed > view.Applied && (last == nil || m.changed > last.seq) {
+				last = &overtaken{p, m.changed}
+			}
+		}
+	}
 	return last, nil
 }
 
 // enter reads the visible marks, before anything else, and makes the shards. On one Redis the marks travel at the
-// head of the first trip; the nodes of a cluster keep no order among them, so there they take a trip of their own.
+// head of the first trip; the nodes of a cluster keep no order among them, so there they take a trip of their own. Behind them
+// go the rolls of the Range parameters and the ids' spots.
 func (s *search) enter(ps []hub.Partition) error {
 	s.views = make(map[hub.Partition]meta, len(ps))
-	var tasks []task
+	var marks, rest []task
+	var parts []*partition
 	for _, name := range ps {
 		p, err := s.ix.partition(name)
 		if err != nil {
 			return err
 		}
-		qs := p.questionsOf(s.q.All)
-		for _, slot := range p.slotsOf(s.q.Routes) {
-			if sh := newShard(s, p, slot, qs); sh != nil {
-				s.shards = append(s.shards, sh)
-			}
-		}
-		cmd := s.slice("hmget", p.metaKey(), metaFields[0], metaFields[1], metaFields[2], metaFields[3])
-		tasks = append(tasks, func(await func() bool) {
+		parts = append(parts, p)
+		view := s.queueMeta(p)
+		marks = append(marks, func(await func() bool) {
 			if !await() {
 				return
 			}
-			m, err := readMeta(cmd.Val())
-			if err == nil {
-				err = m.readable(p)
-			}
+			m, err := view()
 			if err != nil {
 				s.err = err
 			}
 			s.views[name] = m
 		})
 	}
+	if s.ix.cluster {
+		if err := s.trips.run(marks...); err != nil {
+			return err
+		}
+		marks = nil
+	}
+	params, ids := s.asked()
+	for _, p := range parts {
+		books := map[string]*book{}
+		for param := range params {
+			books[param] = &book{}
+			rest = append(rest, s.queueBook(p, s.q.Type, param, books[param]))
+		}
+		names := &directory{}
+		if len(ids) > 0 {
+			rest = append(rest, s.queueDirectory(p, s.q.Type, ids, names))
+		}
+		s.names[p] = names
+		qs := p.questionsOf(s.q.All)
+		for _, slot := range p.slotsOf(s.q.Routes) {
+			if sh := newShard(s, p, slot, qs); sh != nil {
+				sh.books, sh.names = books, names
+				s.shards = append(s.shards, sh)
+			}
+		}
+	}
 	shards := max(1, len(s.shards))
 	s.early, s.pace = max(64, earlyRead/shards), sync.OnceValue(s.choosePace)
-	if s.ix.cluster {
-		return s.trips.run(tasks...)
-	}
-	s.prelude = tasks
+	s.prelude = append(marks, rest...)
 	return nil
+}
+
+// asked lists the Range parameters whose books are needed, and the ids that the directory must know.
+func (s *search) asked() (params, ids map[string]struct{}) {
+	params, ids = map[string]struct{}{s.order[0].Param: {}}, map[string]struct{}{}
+	look(s.q.All, func(c *hub.Clause) {
+		for i := range c.Any {
+			switch m := &c.Any[i]; {
+			case isID(c.Param, m):
+				ids[m.Text] = struct{}{}
+			case m.Kind == hub.Within:
+				params[c.Param] = struct{}{}
+			}
+		}
+	})
+	return params, ids
 }
 
 // stride is how many members a walk of one shard reads at first; 0 when fetching the rarest clauses whole is the
@@ -201,7 +246,7 @@ func (s *search) choosePace() int {
 func (s *search) rest() error {
 	wanted := map[*shard][]uint64{}
 	for _, c := range s.top.kept {
-		if _, known := c.shard.heads[c.num]; !known || !c.shard.marked {
+		if _, known := c.shard.heads[c.num]; !known {
 			wanted[c.shard] = append(wanted[c.shard], c.num)
 		}
 	}
@@ -273,10 +318,11 @@ func (s *search) visible(cs []candidate) ([]hub.Hit, error) {
 			continue
 		}
 		h := hub.Head{Partition: c.p, Num: c.num, Slot: c.shard.slot}
-		var err error
-		if h.Version, h.Deleted, h.Loc, err = unpackHead(packed); err != nil {
+		now, err := unpackHead(packed)
+		if err != nil {
 			return nil, err
 		}
+		h.Version, h.Deleted, h.Loc = now.version, now.deleted, now.at
 		if h.Loc.Seq > s.views[c.p].Applied {
 			late = append(late, len(hits))
 		}

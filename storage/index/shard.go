@@ -14,9 +14,12 @@ type shard struct {
 	p    *partition
 	slot int
 
+	books      map[string]*book
+	names      *directory
 	everything *exactPosting
 	where      *allOf
-	first      struct{ values, many *redis.IntCmd } // of the first sort key
+	columns    map[string]*column
+	many       *redis.IntCmd // things with several values of the first sort key
 
 	total   int
 	heads   map[uint64]string // heads that are read already; "" for none
@@ -27,8 +30,8 @@ type shard struct {
 
 // newShard is nil when nothing in the slot can fulfil the query.
 func newShard(s *search, p *partition, slot int, qs []*question) *shard {
-	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), heads: map[uint64]string{}}
-	if sh.where = p.all(slot, s.q.Type, sh.everything, qs); sh.where == nil {
+	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), heads: map[uint64]string{}, columns: map[string]*column{}}
+	if sh.where = sh.all(qs); sh.where == nil {
 		return nil
 	}
 	return sh
@@ -72,8 +75,7 @@ func (sh *shard) run(await func() bool) {
 // queueMeasures queues what the shard wants to know besides its conditions, and returns what reads the mark.
 func (sh *shard) queueMeasures() func() {
 	sh.everything.queueSize(sh.trips)
-	sh.first.values = sh.pipe.ZCard(sh.ctx, sh.sortKey(0))
-	sh.first.many = sh.pipe.HLen(sh.ctx, sh.p.manyKey(sh.slot, sh.q.Type, sh.order[0].Param))
+	sh.many = sh.pipe.SCard(sh.ctx, sh.p.manyKey(sh.slot, sh.q.Type, sh.order[0].Param))
 	return sh.queueMark()
 }
 
@@ -127,27 +129,43 @@ func (sh *shard) values(await func() bool, nums []uint64) []float64 {
 	if sh.need == 0 || len(nums) == 0 {
 		return nil
 	}
-	members := make([]string, len(nums))
-	for i, n := range nums {
-		members[i] = member(n)
-	}
 	width := len(sh.order)
-	values := make([]float64, width*len(nums))
 	tasks := make([]task, width)
 	for k := range width {
-		tasks[k] = func(await func() bool) {
-			scores := scoresOf(sh.trips, await, sh.sortKey(k), members)
-			for i := range nums {
-				values[i*width+k] = finite(scores(i))
-			}
+		tasks[k] = func(await func() bool) { sh.column(sh.order[k].Param).read(await, nums) }
+	}
+	if together(await, tasks...); sh.err != nil {
+		return nil
+	}
+	values := make([]float64, width*len(nums))
+	for k := range width {
+		c := sh.column(sh.order[k].Param)
+		for i, n := range nums {
+			values[i*width+k] = finite(c.least(n))
 		}
 	}
-	together(await, tasks...)
 	return values
 }
 
-func (sh *shard) sortKey(k int) string {
-	return sh.p.lowKey(sh.slot, sh.q.Type, sh.order[k].Param)
+// key is that of a page in the shard's slot.
+func (sh *shard) key(pg page) string { return sh.p.at(sh.slot) + pg.tail }
+
+// members lists what is in the pages, ascending.
+func (sh *shard) members(await func() bool, pages []page) []uint64 {
+	var nums []uint64
+	for some := range slices.Chunk(pages, abreast) {
+		cmds := make([]*redis.StringSliceCmd, len(some))
+		for i, pg := range some {
+			cmds[i] = sh.pipe.SMembers(sh.ctx, sh.key(pg))
+		}
+		if !await() {
+			return nil
+		}
+		for _, cmd := range cmds {
+			nums = appendNums(nums, cmd.Val())
+		}
+	}
+	return distinct(nums)
 }
 
 func (sh *shard) offer(nums []uint64, values []float64) {
@@ -180,29 +198,14 @@ func choose(nums []uint64, values []float64, hit []bool) ([]uint64, []float64) {
 	return kept, values[:k*width]
 }
 
-// queueHeads queues the heads of nums, and behind them the slot's mark; the result reads the replies.
+// queueHeads queues the heads of nums that are not known, and behind them the slot's mark; the result reads the
+// replies.
 func (sh *shard) queueHeads(nums []uint64) func() {
-	var cmds []*redis.SliceCmd
-	var parts [][]uint64
-	nums = distinct(slices.Clone(nums))
-	for len(nums) > 0 {
-		n := 1
-		for n < len(nums) && nums[n]/sh.p.block == nums[0]/sh.p.block {
-			n++
-		}
-		args := []any{"hmget", sh.p.headKey(sh.slot, nums[0])}
-		for _, num := range nums[:n] {
-			args = append(args, member(num))
-		}
-		cmds, parts, nums = append(cmds, sh.slice(args...)), append(parts, nums[:n]), nums[n:]
-	}
+	nums = slices.DeleteFunc(slices.Clone(nums), func(n uint64) bool { _, known := sh.heads[n]; return known })
+	b := sh.queueBlocks(distinct(nums), func(n uint64) string { return sh.p.headKey(sh.slot, n) })
 	readMark := sh.queueMark()
 	return func() {
-		for i, part := range parts {
-			for j, num := range part {
-				sh.heads[num], _ = found(cmds[i], j)
-			}
-		}
+		b.read(sh.heads)
 		readMark()
 	}
 }

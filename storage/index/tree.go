@@ -11,6 +11,7 @@ type question struct {
 	clause     *hub.Clause
 	everywhere []*hub.Match
 	routed     map[int][]*hub.Match
+	ids        []string // of the parameter ID: the directory answers them
 	either     [][]*question
 }
 
@@ -20,12 +21,19 @@ func (p *partition) questionsOf(clauses []hub.Clause) []*question {
 	for i := range clauses {
 		c := &clauses[i]
 		q := &question{clause: c}
+		qs[i] = q
 		for _, all := range c.Either {
 			q.either = append(q.either, p.questionsOf(all))
 		}
 		for j := range c.Any {
 			m := &c.Any[j]
-			if m.Route == "" {
+			switch {
+			case len(c.Either) > 0:
+				continue
+			case isID(c.Param, m):
+				q.ids = append(q.ids, m.Text)
+				continue
+			case m.Route == "":
 				q.everywhere = append(q.everywhere, m)
 				continue
 			}
@@ -35,16 +43,30 @@ func (p *partition) questionsOf(clauses []hub.Clause) []*question {
 			slot := p.slotOf(m.Route)
 			q.routed[slot] = append(q.routed[slot], m)
 		}
-		qs[i] = q
 	}
 	return qs
 }
 
-// all is the conjunction of qs in one slot; nil when nothing there can fulfil it.
-func (p *partition) all(slot int, typ string, everything posting, qs []*question) *allOf {
-	a := &allOf{everything: everything}
+// isID: an Exact match of the parameter hub.ID is about the name.
+func isID(param string, m *hub.Match) bool {
+	return param == hub.ID && m.Kind == hub.Equals && m.Term == hub.Exact
+}
+
+// look calls each for every clause of a tree.
+func look(clauses []hub.Clause, each func(*hub.Clause)) {
+	for i := range clauses {
+		each(&clauses[i])
+		for _, all := range clauses[i].Either {
+			look(all, each)
+		}
+	}
+}
+
+// all is the conjunction of qs; nil when nothing in the slot can fulfil it.
+func (sh *shard) all(qs []*question) *allOf {
+	a := &allOf{everything: sh.everything}
 	for _, q := range qs {
-		c := p.any(slot, typ, everything, q)
+		c := sh.any(q)
 		switch {
 		case q.clause.Not && c != nil:
 			a.never = append(a.never, c)
@@ -57,21 +79,20 @@ func (p *partition) all(slot int, typ string, everything posting, qs []*question
 	return a
 }
 
-// any is one clause in one slot, without its Not; nil when nothing there can fulfil it.
-func (p *partition) any(slot int, typ string, everything posting, q *question) posting {
-	a := &anyOf{}
-	if len(q.either) > 0 {
-		for _, all := range q.either {
-			if c := p.all(slot, typ, everything, all); c != nil {
-				a.of = append(a.of, c)
-			}
+// any is one clause without its Not; nil when nothing in the slot can fulfil it.
+func (sh *shard) any(q *question) posting {
+	a := &anyOf{open: func(m *hub.Match) posting { return sh.postingOf(q.clause.Param, m) }}
+	for _, all := range q.either {
+		if c := sh.all(all); c != nil {
+			a.of = append(a.of, c)
 		}
-	} else {
-		a.matches = q.everywhere
-		if routed := q.routed[slot]; len(routed) > 0 {
-			a.matches = slices.Concat(q.everywhere, routed)
-		}
-		a.open = func(m *hub.Match) leaf { return p.postingOf(slot, typ, q.clause.Param, m) }
+	}
+	a.matches = q.everywhere
+	if routed := q.routed[sh.slot]; len(routed) > 0 {
+		a.matches = slices.Concat(q.everywhere, routed)
+	}
+	if len(q.ids) > 0 {
+		a.of = append(a.of, &namedPosting{sh: sh, ids: q.ids})
 	}
 	if len(a.of)+len(a.matches) == 0 {
 		return nil
@@ -87,30 +108,26 @@ const abreast = 256
 // has are forgotten at once.
 type anyOf struct {
 	matches []*hub.Match
-	open    func(*hub.Match) leaf
+	open    func(*hub.Match) posting
 	of      []posting
 	known   []uint64
 	whole   bool // known is everything
 }
 
 func (a *anyOf) measure(t *trips, await func() bool) {
-	if len(a.of) > 0 {
-		measureAll(t, await, a.of)
-		a.of = slices.DeleteFunc(a.of, isEmpty)
-		return
-	}
+	measureAll(t, await, a.of)
+	a.of = slices.DeleteFunc(a.of, isEmpty)
 	for some := range slices.Chunk(a.matches, abreast) {
-		leaves := make([]posting, 0, len(some))
+		opened := make([]posting, 0, len(some))
 		for _, m := range some {
 			if p := a.open(m); p != nil {
-				p.queueSize(t)
-				leaves = append(leaves, p)
+				opened = append(opened, p)
 			}
 		}
-		if len(leaves) > 0 && !await() {
+		if measureAll(t, await, opened); t.err != nil {
 			return
 		}
-		a.of = append(a.of, slices.DeleteFunc(leaves, isEmpty)...)
+		a.of = append(a.of, slices.DeleteFunc(opened, isEmpty)...)
 	}
 }
 
@@ -118,11 +135,22 @@ func isEmpty(p posting) bool { n, _ := p.size(); return n == 0 }
 
 // measureAll measures side by side.
 func measureAll(t *trips, await func() bool, ps []posting) {
-	tasks := make([]task, len(ps))
-	for i, p := range ps {
-		tasks[i] = func(await func() bool) { p.measure(t, await) }
+	var tasks []task
+	queued := false
+	for _, p := range ps {
+		if q, is := p.(quick); is {
+			q.queueSize(t)
+			queued = true
+			continue
+		}
+		tasks = append(tasks, func(await func() bool) { p.measure(t, await) })
 	}
-	together(await, tasks...)
+	if queued {
+		tasks = append(tasks, func(await func() bool) { await() })
+	}
+	if len(tasks) > 0 {
+		together(await, tasks...)
+	}
 }
 
 func (a *anyOf) size() (n int, exact bool) {

@@ -101,29 +101,3 @@ func (t *trips) scores(key string, members []string) *redis.SliceCmd {
 	}
 	return t.slice(args...)
 }
-
-// byScore walks a sorted set from start to stop (descending when rev) and gives each the members in chunks of
-// step(), until each returns false or the end is reached. It goes on from the last score, behind as many members
-// as were seen with that score: additions may show a member twice, only removals can hide one.
-func (t *trips) byScore(await func() bool, key string, start, stop float64, rev bool, step func() int, each func([]redis.Z) bool) {
-	from, skip := start, 0
-	for {
-		n := step()
-		cmd := t.pipe.ZRangeArgsWithScores(t.ctx, redis.ZRangeArgs{Key: key, Start: score(from), Stop: score(stop),
-			ByScore: true, Rev: rev, Offset: int64(skip), Count: int64(n)})
-		if !await() {
-			return
-		}
-		got := cmd.Val()
-		if !each(got) || len(got) < n {
-			return
-		}
-		last := got[len(got)-1].Score
-		if last != from {
-			from, skip = last, 0
-		}
-		for i := len(got) - 1; i >= 0 && got[i].Score == last; i-- {
-			skip++
-		}
-	}
-}

@@ -13,7 +13,7 @@ import (
 // Random logs and queries are drawn from few values, so that they meet often.
 
 var (
-	params = []string{"code", "name", "date", "a:b"}
+	params = []string{"code", "name", "date", "a:b", "identifier"}
 	texts  = []string{"", "a", "ab", "abc", "b", "a\x00b", "王", "王小", "王小明", "\xff", "\xffa", "#a", strings.Repeat("long", 30), "a*", "%3A:"}
 	points = []float64{math.Inf(-1), -5.5, -1, 0, 1, 2, 3, 1e12 + 1, math.Inf(1)}
 )
@@ -35,6 +35,7 @@ func drawLog(t *rapid.T) *Log {
 			for range rapid.IntRange(0, 5).Draw(t, "terms") {
 				e.Terms = append(e.Terms, drawTerm(t))
 			}
+			e.Terms = append(e.Terms, exact(hub.ID, name.ID))
 			l.Put(name, e)
 		}
 		l.Commit()
@@ -88,6 +89,11 @@ func drawClauses(t *rapid.T, depth int) []hub.Clause {
 			for range rapid.IntRange(0, 3).Draw(t, "routes") {
 				r := route(rapid.IntRange(0, 7).Draw(t, "route"))
 				c.Any = append(c.Any, hub.Match{Text: r, Route: r})
+			}
+		case form == 3:
+			c.Param = hub.ID
+			for range rapid.IntRange(0, 3).Draw(t, "ids") {
+				c.Any = append(c.Any, hub.Match{Text: fmt.Sprint(rapid.IntRange(0, 26).Draw(t, "id"))})
 			}
 		default:
 			for range rapid.IntRange(0, 3).Draw(t, "matches") {

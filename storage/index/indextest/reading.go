@@ -212,7 +212,7 @@ func walksLongOrders(t *testing.T, r *room) {
 	rnd := rand.New(rand.NewPCG(3, 3))
 	l := NewLog(records)
 	for i := range 500 {
-		e := entry(fmt.Sprint("Patient/", i%17), exact("common", fmt.Sprint(i%2)), text("word", fmt.Sprint("w", i%3)), between("number", float64(i/7), float64(i/7+i%2)))
+		e := entry(fmt.Sprint("Patient/", i%17), exact(hub.ID, fmt.Sprint(i)), exact("common", fmt.Sprint(i%2)), text("word", fmt.Sprint("w", i%3)), between("number", float64(i/7), float64(i/7+i%2)))
 		for k := range rnd.IntN(4) {
 			e.Terms = append(e.Terms, terms.Example(10*i+k))
 		}
