@@ -38,7 +38,7 @@ func (s *Server) bundle(c *gin.Context) {
 	for _, e := range entries {
 		s.report(c, b, e)
 	}
-	writeResource(c, http.StatusOK, b.bytes())
+	writePieces(c, http.StatusOK, b.pieces(), c.Query("_pretty") == "true")
 }
 
 // entries reads the bundle.

@@ -114,23 +114,6 @@ func (b *bundleWriter) version(base string, rec *hub.Record) {
 		method, rec.Name, status, rec.Version, rec.Time.UTC().Format(fhir.InstantFormat))
 }
 
-// response adds an entry of a batch or transaction response.
-func (b *bundleWriter) response(base, status string, rec *hub.Record, resource ...[]byte) {
-	b.begin()
-	if rec != nil && rec.Version > 0 {
-		fmt.Fprintf(&b.text, `"response":{"status":"%s","location":`, status)
-		b.quoted(fmt.Sprintf("%s/%s/_history/%d", base, rec.Name, rec.Version))
-		fmt.Fprintf(&b.text, `,"etag":"W/\"%d\"","lastModified":"%s"}`, rec.Version, rec.Time.UTC().Format(fhir.InstantFormat))
-	} else {
-		fmt.Fprintf(&b.text, `"response":{"status":"%s"}`, status)
-	}
-	if len(resource) > 0 && resource[0] != nil {
-		b.text.WriteString(`,"resource":`)
-		b.stored(resource...)
-	}
-	b.text.WriteByte('}')
-}
-
 // problem adds the outcome of an entry that was refused.
 func (b *bundleWriter) problem(status int, outcome []byte) {
 	b.begin()
@@ -168,6 +151,3 @@ func (b *bundleWriter) pieces() [][]byte {
 	}
 	return append(all, text[from:])
 }
-
-// bytes is pieces as one.
-func (b *bundleWriter) bytes() []byte { return bytes.Join(b.pieces(), nil) }

@@ -60,19 +60,9 @@ type object = map[string]any
 
 // statement is the CapabilityStatement.
 func (s *Server) statement(base string, at time.Time) object {
-	back := map[string][]string{} // _revinclude by the type that is referred to
-	for _, typ := range fhir.ResourceTypes() {
-		for _, p := range fhir.SearchParams(typ) {
-			for _, target := range p.Targets {
-				if p.Type == fhir.ReferenceParam {
-					back[target] = append(back[target], typ+":"+p.Code)
-				}
-			}
-		}
-	}
 	var resources []object
 	for _, typ := range fhir.ResourceTypes() {
-		resources = append(resources, promise(typ, back[typ]))
+		resources = append(resources, s.promise(typ))
 	}
 	return object{
 		"resourceType": "CapabilityStatement", "status": "active", "date": at.UTC().Format(time.RFC3339), "kind": "instance",
@@ -97,7 +87,7 @@ func (s *Server) statement(base string, at time.Time) object {
 }
 
 // patchFormats are the media types of patches.
-var patchFormats = []string{"application/json-patch+json", "application/fhir+json"}
+var patchFormats = []string{jsonPatchType, "application/fhir+json"}
 
 func codes(list ...string) []object {
 	all := make([]object, len(list))
@@ -108,28 +98,29 @@ func codes(list ...string) []object {
 }
 
 // promise says what the hub does with a type.
-func promise(typ string, back []string) object {
-	params, includes := []object{}, []string{"*"}
+func (s *Server) promise(typ string) object {
+	params := []object{}
 	for _, p := range fhir.SearchParams(typ) {
 		one := object{"name": p.Code, "type": p.Type}
 		if p.Definition != "" {
 			one["definition"] = p.Definition
 		}
 		params = append(params, one)
-		if p.Type == fhir.ReferenceParam {
-			includes = append(includes, typ+":"+p.Code)
-		}
+	}
+	deletes := s.Rules.ConditionalDelete
+	if deletes == "" {
+		deletes = DeleteSingle
 	}
 	r := object{
 		"type":        typ,
 		"interaction": codes("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"),
-		"versioning":  "versioned-update", "readHistory": true, "updateCreate": true,
-		"conditionalCreate": true, "conditionalRead": "full-support", "conditionalUpdate": true, "conditionalDelete": "single",
-		"searchInclude": includes, "searchParam": params,
+		"versioning":  "versioned-update", "readHistory": true, "updateCreate": !s.Rules.NoUpdateCreate,
+		"conditionalCreate": true, "conditionalRead": "full-support", "conditionalUpdate": true, "conditionalDelete": deletes,
+		"searchInclude": append([]string{"*"}, fhir.Includes(typ)...), "searchParam": params,
 		"operation": offered(typ, onType|onInstance),
 	}
-	if len(back) > 0 {
-		r["searchRevInclude"] = back
+	if back := fhir.RevIncludes(typ); len(back) > 0 {
+		r["searchRevInclude"] = append([]string{"*"}, back...)
 	}
 	return r
 }

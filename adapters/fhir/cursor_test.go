@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -47,10 +48,11 @@ func TestTheBundleWriterQuotesWhatItIsGiven(t *testing.T) {
 	b := newBundle("searchset", 1)
 	b.link("self", "http://h/fhir/Patient?name=\"\\\n&x=1")
 	b.hit("http://h/fhir", &hub.Record{Name: hub.Name{Type: "Patient", ID: "1"}, Body: []byte(`{"resourceType":"Patient"}`)}, "match")
-	if _, err := parseJSON(b.bytes()); err != nil {
-		t.Errorf("%v: %s", err, b.bytes())
+	body := bytes.Join(b.pieces(), nil)
+	if _, err := parseJSON(body); err != nil {
+		t.Errorf("%v: %s", err, body)
 	}
-	if _, err := parseJSON(newBundle("searchset", 0).bytes()); err != nil {
+	if _, err := parseJSON(bytes.Join(newBundle("searchset", 0).pieces(), nil)); err != nil {
 		t.Errorf("an empty bundle: %v", err)
 	}
 }

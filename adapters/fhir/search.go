@@ -59,30 +59,22 @@ func (s *Server) search(ctx context.Context, q *question) (*answer, error) {
 	return s.find(ctx, q, types, nil)
 }
 
-// typesAsked are the types of _type, each of which the caller must be allowed to search; without it, those that the hub
-// has and the caller may search. among, where not nil, are all that may be asked for.
-func (s *Server) typesAsked(ctx context.Context, q *question, among []string) ([]string, error) {
-	var types []string
-	for _, p := range q.params {
-		if p.Name != "_type" {
-			continue
+// typesAsked takes _type out of the parameters: the types it names, each of which the caller must be allowed to search;
+// without it, those that the hub has and the caller may search. among, where not nil, are all that may be asked for.
+func (s *Server) typesAsked(ctx context.Context, q *question, among []string) (types []string, err error) {
+	if q.named, q.params, err = fhir.TypesOf(q.params); err != nil {
+		return nil, err
+	}
+	for _, typ := range q.named {
+		if among != nil && !slices.Contains(among, typ) {
+			return nil, &hub.Error{Kind: hub.Invalid, Path: "_type", Msg: "no " + typ + " is in this compartment"}
 		}
-		for typ := range strings.SplitSeq(p.Value, ",") {
-			switch {
-			case !fhir.IsResourceType(typ):
-				return nil, &hub.Error{Kind: hub.Invalid, Path: "_type", Msg: "R4 has no resource type " + quote(typ), Hint: fhir.NearestType(typ)}
-			case among != nil && !slices.Contains(among, typ):
-				return nil, &hub.Error{Kind: hub.Invalid, Path: "_type", Msg: quote(typ) + " is not in this compartment"}
-			}
-			if err := q.who.May(access.Search, typ); err != nil {
-				return nil, err
-			}
-			types = append(types, typ)
+		if err := q.who.May(access.Search, typ); err != nil {
+			return nil, err
 		}
 	}
-	if len(types) > 0 {
-		slices.Sort(types)
-		return slices.Compact(types), nil
+	if len(q.named) > 0 {
+		return q.named, nil
 	}
 	have, err := s.Reader.Types(ctx, s.Partition)
 	if err != nil {
@@ -109,14 +101,16 @@ type compiled struct {
 // compile compiles a search for each of the types; within, where not nil, is what else must hold of things of a type.
 func (s *Server) compile(ctx context.Context, q *question, types []string, within func(typ string) (hub.Clause, error)) (*compiled, error) {
 	all := &compiled{}
-	params := slices.DeleteFunc(slices.Clone(q.params), func(p fhir.Pair) bool {
-		return p.Name == cursorParam || p.Name == "_type" && (q.typ == "" || q.sub == "*")
-	})
+	params := slices.DeleteFunc(slices.Clone(q.params), func(p fhir.Pair) bool { return p.Name == cursorParam })
+	options := s.options(ctx, q)
+	if len(types) > 1 {
+		options.Among = types
+	}
 	for _, typ := range types {
 		if err := q.who.May(access.Search, typ); err != nil {
 			return nil, err
 		}
-		one, err := fhir.CompileSearch(typ, params, s.options(ctx, q))
+		one, err := fhir.CompileSearch(typ, params, options)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +140,7 @@ func (s *Server) compile(ctx context.Context, q *question, types []string, withi
 		}
 	}
 	if all.Search == nil { // no type has anything: the parameters are read all the same
-		one, err := fhir.CompileSearch("Basic", params, s.options(ctx, q))
+		one, err := fhir.CompileSearch("Basic", params, options)
 		if err != nil {
 			return nil, err
 		}
@@ -165,8 +159,8 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 		return nil, &hub.Error{Kind: hub.Invalid, Path: "_summary", Msg: "_summary=text does not go with _include and _revinclude"}
 	}
 	applied := found.Applied
-	if t := q.last("_type"); t != "" && (q.typ == "" || q.sub == "*") {
-		applied = append([]fhir.Pair{{Name: "_type", Value: strings.Join(types, ",")}}, applied...)
+	if len(q.named) > 0 {
+		applied = append([]fhir.Pair{{Name: "_type", Value: strings.Join(q.named, ",")}}, applied...)
 	}
 	turn := s.pages(q, encode(applied), q.last(cursorParam))
 	var after *hub.Position
@@ -275,14 +269,4 @@ func parameterNames(params []fhir.Pair) string {
 		names = names[:32]
 	}
 	return strings.Join(slices.Compact(names), ",")
-}
-
-// searchBundle answers a search inside a bundle.
-func (s *Server) searchBundle(c *gin.Context, who access.Caller, typ string, params []fhir.Pair) ([]byte, error) {
-	q := &question{who: who, base: s.base(c), path: []string{typ}, typ: typ, params: params, lenient: lenient(c.GetHeader("Prefer"))}
-	a, err := s.find(c.Request.Context(), q, []string{typ}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(a.body...), nil
 }
