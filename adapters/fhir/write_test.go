@@ -151,7 +151,7 @@ func TestPreferSaysWhatComesBack(t *testing.T) {
 // TestRacingHubsAgree: conditional creates make one of each, conditional updates and patches lose nothing.
 func TestRacingHubsAgree(t *testing.T) {
 	hubs := startMany(t, 3)
-	const clients, rounds, things = 24, 12, 6
+	const clients, rounds, things = 24, 6, 6
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	versions := map[string]bool{}

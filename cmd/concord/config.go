@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,10 +53,16 @@ type Config struct {
 	// Drain is how long running requests may take once the hub was told to stop.
 	Drain time.Duration `koanf:"drain"`
 
+	// UpdateCreate lets a PUT make a resource under an id that the client chose.
+	UpdateCreate bool `koanf:"update-create"`
+	// ConditionalDelete is "single", "multiple" or "not-supported".
+	ConditionalDelete string `koanf:"conditional-delete"`
+
 	// Limits; see docs/configuration.md for what each refuses.
 	MaxResourceMB    int     `koanf:"max-resource-mb"`
 	MaxBundleMB      int     `koanf:"max-bundle-mb"`
 	MaxBundleEntries int     `koanf:"max-bundle-entries"`
+	MaxDeletes       int     `koanf:"max-deletes"`
 	MaxHeaderMB      int     `koanf:"max-header-mb"`
 	MemberRate       float64 `koanf:"member-rate"`
 	MemberConcurrent int     `koanf:"member-concurrent"`
@@ -65,7 +72,8 @@ func defaults() Config {
 	return Config{
 		Data: "data", Listen: "127.0.0.1:8080", CacheMB: 192, Audit: string(audit.Queued),
 		Snapshot: 5 * time.Minute, Drain: 30 * time.Second,
-		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxHeaderMB: 16,
+		UpdateCreate: true, ConditionalDelete: "single",
+		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxDeletes: 1000, MaxHeaderMB: 16,
 		MemberRate: 50000, MemberConcurrent: 1024,
 	}
 }
@@ -95,9 +103,12 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("audit", d.Audit, "queued: an audit event is durable within 100 ms; durable: before the answer")
 	f.Duration("snapshot", d.Snapshot, "how often the embedded keeper saves itself while it changes")
 	f.Duration("drain", d.Drain, "how long running requests may take after SIGTERM")
+	f.Bool("update-create", d.UpdateCreate, "let a PUT make a resource under the client's id")
+	f.String("conditional-delete", d.ConditionalDelete, "what DELETE by criteria takes away: single, multiple, or not-supported")
 	f.Int("max-resource-mb", d.MaxResourceMB, "greatest FHIR resource, `MB`")
 	f.Int("max-bundle-mb", d.MaxBundleMB, "greatest FHIR bundle, `MB`")
 	f.Int("max-bundle-entries", d.MaxBundleEntries, "most entries of a bundle")
+	f.Int("max-deletes", d.MaxDeletes, "most resources that one conditional delete takes away")
 	f.Int("max-header-mb", d.MaxHeaderMB, "greatest DICOM header without bulk data, `MB`")
 	f.Float64("member-rate", d.MemberRate, "requests a second of one member")
 	f.Int("member-concurrent", d.MemberConcurrent, "requests of one member at the same time")
@@ -130,6 +141,9 @@ func load(flags *pflag.FlagSet) (Config, error) {
 	}
 	if c.Audit != string(audit.Queued) && c.Audit != string(audit.Durable) {
 		return c, &hub.Error{Kind: hub.Invalid, Path: "audit", Msg: "is queued or durable"}
+	}
+	if !slices.Contains([]string{"single", "multiple", "not-supported"}, c.ConditionalDelete) {
+		return c, &hub.Error{Kind: hub.Invalid, Path: "conditional-delete", Msg: "is single, multiple or not-supported"}
 	}
 	return c, nil
 }
