@@ -1,6 +1,8 @@
 package lookup_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -105,5 +107,26 @@ func TestHistoryIsNotToldFromAnIndexThatIsBehind(t *testing.T) {
 	}
 	if recs, _, err := w.reader.History(t.Context(), lead, records, lookup.Span{Limit: 5}); !hub.Is(err, hub.Unavailable) {
 		t.Errorf("%v, %v", versionsOf(recs), err)
+	}
+}
+
+func TestPagesOfOneCommitReadItOnce(t *testing.T) {
+	w := newWorld()
+	var drafts []draft
+	for i := range 30 {
+		drafts = append(drafts, draft{hub.Name{Type: "Patient", ID: fmt.Sprint(i)}, &content{}})
+	}
+	w.commit(t, drafts...)
+	opened := 0
+	w.objects.BeforeOpen = func(context.Context, string) error { opened++; return nil }
+	s := lookup.Span{Limit: 4}
+	for n := 0; n == 0 || s.Before != (hub.Loc{}); n++ {
+		var err error
+		if _, s.Before, err = w.reader.History(t.Context(), lead, records, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if opened > 1 {
+		t.Errorf("the commit was opened %d times", opened)
 	}
 }

@@ -1,6 +1,11 @@
 // Package lookup is the only way out. Whatever is served (a read, a version, a history, a search, the bytes of a
 // blob) passes through a Reader, which asks the policy about each record, notes the disclosure in the audit trail
 // before anything is handed over, and refuses to answer from an index that is not complete.
+//
+// It also carries out what no index can: chains, tests on records, computed orders, searches of several types, includes
+// and histories (see DESIGN.md). Its own words: a request is an asking; a thing is a record under consideration, a
+// candidate one that may be a hit; an inner search is one inside a chain; a reference is what a term of a reference
+// parameter says.
 package lookup
 
 import (
