@@ -47,10 +47,46 @@ func (s *Server) history(ctx context.Context, q *question) (*answer, error) {
 		p.count = 0
 	}
 	turn := s.pages(q, encode(p.applied), cursor)
-	if q.id != "" {
-		return s.historyOfOne(ctx, q, p, sub, turn)
+	span := lookup.Span{Since: p.since, From: p.from, To: p.to, Limit: p.count}
+	if _, err := turn.open(&span.Before); err != nil {
+		return nil, err
 	}
-	return s.historyOfMany(ctx, q, p, sub, turn)
+	recs, total, more, err := s.versions(ctx, q, span)
+	if err != nil {
+		return nil, err
+	}
+	if err := cut(sub, recs); err != nil {
+		return nil, err
+	}
+	b := newBundle("history", int64(total))
+	if more != (hub.Loc{}) {
+		turn.link(b, more)
+	} else {
+		turn.link(b, nil)
+	}
+	for i := range recs {
+		b.version(q.base, &recs[i])
+	}
+	return &answer{body: b.pieces()}, nil
+}
+
+// versions reads the versions that are asked for; the total is −1 where it is not known.
+func (s *Server) versions(ctx context.Context, q *question, span lookup.Span) (recs []hub.Record, total int, more hub.Loc, err error) {
+	if q.id != "" {
+		if err := q.who.May(access.Read, q.typ); err != nil {
+			return nil, 0, more, err
+		}
+		return s.Reader.VersionsIn(ctx, q.who, s.Partition, q.name(), span)
+	}
+	if q.typ != "" {
+		span.Types, err = []string{q.typ}, q.who.May(access.Search, q.typ)
+	} else {
+		span.Types, err = readable(q.who)
+	}
+	if err == nil {
+		recs, more, err = s.Reader.History(ctx, q.who, s.Partition, span)
+	}
+	return recs, -1, more, err
 }
 
 // period reads the parameters of a history.
@@ -88,96 +124,6 @@ func (s *Server) period(q *question) (period, error) {
 	return p, q.rest("_since", "_at", "_count")
 }
 
-// turnOfOne is where the history of one thing goes on: with the versions before Before, the next of which was current
-// until Until.
-type turnOfOne struct {
-	Before uint64 `json:"b"`
-	Until  int64  `json:"u"`
-}
-
-// endOfTime is until when the current version is so.
-const endOfTime = 1 << 60
-
-func (s *Server) historyOfOne(ctx context.Context, q *question, p period, sub fhir.Subset, turn pages) (*answer, error) {
-	if err := q.who.May(access.Read, q.typ); err != nil {
-		return nil, err
-	}
-	at := turnOfOne{Until: endOfTime}
-	if _, err := turn.open(&at); err != nil {
-		return nil, err
-	}
-	restricted := !p.since.IsZero() || !p.from.IsZero()
-	var list []hub.Record
-	var next any
-	total := int64(-1)
-	for {
-		limit := max(1, p.count-len(list)+1)
-		recs, all, err := s.Reader.Versions(ctx, q.who, s.Partition, q.name(), at.Before, limit)
-		if err != nil {
-			return nil, err
-		}
-		if !restricted {
-			total = int64(all)
-		}
-		for i := range recs {
-			rec := &recs[i]
-			if p.count == 0 && !restricted || rec.Time.Before(p.since) {
-				recs = nil // versions are in the order of their times
-				break
-			}
-			if p.holds(rec.Time, time.UnixMilli(at.Until)) {
-				if len(list) == p.count {
-					next, recs = &at, nil
-					break
-				}
-				list = append(list, *rec)
-			}
-			at = turnOfOne{rec.Version, rec.Time.UnixMilli()}
-		}
-		if len(recs) < limit {
-			break
-		}
-	}
-	if p.count == 0 {
-		next = nil
-	}
-	return s.historyBundle(q, list, total, sub, &turn, next)
-}
-
-// holds reports whether a version that was current from one time to another belongs to the period.
-func (p *period) holds(from, until time.Time) bool {
-	return p.from.IsZero() || !from.After(p.to) && until.After(p.from)
-}
-
-func (s *Server) historyOfMany(ctx context.Context, q *question, p period, sub fhir.Subset, turn pages) (*answer, error) {
-	span := lookup.Span{Since: p.since, From: p.from, To: p.to, Limit: p.count}
-	if q.typ != "" {
-		if err := q.who.May(access.Search, q.typ); err != nil {
-			return nil, err
-		}
-		span.Types = []string{q.typ}
-	} else {
-		var err error
-		if span.Types, err = readable(q.who); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := turn.open(&span.Before); err != nil {
-		return nil, err
-	}
-	if p.count == 0 {
-		return s.historyBundle(q, nil, -1, sub, &turn, nil)
-	}
-	recs, more, err := s.Reader.History(ctx, q.who, s.Partition, span)
-	if err != nil {
-		return nil, err
-	}
-	if more == (hub.Loc{}) {
-		return s.historyBundle(q, recs, -1, sub, &turn, nil)
-	}
-	return s.historyBundle(q, recs, -1, sub, &turn, more)
-}
-
 // readable are the types that the caller may see the history of; nil stands for all.
 func readable(who access.Caller) ([]string, error) {
 	all := fhir.ResourceTypes()
@@ -194,16 +140,4 @@ func readable(who access.Caller) ([]string, error) {
 		return nil, who.May(access.Search, all[0])
 	}
 	return types, nil
-}
-
-func (s *Server) historyBundle(q *question, recs []hub.Record, total int64, sub fhir.Subset, turn *pages, next any) (*answer, error) {
-	if err := cut(sub, recs); err != nil {
-		return nil, err
-	}
-	b := newBundle("history", total)
-	turn.link(b, next)
-	for i := range recs {
-		b.version(q.base, &recs[i])
-	}
-	return &answer{body: b.pieces()}, nil
 }
