@@ -44,8 +44,8 @@ func (s *Server) bundle(c *gin.Context) {
 // entries reads the bundle.
 func (s *Server) entries(c *gin.Context, who access.Caller) (list []*entry, kind string, err error) {
 	doc, err := readDoc(c, s.Limits.Bundle, bundleDepth)
-	if err == nil {
-		err = checkType(doc, "Bundle")
+	if err == nil && doc.Type() != "Bundle" {
+		err = &hub.Error{Kind: hub.Invalid, Path: "resourceType", Msg: "what is posted here is a Bundle, not " + quote(doc.Type())}
 	}
 	if err != nil {
 		return nil, "", err

@@ -42,8 +42,8 @@ func wrongPatch(path, ct string) error {
 }
 
 func fhirPatch(doc *fhir.Doc) (*fhirpatch.Patch, error) {
-	if err := checkType(doc, "Parameters"); err != nil {
-		return nil, err
+	if doc.Type() != "Parameters" {
+		return nil, &hub.Error{Kind: hub.Invalid, Path: doc.Type(), Msg: "a FHIRPath Patch is a Parameters resource"}
 	}
 	if err := doc.Check(); err != nil {
 		return nil, err

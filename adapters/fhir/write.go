@@ -192,7 +192,7 @@ func checkType(doc *fhir.Doc, want string) error {
 	case !fhir.IsResourceType(got):
 		return &hub.Error{Kind: hub.Invalid, Path: "resourceType", Msg: "R4 has no resource type " + quote(got)}
 	case got != want:
-		return &hub.Error{Kind: hub.Invalid, Path: got, Msg: fmt.Sprintf("the resource is a %s, a %s is due", got, want)}
+		return &hub.Error{Kind: hub.Invalid, Path: got, Msg: fmt.Sprintf("the resource is a %s, the URL says %s", got, want)}
 	}
 	return nil
 }
