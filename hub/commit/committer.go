@@ -75,6 +75,8 @@ type Committer struct {
 	once  sync.Once
 
 	// state at the tail; owned by run
+	before *applying // the commit before, when it may not be in the index yet
+	behind bool      // the index did not take a commit: nothing is planned until it has been looked at
 	seq    uint64
 	digest string
 	nums   uint64
@@ -171,6 +173,7 @@ func (c *Committer) Close() {
 
 func (c *Committer) run() {
 	defer close(c.done)
+	defer c.settle()
 	var carry []*pending // deferred to the next batch because a name changes once in a commit
 	for {
 		batch := carry
@@ -207,11 +210,38 @@ func (c *Committer) gather(batch []*pending) []*pending {
 	return batch
 }
 
+// applying is a commit that is durable and on its way into the index. The next one may be planned on top of it and be
+// made durable meanwhile, for it can only fail together with the index.
+type applying struct {
+	seq  uint64
+	plan *plan
+	done chan struct{}
+	err  error // once done
+}
+
+// settle waits until the commit before is in the index. The writers have been told when it could not be taken.
+func (c *Committer) settle() error {
+	if c.before == nil {
+		return nil
+	}
+	<-c.before.done
+	err := c.before.err
+	c.before = nil
+	if err != nil {
+		c.forget()
+		c.behind = true
+	}
+	return err
+}
+
 // commit carries one batch through and answers its writes; it returns those that must wait for the next one.
 func (c *Committer) commit(batch []*pending) (deferred []*pending) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*c.opt.Resolve)
 	defer cancel()
 	fail := func(err error) []*pending {
+		if ctx.Err() != nil && hub.Is(err, hub.Internal) {
+			err = &hub.Error{Kind: hub.Unavailable, Msg: "the index does not come to the tail of the log", Retry: time.Second, Err: err}
+		}
 		for _, p := range batch {
 			p.out <- Outcome{Err: err}
 		}
@@ -222,10 +252,15 @@ func (c *Committer) commit(batch []*pending) (deferred []*pending) {
 			return fail(err)
 		}
 		pl, err := c.plan(ctx, batch)
+		if err != nil && c.before != nil { // the index may have been emptied: look at it first
+			c.settle()
+			continue
+		}
 		if err != nil {
 			return fail(err)
 		}
 		if len(pl.records) == 0 {
+			c.settle() // a rejection may rest on what the commit before wrote
 			pl.answer(nil)
 			return pl.deferred
 		}
@@ -234,7 +269,6 @@ func (c *Committer) commit(batch []*pending) (deferred []*pending) {
 			return fail(err)
 		}
 		if won {
-			pl.answer(nil)
 			return pl.deferred
 		}
 	}
@@ -242,10 +276,21 @@ func (c *Committer) commit(batch []*pending) (deferred []*pending) {
 
 // reachTail loads what the next commit is chained to.
 func (c *Committer) reachTail(ctx context.Context) error {
+	if c.before != nil {
+		select {
+		case <-c.before.done:
+		default:
+			if c.seq == c.before.seq && !c.behind {
+				return nil // what is on its way is the tail
+			}
+		}
+		c.settle() // an error is for the writers of that commit; this batch looks for itself
+	}
 	applied, err := c.target.Applied(ctx)
 	if err != nil {
 		return err
 	}
+	c.behind = false
 	if applied == c.seq {
 		return nil
 	}
@@ -272,8 +317,8 @@ func (c *Committer) adopt(commit *hub.Commit, data []byte) {
 	}
 }
 
-// append PUTs the plan as the next commit and applies it. won is false when another hub took the place: its commit
-// is applied and the batch must be planned again.
+// append PUTs the plan as the next commit and has it applied in the background, which answers the plan's writes. won is
+// false when another hub took the place: its commit is applied and the batch must be planned again.
 func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) {
 	nonce := rand.Text()
 	next := &hub.Commit{Partition: c.log.Partition, Seq: c.seq + 1, Prev: c.digest, Nonce: nonce, Time: pl.time, Nums: c.nums, Records: pl.records}
@@ -285,6 +330,8 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 	if won, err = c.put(ctx, next, data); err != nil {
 		return false, err
 	}
+	put := time.Since(started)
+	behind := c.settle() != nil
 	if !won {
 		other, raw, err := c.log.Commit(ctx, next.Seq)
 		if err != nil {
@@ -296,17 +343,32 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 		c.adopt(other, raw)
 		return false, nil
 	}
-	put := time.Since(started)
 	c.log.Cache.AddCommit(c.log.Partition, next.Seq, data)
-	started = time.Now()
-	// From here on the writes have happened. If the index cannot follow, the answer is "unknown", never "no".
-	if err := c.target.Apply(ctx, next, pl.entries); err != nil {
-		c.forget()
-		return false, &hub.Error{Kind: hub.Unavailable, Msg: "the write is durable but the index cannot take it yet", Retry: time.Second, Err: err}
-	}
 	c.adopt(next, data)
-	c.opt.Observe(len(next.Records), len(data), put, time.Since(started))
+	c.before = &applying{seq: next.Seq, plan: pl, done: make(chan struct{})}
+	go c.apply(c.before, next, len(data), put, behind)
 	return true, nil
+}
+
+// apply puts a durable commit into the index and answers its writes.
+func (c *Committer) apply(a *applying, next *hub.Commit, size int, put time.Duration, behind bool) {
+	defer close(a.done)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*c.opt.Resolve)
+	defer cancel()
+	started := time.Now()
+	if behind {
+		c.target.Applied(ctx) // catches up
+	}
+	// The writes have happened. If the index cannot follow, the answer is "unknown", never "no".
+	if err := c.target.Apply(ctx, next, a.plan.entries); err != nil {
+		a.err = &hub.Error{Kind: hub.Unavailable, Msg: "the write is durable but the index cannot take it yet", Retry: time.Second, Err: err}
+		for _, r := range a.plan.results {
+			r.p.out <- Outcome{Err: a.err}
+		}
+		return
+	}
+	c.opt.Observe(len(next.Records), size, put, time.Since(started))
+	a.plan.answer(nil)
 }
 
 // put creates the commit's object. An error leaves the outcome open, so the same bytes are sent again until

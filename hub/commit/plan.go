@@ -44,7 +44,14 @@ func (c *Committer) plan(ctx context.Context, batch []*pending) (*plan, error) {
 		now = c.last.Add(time.Millisecond)
 	}
 	pl := &plan{time: now}
-	v := &View{c: c, pl: pl, heads: map[hub.Name]hub.Head{}, batch: map[hub.Name]int{}}
+	v := &View{c: c, pl: pl, heads: map[hub.Name]hub.Head{}, batch: map[hub.Name]int{}, before: map[hub.Name]int{}}
+	if c.before != nil {
+		for i := range c.before.plan.records {
+			r := &c.before.plan.records[i]
+			v.before[r.Name] = i
+			v.heads[r.Name] = hub.Head{Partition: c.log.Partition, Name: r.Name, Num: r.Num, Version: r.Version, Deleted: r.Deleted, Loc: r.Loc}
+		}
+	}
 	if err := v.prefetch(ctx, batch); err != nil {
 		return nil, err
 	}
@@ -86,6 +93,8 @@ type View struct {
 	pl    *plan
 	heads map[hub.Name]hub.Head // fetched from the index
 	batch map[hub.Name]int      // changed in this batch: position in plan.records
+	// before holds what the commit before changed, which the index may not have yet: position in its plan.records
+	before map[hub.Name]int
 }
 
 // Time is the time the batch's records will carry.
@@ -137,6 +146,9 @@ func (v *View) Head(ctx context.Context, n hub.Name) (hub.Head, error) {
 func (v *View) Record(ctx context.Context, n hub.Name) (hub.Record, error) {
 	if i, ok := v.batch[n]; ok {
 		return v.pl.records[i], nil
+	}
+	if i, ok := v.before[n]; ok {
+		return v.c.before.plan.records[i], nil
 	}
 	h, err := v.Head(ctx, n)
 	if err != nil {
