@@ -43,13 +43,30 @@ func examples(t *testing.T) []example {
 	return all
 }
 
-// TestOfficialExamplesComeBackAsTheyWereSent puts every one under its own id: each is valid and none is refused.
+// wrongExamples are those that are not what R4's definitions demand, and where: references to a type that the element does not
+// admit, an OID of letters, items without linkId.
+var wrongExamples = map[string]string{
+	"DeviceMetric-example.json":                  "DeviceMetric.parent.reference",
+	"DeviceUseStatement-example.json":            "DeviceUseStatement.reasonReference[0].reference",
+	"Library-zika-virus-intervention-logic.json": "Library.dataRequirement[0].codeFilter[0].valueSet",
+	"MedicationRequest-medrx0301.json":           "MedicationRequest.dispenseRequest.performer.reference",
+	"Observation-clinical-gender.json":           "Observation.performer[0].reference",
+	"Questionnaire-qs1.json":                     "Questionnaire.item[0].item[0].linkId",
+}
+
+// TestOfficialExamplesComeBackAsTheyWereSent puts every one under its own id: none is refused but those that are wrong.
 func TestOfficialExamplesComeBackAsTheyWereSent(t *testing.T) {
 	t.Parallel()
 	all := examples(t)
 	h := startCorpusHub(t)
 	for _, e := range all {
 		put := h.send("PUT", "/fhir/"+e.typ+"/"+e.id, e.data)
+		if wrong := wrongExamples[e.name]; wrong != "" {
+			if put.status != 400 || !strings.Contains(put.diagnostics(), wrong) {
+				t.Errorf("%s: %d %s, which does not name %s", e.name, put.status, put.diagnostics(), wrong)
+			}
+			continue
+		}
 		if put.status != 201 {
 			t.Errorf("%s: %d %s", e.name, put.status, put.diagnostics())
 			continue
@@ -60,7 +77,9 @@ func TestOfficialExamplesComeBackAsTheyWereSent(t *testing.T) {
 		t.Errorf("only %d examples", len(all))
 	}
 	for _, e := range all {
-		lives(t, h, e)
+		if wrongExamples[e.name] == "" {
+			lives(t, h, e)
+		}
 	}
 }
 
