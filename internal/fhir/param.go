@@ -30,8 +30,11 @@ type Param struct {
 	err        error    // why it could not be compiled
 	served     bool
 	routed     bool // its literal patients are the routes of what has them
-	// union are the parameters whose values together are this one's, which has no terms then.
-	union []*Param
+	// union are the parameters whose values are this one's, too, which has terms only of the rest then: of the members of
+	// names and addresses that are not elsewhere. Without a rest they are all its values.
+	union     []*Param
+	rest      bool
+	elsewhere []string
 	// combinations are the places where a composite's components are found together.
 	combinations []combination
 }

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"cmp"
 	"slices"
 
 	"concord/hub"
@@ -41,16 +42,14 @@ func affirmative(modifier string) (string, bool) {
 func (p *Param) alternatives(modifier, value string, o *SearchOptions) ([][]hub.Clause, error) {
 	if len(p.union) > 0 && !p.reads(modifier) {
 		var lists [][]hub.Clause
-		for _, q := range p.union {
+		var failed error
+		p.each(func(q *Param) {
 			some, err := q.alternatives(modifier, value, o)
-			if err != nil {
-				return nil, err
-			}
 			lists = append(lists, some...)
-		}
-		return lists, nil
+			failed = cmp.Or(failed, err)
+		})
+		return lists, failed
 	}
-
 	switch p.Type {
 	case TokenParam:
 		return p.tokenAlternatives(modifier, value, o)
@@ -143,13 +142,13 @@ func (p *Param) present() hub.Clause {
 		return hub.Clause{Param: hub.LastUpdated, Any: []hub.Match{everything()}}
 	case len(p.union) > 0:
 		var lists [][]hub.Clause
-		for _, q := range p.union {
+		p.each(func(q *Param) {
 			if one := q.present(); len(one.Either) > 0 {
 				lists = append(lists, one.Either...)
 			} else {
 				lists = append(lists, []hub.Clause{one})
 			}
-		}
+		})
 		return oneOf(lists)
 	case p.Type == StringParam:
 		return oneOf([][]hub.Clause{{p.having(hub.Match{Kind: hub.Prefix})}, {noted}})

@@ -63,21 +63,24 @@ func (t *terms) text(v Value, typ string) {
 	switch typ {
 	case "HumanName":
 		whole := v.Get("text").Text()
-		t.words(v.Get("family"), v.Get("given"), v.Get("prefix"), v.Get("suffix"))
+		t.words(v, "family", "given", "prefix", "suffix")
 		if whole == "" {
 			whole = wholeName(v)
 		}
 		t.word(whole)
 	case "Address":
-		t.words(v.Get("text"), v.Get("line"), v.Get("city"), v.Get("district"), v.Get("state"), v.Get("postalCode"), v.Get("country"))
+		t.words(v, "text", "line", "city", "district", "state", "postalCode", "country")
 	default:
 		t.word(v.Text())
 	}
 }
 
-func (t *terms) words(values ...Value) {
-	for _, v := range values {
-		for item := range v.Items() {
+func (t *terms) words(v Value, members ...string) {
+	for _, m := range members {
+		if slices.Contains(t.elsewhere, m) {
+			continue
+		}
+		for item := range v.Get(m).Items() {
 			t.word(item.Text())
 		}
 	}

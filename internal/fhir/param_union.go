@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"slices"
+	"strings"
 
 	"concord/hub"
 )
@@ -41,6 +42,30 @@ func (r *resourceType) setUnion(p *Param) {
 	}
 }
 
+// setRest finds out which members of a name or address have parameters of their own, as family and given of a Patient's
+// name: p needs terms of the others alone.
+func (r *resourceType) setRest(p *Param) {
+	if !p.served || p.Type != StringParam || len(p.union) > 0 || len(p.walks) != 1 || !p.walks[0].whole() || len(p.walks[0].steps) == 0 {
+		return
+	}
+	w := &p.walks[0]
+	if w.typ != "HumanName" && w.typ != "Address" {
+		return
+	}
+	for _, q := range r.params {
+		if q == p || !q.served || q.Type != StringParam || len(q.union) > 0 || len(q.walks) != 1 || !q.walks[0].whole() {
+			continue
+		}
+		member, ok := strings.CutPrefix(q.walks[0].keys(), w.keys()+".")
+		if ok && q.walks[0].typ == "string" {
+			p.union, p.elsewhere, p.rest = append(p.union, q), append(p.elsewhere, member), true
+		}
+	}
+}
+
+// stored reports whether p has terms of its own.
+func (p *Param) stored() bool { return len(p.union) == 0 || p.rest }
+
 // within reports whether all walks of p are walks of q, and which.
 func (p *Param) within(q *Param) (bool, []int) {
 	var which []int
@@ -60,18 +85,23 @@ func (p *Param) within(q *Param) (bool, []int) {
 // alone is p as if it had terms of its own: what a Param's terms method gives.
 func (p *Param) alone() *Param {
 	q := *p
-	q.union = nil
+	q.union, q.rest, q.elsewhere = nil, false, nil
 	return &q
+}
+
+// each visits the parameters that have p's terms, each as if it were alone.
+func (p *Param) each(visit func(*Param)) {
+	if p.stored() {
+		visit(p.alone())
+	}
+	for _, q := range p.union {
+		q.each(visit)
+	}
 }
 
 // over is the condition that p has a term that fits one of the matches, wherever its terms are.
 func (p *Param) over(any ...hub.Match) []hub.Clause {
-	if len(p.union) == 0 {
-		return []hub.Clause{p.having(any...)}
-	}
 	var lists [][]hub.Clause
-	for _, q := range p.union {
-		lists = append(lists, []hub.Clause{q.having(any...)})
-	}
+	p.each(func(q *Param) { lists = append(lists, []hub.Clause{q.having(any...)}) })
 	return []hub.Clause{oneOf(lists)}
 }

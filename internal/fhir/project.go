@@ -31,7 +31,7 @@ import (
 //
 // Quantities of several units in one parameter have Ranges instead: value-quantity:ucum|d for all of UCUM's, and
 // value-quantity|system|code and value-quantity||c by name. Parameters whose values are those of others together
-// (combo-code) have no terms. A backslash stands before | and \ inside of a code.
+// (combo-code) have no terms, name has none of what family and given have. A backslash stands before | and \ inside of a code.
 type Projection struct {
 	zone *time.Location
 	base string
@@ -86,7 +86,8 @@ func (p *Projection) Entry(doc *Doc, name hub.Name) (hub.Entry, error) {
 	t := terms{zone: p.zone, base: p.base, list: make([]hub.Term, 0, 40)}
 	t.list = append(t.list, hub.Term{Param: "_id", Text: name.ID})
 	for _, param := range r.params {
-		if param.Served() && len(param.union) == 0 && param.Code != "_id" && param.Code != hub.LastUpdated {
+		if param.Served() && param.stored() && param.Code != "_id" && param.Code != hub.LastUpdated {
+			t.elsewhere = param.elsewhere
 			t.project(param, doc.Root())
 		}
 	}
@@ -113,6 +114,8 @@ type terms struct {
 	base  string
 	list  []hub.Term
 	param *Param
+	// elsewhere are the members of names and addresses that other parameters have.
+	elsewhere []string
 	// measures and spelled are what the parameter's values add together.
 	measures []measure
 	spelled  []string

@@ -90,6 +90,9 @@ var definitions = sync.OnceValue(func() *specification {
 		for _, p := range r.params {
 			r.setUnion(p)
 		}
+		for _, p := range r.params {
+			r.setRest(p)
+		}
 	}
 	return s
 })

@@ -7,15 +7,19 @@ package pinyin
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	readings "github.com/mozillazg/go-pinyin"
 )
 
-// The bounds of what is spelled: characters behind the 24th are left out, and readings beyond the 16th.
+// The bounds of what is spelled: characters behind the 24th are left out, of a character's readings those beyond the
+// third, and of a text's those beyond the eighth. A dictionary lists the rare ones last.
 const (
 	MaxCharacters = 24
-	MaxReadings   = 16
+	MaxReadings   = 8
+	maxOfOne      = 3
 )
 
 // Spell gives the readings of a text without tones and spaces, and their initials: 张伟 is zhangwei and zw. Letters and
@@ -90,19 +94,49 @@ func read(r rune, first string) []syllable {
 		}
 	}
 	add(first)
-	for _, text := range readings.SinglePinyin(r, readings.Args{Style: readings.Normal, Heteronym: true, Fallback: nothing}) {
-		add(text)
-		if strings.HasPrefix(text, "lv") || strings.HasPrefix(text, "nv") { // ü is typed as v or u
-			add(text[:1] + "u" + text[2:])
+	for text := range strings.SplitSeq(readings.PinyinDict[int(r)], ",") {
+		if text = toneless(text); len(all) < maxOfOne {
+			add(text)
 		}
 	}
 	if len(all) == 0 {
 		return []syllable{{string(r), len(string(r)), true}}
 	}
+	for _, s := range all {
+		if strings.HasPrefix(s.text, "lv") || strings.HasPrefix(s.text, "nv") { // ü is typed as v or u
+			add(s.text[:1] + "u" + s.text[2:])
+		}
+	}
 	return all
 }
 
-func nothing(rune, readings.Args) []string { return nil }
+// toneless drops the marks of tones.
+func toneless(text string) string {
+	plain := make([]byte, 0, 8)
+	for _, r := range text {
+		switch {
+		case r < utf8.RuneSelf:
+			plain = append(plain, byte(r))
+		case strings.ContainsRune("āáǎà", r):
+			plain = append(plain, 'a')
+		case strings.ContainsRune("ēéěèếềê", r):
+			plain = append(plain, 'e')
+		case strings.ContainsRune("īíǐì", r):
+			plain = append(plain, 'i')
+		case strings.ContainsRune("ōóǒò", r):
+			plain = append(plain, 'o')
+		case strings.ContainsRune("ūúǔù", r):
+			plain = append(plain, 'u')
+		case strings.ContainsRune("ǖǘǚǜü", r):
+			plain = append(plain, 'v')
+		case strings.ContainsRune("ńňǹ", r):
+			plain = append(plain, 'n')
+		case r == 'ḿ':
+			plain = append(plain, 'm')
+		}
+	}
+	return string(plain)
+}
 
 // surnames are those whose reading is not the usual one of their characters, or one of several.
 const surnames = `单 shan 曾 zeng 仇 qiu 解 xie 盖 ge 查 zha 区 ou 朴 piao 翟 zhai 任 ren 华 hua 乐 yue 尉 wei 缪 miao 种 chong 秘 bi 冼 xian 洗 xian
@@ -112,13 +146,26 @@ const surnames = `单 shan 曾 zeng 仇 qiu 解 xie 盖 ge 查 zha 区 ou 朴 pi
 呼延 hu,yan 濮阳 pu,yang 淳于 chun,yu 太叔 tai,shu 公孙 gong,sun 轩辕 xuan,yuan 钟离 zhong,li 慕容 mu,rong 司徒 si,tu 司空 si,kong 上官 shang,guan 东方 dong,fang`
 
 // surnameOf is how the surname that a text begins with is read, a syllable a character; nil for what is read as usual.
+// Those of two characters go before.
 func surnameOf(text string) []string {
-	var best []string
-	fields := strings.Fields(surnames)
-	for i := 0; i+1 < len(fields); i += 2 {
-		if syllables := strings.Split(fields[i+1], ","); strings.HasPrefix(text, fields[i]) && len(syllables) > len(best) {
-			best = syllables
+	for n := 2; n > 0; n-- {
+		end := 0
+		for range n {
+			_, size := utf8.DecodeRuneInString(text[end:])
+			end += size
+		}
+		if syllables := surnameTable()[text[:end]]; syllables != nil {
+			return syllables
 		}
 	}
-	return best
+	return nil
 }
+
+var surnameTable = sync.OnceValue(func() map[string][]string {
+	table := map[string][]string{}
+	fields := strings.Fields(surnames)
+	for i := 0; i+1 < len(fields); i += 2 {
+		table[fields[i]] = strings.Split(fields[i+1], ",")
+	}
+	return table
+})

@@ -49,6 +49,16 @@ func TestWhatIsNotChineseHasNoReading(t *testing.T) {
 	}
 }
 
+func TestReadingsAreLatin(t *testing.T) {
+	for r := rune(0x4e00); r < 0x9fa6; r++ {
+		for _, s := range read(r, "") {
+			if strings.Trim(s.text, "abcdefghijklmnopqrstuvwxyz") != "" && s.text != string(r) {
+				t.Errorf("%c is %q", r, s.text)
+			}
+		}
+	}
+}
+
 func TestReadingsAreBounded(t *testing.T) {
 	whole, initials := Spell(strings.Repeat("行乐单曾", 50))
 	if len(whole) != MaxReadings || len(initials) > MaxReadings || utf8.RuneCountInString(initials[0]) != MaxCharacters {
