@@ -58,7 +58,7 @@ func acceptable(c *gin.Context) {
 		return
 	}
 	accept := strings.Join(c.Request.Header.Values("Accept"), ",")
-	if strings.TrimSpace(accept) == "" || c.Param("type") == "Binary" { // a Binary comes as what it is
+	if strings.TrimSpace(accept) == "" {
 		return
 	}
 	for one := range strings.SplitSeq(accept, ",") {

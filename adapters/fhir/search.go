@@ -196,6 +196,7 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 		return nil, err
 	}
 	b := newBundle("searchset", res.Total)
+	b.text.Grow(200 * (len(res.Records) + len(included))) // what goes around a resource
 	if res.Next != nil && found.Query.Limit > 0 {
 		turn.link(b, res.Next)
 	} else {
