@@ -11,16 +11,18 @@ import (
 	"concord/hub"
 )
 
-// page is a set of the things that have a value between from and to: pageTail and hour.tail make its key.
+// page is a set of things that have a value whose Lo is between from and to, and whose Hi is at most reach. pageTail
+// and hour.tail make its key.
 type page struct {
-	tail     string
-	from, to float64
+	tail            string
+	from, to, reach float64
 }
 
 // book is what pages a Range parameter has in the slots of a partition, as of the beginning of a search. What a later
 // commit adds to them is beyond the search's mark, and what it moves it marks as changed.
 type book struct {
-	near, wide, far []page // of LastUpdated only near
+	pages []page // in the order of from
+	ends  []page // from and to are of the Hi of what has any in pages that reach without bound
 }
 
 // queueBook queues the rolls of a parameter; the task reads them.
@@ -30,14 +32,14 @@ func (t *trips) queueBook(p *partition, typ, param string, into *book) task {
 		return func(await func() bool) {
 			if await() {
 				var err error
-				if into.near, err = hourPages(typ, cmd.Val()); err != nil {
+				if into.pages, err = hourPages(typ, cmd.Val()); err != nil {
 					t.err = err
 				}
 			}
 		}
 	}
-	var cmds [3]*redis.StringSliceCmd
-	kinds := [3]byte{near, wide, far}
+	kinds := [...]byte{near, next, wide, far}
+	var cmds [len(kinds)]*redis.StringSliceCmd
 	for i, kind := range kinds {
 		cmds[i] = t.pipe.SMembers(t.ctx, p.pagesKey(kind, typ, param))
 	}
@@ -45,60 +47,95 @@ func (t *trips) queueBook(p *partition, typ, param string, into *book) task {
 		if !await() {
 			return
 		}
-		for i, pages := range []*[]page{&into.near, &into.wide, &into.far} {
+		for i, kind := range kinds {
 			for _, m := range cmds[i].Val() {
 				n, err := strconv.ParseUint(m, 10, 32)
 				if err != nil {
 					t.err = errUnreadable
 					return
 				}
-				from, to := bucket(n).bounds()
-				*pages = append(*pages, page{pageTail(kinds[i], typ, param, bucket(n)), from, to})
+				into.add(kind, typ, param, bucket(n))
 			}
-			slices.SortFunc(*pages, func(a, b page) int { return cmp.Compare(a.from, b.from) })
 		}
+		slices.SortFunc(into.pages, func(a, b page) int { return cmp.Compare(a.from, b.from) })
 	}
 }
 
-// between leaves the pages that may have something from least to most.
-func between(pages []page, least, most float64) []page {
-	var some []page
-	for _, pg := range pages {
-		if pg.to >= least && pg.from <= most {
-			some = append(some, pg)
-		}
+func (b *book) add(kind byte, typ, param string, at bucket) {
+	from, to := at.bounds()
+	pg := page{pageTail(kind, typ, param, at), from, to, to}
+	switch kind {
+	case next:
+		_, pg.reach = at.next().bounds()
+	case wide:
+		pg.reach = math.Inf(1)
+	case far:
+		b.ends = append(b.ends, pg)
+		return
 	}
-	return some
+	b.pages = append(b.pages, pg)
 }
 
-// inOrder lists the pages from least to most by what may come first, descending when desc: behind pages[i] nothing
-// comes before its from, or when desc behind its to.
-func (b *book) inOrder(least, most float64, desc bool) []page {
-	pages := slices.Concat(between(b.near, least, most), between(b.wide, least, most))
-	slices.SortStableFunc(pages, func(x, y page) int {
-		if desc {
-			return cmp.Compare(y.to, x.to)
+// ahead lists, in the order that key says, the pages that may have a value for which m holds, and whose Lo is
+// between least and most. Behind pages[i] nothing comes before bound(pages[i], key).
+func (b *book) ahead(m *hub.Match, least, most float64, key hub.Sort) []page {
+	var pages []page
+	for _, pg := range b.pages {
+		if pg.mayMeet(m) && pg.to >= least && pg.from <= most {
+			pages = append(pages, pg)
 		}
-		return cmp.Compare(x.from, y.from)
-	})
+	}
+	if key.Desc {
+		slices.SortStableFunc(pages, func(x, y page) int { return cmp.Compare(y.to, x.to) })
+	}
 	return pages
 }
 
-// candidates lists the pages of what may match m: those where everything does, if nothing has several values, and
-// those whose things must be looked at.
+// bound is what nothing in the page comes before.
+func bound(pg page, key hub.Sort) float64 {
+	if key.Desc {
+		return pg.to
+	}
+	return pg.from
+}
+
+// mayMeet: something in the page may match m. meets: everything does.
+func (pg page) mayMeet(m *hub.Match) bool {
+	return pg.to >= m.LoMin && pg.from <= math.Min(m.LoMax, m.HiMax) && pg.reach >= m.HiMin
+}
+
+func (pg page) meets(m *hub.Match) bool {
+	return pg.from >= math.Max(m.LoMin, m.HiMin) && pg.to <= m.LoMax && pg.reach <= m.HiMax
+}
+
+// candidates lists the pages of what may match m: those where everything does, and those whose things must be looked
+// at.
 func (b *book) candidates(m *hub.Match) (sure, unsure []page) {
-	least, most := math.Max(m.LoMin, m.HiMin), math.Min(m.LoMax, m.HiMax)
-	for _, pg := range between(b.near, least, most) {
-		if pg.from >= least && pg.to <= most {
+	var begins, ends []page
+	for _, pg := range b.pages {
+		switch {
+		case !pg.mayMeet(m):
+		case pg.meets(m):
 			sure = append(sure, pg)
-		} else {
+		case math.IsInf(pg.reach, 1):
+			begins = append(begins, pg)
+		default:
 			unsure = append(unsure, pg)
 		}
 	}
-	// What ends in another bucket than it begins in is found by its beginning or by its end, where there are fewer pages.
-	begins, ends := between(b.wide, m.LoMin, most), between(b.far, least, m.HiMax)
+	// What is wide is found by its beginning or by its end, where there are fewer pages.
+	for _, pg := range b.ends {
+		if pg.to >= math.Max(m.LoMin, m.HiMin) && pg.from <= m.HiMax {
+			ends = append(ends, pg)
+		}
+	}
 	if len(ends) < len(begins) {
 		begins = ends
 	}
 	return sure, append(unsure, begins...)
+}
+
+// anything is the match of every value.
+func anything() hub.Match {
+	return hub.Match{Kind: hub.Within, LoMin: math.Inf(-1), LoMax: math.Inf(1), HiMin: math.Inf(-1), HiMax: math.Inf(1)}
 }

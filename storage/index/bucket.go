@@ -34,6 +34,12 @@ func (b bucket) bounds() (from, to float64) {
 	return from, to
 }
 
+// next is the bucket behind b.
+func (b bucket) next() bucket {
+	_, to := b.bounds()
+	return bucketOf(math.Nextafter(to, math.Inf(1)))
+}
+
 func (b bucket) String() string { return strconv.FormatUint(uint64(b), 10) }
 
 // ordered maps numbers to integers of the same order.

@@ -85,7 +85,7 @@ func hourPages(typ string, roll []redis.Z) ([]page, error) {
 				break
 			}
 		}
-		pages[i] = page{tail: h.tail(typ), from: h.from, to: to}
+		pages[i] = page{tail: h.tail(typ), from: h.from, to: to, reach: to}
 	}
 	return pages, nil
 }

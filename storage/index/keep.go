@@ -152,7 +152,7 @@ func (ix *Index) dump(ctx context.Context, w io.Writer, keys []string) error {
 	cmds := make([]redis.Cmder, len(keys))
 	for i, k := range keys {
 		switch kindOfKey(k) {
-		case 't', 'a', 'e', 'm', 'u', near, wide, far, near - 'a' + 'A', wide - 'a' + 'A', far - 'a' + 'A':
+		case 't', 'a', 'e', 'm', 'u', near, next, wide, far, 'N', 'O', 'W', 'Y':
 			cmds[i] = pipe.SMembers(ctx, k)
 		case 'l', 'U':
 			cmds[i] = pipe.ZRangeWithScores(ctx, k, 0, -1)

@@ -93,10 +93,12 @@ func (p *partition) manyKey(slot int, typ, param string) string {
 	return p.at(slot) + "m:" + part(typ) + ":" + part(param)
 }
 
-// A page is the set of what has a value in a bucket: near, with both its ends in it; wide, with its Lo in it and its
-// Hi beyond; far, with its Hi in it and its Lo before. pageTail is its key without the slot's prefix.
+// A page is the set of what has a value in a bucket: near, with both its ends in it; next, with its Lo in it and its Hi
+// in the bucket behind it; wide, with its Lo in it and its Hi further off; far, with the Hi of what is wide in it.
+// pageTail is its key without the slot's prefix.
 const (
 	near = 'n'
+	next = 'o'
 	wide = 'w'
 	far  = 'y'
 )

@@ -234,12 +234,14 @@ type pageOf struct {
 func placesOf(spans []span) map[pageOf]bool {
 	pages := make(map[pageOf]bool, len(spans))
 	for _, s := range spans {
-		lo, hi := bucketOf(s.lo), bucketOf(s.hi)
-		if lo == hi {
+		switch lo, hi := bucketOf(s.lo), bucketOf(s.hi); {
+		case lo == hi:
 			pages[pageOf{near, lo}] = true
-			continue
+		case lo.next() == hi:
+			pages[pageOf{next, lo}] = true
+		default:
+			pages[pageOf{wide, lo}], pages[pageOf{far, hi}] = true, true
 		}
-		pages[pageOf{wide, lo}], pages[pageOf{far, hi}] = true, true
 	}
 	return pages
 }

@@ -11,11 +11,9 @@ import (
 // fetching the rarest clause would cost, or when what remains has no value to be walked by.
 func (sh *shard) walk(await func() bool, rarest int) bool {
 	key := sh.order[0]
-	start, stop, bounded := sh.bounds()
-	book := sh.books[key.Param]
-	pages := book.inOrder(start, stop, key.Desc)
+	pages, bounded := sh.ahead(key)
 	everything, _ := sh.everything.size()
-	each := 1 + everything/max(1, len(book.near)+len(book.wide)) // things of a page, by and large
+	each := 1 + everything/max(1, len(sh.books[key.Param].pages)) // things of a page, by and large
 	step := 1 + sh.stride()/each
 	sh.offered = map[uint64]bool{}
 	met := map[uint64]bool{}
@@ -44,14 +42,6 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 	return bounded || sh.top.beyond(math.NaN()) || len(met) == everything
 }
 
-// bound is what nothing in the page, or in the pages behind it, comes before.
-func bound(pg page, key hub.Sort) float64 {
-	if key.Desc {
-		return pg.to
-	}
-	return pg.from
-}
-
 // take offers those of nums that match; false when a trip failed.
 func (sh *shard) take(await func() bool, nums []uint64) bool {
 	if len(nums) == 0 {
@@ -73,26 +63,30 @@ func (sh *shard) take(await func() bool, nums []uint64) bool {
 	return true
 }
 
-// bounds says between which values a walk goes: behind the page before, and where a clause asks for an interval of the
-// very parameter that is walked, in that interval. Then, bounded, things without a value need not be looked for.
-func (sh *shard) bounds() (least, most float64, bounded bool) {
-	least, most = math.Inf(-1), math.Inf(1)
+// ahead lists the pages that a walk goes through: behind the page before, and where a clause asks for an interval of
+// the very parameter that is walked, in that interval. Then, bounded, things without a value need not be looked for.
+func (sh *shard) ahead(key hub.Sort) (pages []page, bounded bool) {
+	m := anything()
 	for _, c := range sh.q.All {
-		if c.Not || len(c.Either) > 0 || c.Param != sh.order[0].Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
+		if c.Not || len(c.Either) > 0 || c.Param != key.Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
 			continue
 		}
-		bounded, most = true, min(most, c.Any[0].LoMax, c.Any[0].HiMax)
+		one := c.Any[0]
+		bounded, m.LoMax, m.HiMax = true, min(m.LoMax, one.LoMax), min(m.HiMax, one.HiMax)
 		if sh.many.Val() == 0 { // else a thing is met at its least value, and another one may match
-			least = max(least, c.Any[0].LoMin)
+			m.LoMin, m.HiMin = max(m.LoMin, one.LoMin), max(m.HiMin, one.HiMin)
+		} else {
+			m.HiMax = math.Inf(1)
+			m.LoMax = min(m.LoMax, one.HiMax)
 		}
 	}
-	if sh.top.after == nil {
-		return least, most, bounded
+	least, most := math.Inf(-1), math.Inf(1)
+	if sh.top.after != nil {
+		if after := widen(sh.top.after.values[0]); key.Desc {
+			most = after
+		} else {
+			least = after
+		}
 	}
-	if after := widen(sh.top.after.values[0]); sh.order[0].Desc {
-		most = min(most, after)
-	} else {
-		least = max(least, after)
-	}
-	return least, most, bounded
+	return sh.books[key.Param].ahead(&m, least, most, key), bounded
 }

@@ -35,9 +35,8 @@ func (w *withinPosting) measure(t *trips, await func() bool) {
 	b := w.sh.books[w.param]
 	w.sure, w.unsure = b.candidates(w.match)
 	if n := len(w.sure) + len(w.unsure); n*len(w.sh.shards) > counting {
-		all := len(b.near) + len(b.wide)
 		everything, _ := w.sh.everything.size()
-		w.guess = 1 + everything*n/max(1, all)
+		w.guess = 1 + everything*n/max(1, len(b.pages))
 		return
 	}
 	for _, pages := range [][]page{w.sure, w.unsure} {

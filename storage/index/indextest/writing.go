@@ -85,7 +85,7 @@ func replacesWhole(t *testing.T, r *room) {
 			t.Fatalf("%+v: %v, want %d hits", q.All, got, want)
 		}
 	}
-	for _, gone := range []string{"status", "name", ":m:", "}:w:", "}:y:"} {
+	for _, gone := range []string{"status", "name", ":m:", "}:o:", "}:w:", "}:y:"} {
 		if d := r.dump(t, records); strings.Contains(d, gone) {
 			t.Fatalf("%q was left behind:\n%s", gone, d)
 		}
@@ -125,7 +125,7 @@ func onlyHeadsLeft(t *testing.T, r *room) {
 		if strings.HasPrefix(key, "types") || strings.HasPrefix(key, "mark") || strings.HasPrefix(key, "meta") {
 			continue
 		}
-		if !strings.ContainsRune("khvNWYU", rune(key[0])) {
+		if !strings.ContainsRune("khvNOWYU", rune(key[0])) {
 			t.Fatalf("left behind: %s", line)
 		}
 	}
