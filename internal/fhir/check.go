@@ -28,7 +28,8 @@ import (
 // first 100 one more says how many are not shown. A path is written as in the JSON, with places from 0:
 // Patient.contact[0].name.given[1], Observation.valueQuantity.value. Extensions of a primitive element are below the
 // element (Patient.birthDate.extension[0]), a missing choice is MedicationRequest.medication[x]. No message repeats a value.
-// Check allocates nothing for a resource that is right, but to decode codes, URIs and dates with escapes.
+// Check allocates nothing for a resource that is right, but to decode codes, URIs and dates with escapes, and to find contained
+// resources.
 func (d *Doc) Check() error {
 	c := checker{Doc: d, shapes: shapes()}
 	c.resource(0, false)
@@ -47,11 +48,10 @@ const maxFaults = 100
 // checker walks the tape of a Doc; nodes are named by their places on it.
 type checker struct {
 	*Doc
-	shapes    map[string]*shape
-	faults    hub.Faults
-	more      int               // faults that are not shown
-	container uint32            // the resource whose contained ones a fragment names
-	contained map[string]string // their types by id, when there are many
+	shapes map[string]*shape
+	faults hub.Faults
+	more   int // faults that are not shown
+	around container
 }
 
 func (c *checker) value(i uint32) Value { return Value{c.Doc, i} }
@@ -61,8 +61,7 @@ func (c *checker) fault(i uint32, msg, hint string) { c.faultBelow(i, "", msg, h
 
 // faultBelow notes what is wrong with a member of node i, or with i itself when step is empty.
 func (c *checker) faultBelow(i uint32, step, msg, hint string) {
-	if len(c.faults) == maxFaults {
-		c.more++
+	if c.full() {
 		return
 	}
 	path := c.path(i)
@@ -70,6 +69,15 @@ func (c *checker) faultBelow(i uint32, step, msg, hint string) {
 		path = strings.TrimPrefix(path+"."+step, ".") // a root of no known type has no path
 	}
 	c.faults = append(c.faults, &hub.Error{Kind: hub.Invalid, Path: path, Msg: msg, Hint: hint})
+}
+
+// full counts a fault that is not shown any more. Ask before a hint is looked for: that takes longer than the fault.
+func (c *checker) full() bool {
+	if len(c.faults) < maxFaults {
+		return false
+	}
+	c.more++
+	return true
 }
 
 // path finds the way from the root down to node i.
@@ -109,14 +117,16 @@ func (c *checker) resource(i uint32, contained bool) {
 		c.faultBelow(i, "resourceType", "a resource names its type here", "")
 		return
 	case typ.Kind() != String || s == nil || !s.resource:
-		c.faultBelow(i, "resourceType", "R4 has no such resource type", NearestType(typ.Text()))
+		if !c.full() {
+			c.faultBelow(i, "resourceType", "R4 has no such resource type", NearestType(typ.Text()))
+		}
 		return
 	}
 	if !contained {
-		around, list := c.container, c.contained
-		c.container, c.contained = i, nil
+		around := c.around
+		c.around = container{node: i, typ: s.name}
 		c.object(i, s)
-		c.container, c.contained = around, list
+		c.around = around
 		return
 	}
 	c.object(i, s)
@@ -148,7 +158,9 @@ func (c *checker) object(i uint32, s *shape) (seen uint64) {
 			}
 			if l == nil {
 				unknown = true
-				c.faultBelow(i, name, s.name+" has no such element", didYouMean(name, s.names()))
+				if !c.full() {
+					c.faultBelow(i, name, s.name+" has no such element", didYouMean(name, s.names()))
+				}
 				continue
 			}
 			c.aside(i, m, l)
@@ -240,7 +252,7 @@ func (c *checker) one(i uint32, l *slot) {
 		}
 	case !c.primitive(n, l.form):
 		c.fault(i, wanted[l.form], "")
-	case l.codes != nil && !l.codes.has(c.value(i).Text()):
+	case l.codes != nil && !l.codes.has(c.value(i).Text()) && !c.full():
 		c.fault(i, "the code is not in the value set "+l.codes.name+", which binds the element", l.codes.hint(c.value(i).Text()))
 	}
 }

@@ -108,3 +108,34 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkBundles parses and checks whole Synthea bundles.
+func BenchmarkBundles(b *testing.B) {
+	paths, _ := filepath.Glob(filepath.Join(corpus(b), "synthea", "[1-4]*.json.gz"))
+	var docs []*Doc
+	size, resources := 0, 0
+	for _, path := range paths {
+		d := bundle(b, path)
+		docs = append(docs, d)
+		size += len(d.data)
+		for range d.Root().Get("entry").Items() {
+			resources++
+		}
+	}
+	run := func(name string, do func(*Doc) error) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, d := range docs {
+					if err := do(d); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*resources), "ns/resource")
+		})
+	}
+	run("Parse", func(d *Doc) error { _, err := Parse(d.data, Limits{}); return err })
+	run("Check", (*Doc).Check)
+}

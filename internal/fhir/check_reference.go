@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -37,7 +36,9 @@ func (c *checker) reference(i uint32, l *slot) {
 	switch name := c.value(typ).Text(); {
 	case strings.Contains(name, ":"): // the URL of a type that is not R4's own
 	case !IsResourceType(name):
-		c.fault(typ, "R4 has no such resource type", NearestType(name))
+		if !c.full() {
+			c.fault(typ, "R4 has no such resource type", NearestType(name))
+		}
 	case said != "" && said != name:
 		c.fault(typ, "the reference is to a "+said, "")
 	case said == "":
@@ -67,7 +68,9 @@ func (c *checker) literal(i uint32, l *slot) string {
 	case typ == "" || !IsResourceType(typ) && strings.Contains(text, ":"):
 		return ""
 	case !IsResourceType(typ):
-		c.fault(i, "R4 has no resource type "+strconv.Quote(typ), NearestType(typ))
+		if !c.full() {
+			c.fault(i, "R4 has no such resource type", NearestType(typ))
+		}
 		return ""
 	}
 	c.target(i, typ, l)
@@ -133,30 +136,25 @@ func cutLastByte(s string, sep byte) (before, after string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// manyContained is where looking through the contained resources for each fragment gives way to a map.
-const manyContained = 32
+// container is the resource whose contained ones a fragment names.
+type container struct {
+	node uint32
+	typ  string
+	byID map[string]string // types of the contained resources, once they are asked for
+}
 
 // containedType is the type of the contained resource with an id; that of the container itself for none.
 func (c *checker) containedType(id string) (typ string, ok bool) {
-	container := c.value(c.container)
+	around := &c.around
 	if id == "" {
-		return container.Get("resourceType").Text(), true
+		return around.typ, true
 	}
-	if c.contained == nil {
-		list, n := container.Get("contained"), 0
-		for r := range list.Items() {
-			if n++; n > manyContained {
-				c.contained = map[string]string{}
-				for r := range list.Items() {
-					c.contained[r.Get("id").Text()] = r.Get("resourceType").Text()
-				}
-				break
-			}
-			if r.Get("id").Text() == id {
-				return r.Get("resourceType").Text(), true
-			}
+	if around.byID == nil {
+		around.byID = map[string]string{}
+		for r := range c.value(around.node).Get("contained").Items() {
+			around.byID[r.Get("id").Text()] = r.Get("resourceType").Text()
 		}
 	}
-	typ, ok = c.contained[id]
+	typ, ok = around.byID[id]
 	return typ, ok
 }

@@ -239,9 +239,21 @@ func TestAHundredFaultsAreShownAndTheRestCounted(t *testing.T) {
 	}
 }
 
+func TestManyFaultsCostNoMoreThanTheyAreShown(t *testing.T) {
+	var members strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&members, `,"%s%d":"x"`, strings.Repeat("n", 60), i)
+	}
+	// A resource of many members, and many fragments that look for what it contains.
+	references := strings.Repeat(`{"reference":"#a"},`, 100_000) + `{"reference":"#a"}`
+	if got := faultsOf(t, patient(members.String()+`,"generalPractitioner":[`+references+`]`)); len(got) != maxFaults+1 || !strings.Contains(got[maxFaults], "299901 more") {
+		t.Errorf("%d faults, %s", len(got), got[len(got)-1])
+	}
+}
+
 func TestNoFaultRepeatsAValue(t *testing.T) {
-	for _, f := range faultsOf(t, `{"resourceType":"Patient","birthDate":"secret","gender":"secret","active":"secret","id":"secret!","name":[{"use":"secret"}],"photo":[{"data":"secret!","contentType":"sec ret"}],"generalPractitioner":[{"reference":"secret"}]}`) {
-		if strings.Contains(f, "sec") {
+	for _, f := range faultsOf(t, `{"resourceType":"Patient","birthDate":"secret","gender":"secret","active":"secret","id":"secret!","name":[{"use":"secret"}],"photo":[{"data":"secret!","contentType":"sec ret"}],"generalPractitioner":[{"reference":"secret"},{"reference":"Secret/1"},{"type":"Secret","display":"x"}]}`) {
+		if strings.Contains(f, "ecret") {
 			t.Error(f)
 		}
 	}
