@@ -28,10 +28,14 @@ func (s *Server) options(ctx context.Context, q *question) fhir.SearchOptions {
 	}
 }
 
-// terminology finds a CodeSystem or ValueSet by its canonical URL, the newest where several have it; nil when there is none.
+// terminology finds a CodeSystem or ValueSet by its canonical URL, the newest where several have it, or by Type/id; nil when
+// there is none.
 func (s *Server) terminology(ctx context.Context, who access.Caller, typ, canonical string) (*fhir.Doc, error) {
 	u, version, _ := strings.Cut(canonical, "|")
 	params := []fhir.Pair{{Name: "url", Value: fhir.Escape(u)}, {Name: "_count", Value: "1"}, {Name: "_sort", Value: "-_lastUpdated"}}
+	if id, ok := strings.CutPrefix(u, typ+"/"); ok {
+		params[0] = fhir.Pair{Name: "_id", Value: fhir.Escape(id)}
+	}
 	if version != "" {
 		params = append(params, fhir.Pair{Name: "version", Value: fhir.Escape(version)})
 	}
