@@ -139,19 +139,21 @@ func hasSpace(s string) bool {
 func isCode(s string) bool {
 	spaced := true
 	for i := range len(s) {
-		switch c := s[i]; {
-		case isSpace(c) && spaced || c < ' ' && !isSpace(c):
-			return false
-		default:
-			spaced = isSpace(c)
+		if s[i] > ' ' {
+			spaced = false
+			continue
 		}
+		if spaced || classes[s[i]]&classSpace == 0 {
+			return false
+		}
+		spaced = true
 	}
 	return !spaced
 }
 
 func isID(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; !isLetter(c) && !isDigit(c) && c != '-' && c != '.' {
+		if classes[s[i]]&classID == 0 {
 			return false
 		}
 	}
@@ -202,17 +204,16 @@ func isUUID(s string, upper bool) bool {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	hyphens := 0
+	admitted, digits := uint8(classHex), 0
+	if upper {
+		admitted |= classUpperHex
+	}
 	for i := range len(s) {
-		switch c := s[i]; {
-		case isDigit(c) || c >= 'a' && c <= 'f' || upper && c >= 'A' && c <= 'F':
-		case c == '-':
-			hyphens++
-		default:
-			return false
+		if classes[s[i]]&admitted != 0 {
+			digits++
 		}
 	}
-	return hyphens == 4
+	return digits == 32
 }
 
 // isBase64 reads a JSON string as written: groups of four characters, padded at the end; white space may stand anywhere
@@ -220,8 +221,8 @@ func isUUID(s string, upper bool) bool {
 func isBase64(s string) bool {
 	count, pad := 0, 0
 	for i := 0; i < len(s); i++ {
-		class := base64Classes[s[i]]
-		if class == 0 && pad == 0 { // most often
+		class := classes[s[i]]
+		if class&classBase64 != 0 && pad == 0 { // most often
 			count++
 			continue
 		}
@@ -229,21 +230,19 @@ func isBase64(s string) bool {
 			i++
 			switch s[i] {
 			case '/':
-				class = 0
+				class = classBase64
 			case 'n', 'r', 't':
-				class = base64Space
-			default:
-				return false
+				class = classSpace
 			}
 		}
 		switch {
-		case class == base64Space:
-		case class == base64Pad && pad < 2 && count&3 >= 2:
+		case class&classSpace != 0:
+		case class&classPad != 0 && pad < 2 && count&3 >= 2:
 			count, pad = count+1, pad+1
 			if count&3 == 0 {
 				pad = 2 // no more
 			}
-		case class == 0 && pad == 0:
+		case class&classBase64 != 0 && pad == 0:
 			count++
 		default:
 			return false
@@ -252,21 +251,30 @@ func isBase64(s string) bool {
 	return count > 0 && count&3 == 0
 }
 
-const base64Space, base64Pad, base64None = 1, 2, 3
+// What a byte may be part of.
+const (
+	classID = 1 << iota
+	classHex
+	classUpperHex
+	classSpace
+	classBase64
+	classPad
+)
 
-// base64Classes is 0 for the characters of the alphabet.
-var base64Classes = func() (table [256]uint8) {
+var classes = func() (table [256]uint8) {
 	for i := range table {
 		c := byte(i)
-		switch {
-		case isLetter(c) || isDigit(c) || c == '+' || c == '/':
-		case c == '=':
-			table[i] = base64Pad
-		case isSpace(c):
-			table[i] = base64Space
-		default:
-			table[i] = base64None
+		set := func(class uint8, is bool) {
+			if is {
+				table[i] |= class
+			}
 		}
+		set(classID, isLetter(c) || isDigit(c) || c == '-' || c == '.')
+		set(classHex, isDigit(c) || c >= 'a' && c <= 'f')
+		set(classUpperHex, c >= 'A' && c <= 'F')
+		set(classSpace, isSpace(c))
+		set(classBase64, isLetter(c) || isDigit(c) || c == '+' || c == '/')
+		set(classPad, c == '=')
 	}
 	return table
 }()
