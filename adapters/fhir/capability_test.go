@@ -94,15 +94,15 @@ func TestEverySearchThatIsPromisedIsAnswered(t *testing.T) {
 				t.Errorf("%s?%s (%s) is promised, but: %s", r.Type, name, p.Type, a.body)
 			}
 		}
-		for _, in := range r.SearchInclude {
-			if in == "*" || strings.HasSuffix(in, "er") { // a part of them: they are many
+		for j, in := range r.SearchInclude {
+			if j%8 == 1 { // a part of them: they are many
 				if !answers(r.Type + "?_count=1&_include=" + in) {
 					t.Errorf("%s: _include=%s is promised", r.Type, in)
 				}
 			}
 		}
-		for i, in := range r.SearchRevInclude {
-			if i%20 == 0 && !answers(r.Type+"?_count=1&_revinclude="+in) {
+		for j, in := range r.SearchRevInclude {
+			if j%40 == 1 && !answers(r.Type+"?_count=1&_revinclude="+in) {
 				t.Errorf("%s: _revinclude=%s is promised", r.Type, in)
 			}
 		}
