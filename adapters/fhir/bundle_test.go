@@ -211,7 +211,7 @@ func TestFiveThousandEntriesAreOneTransaction(t *testing.T) {
 	for say, x := range map[string]struct {
 		entries     int
 		conditional string
-	}{"plain": {5000, ""}, "each conditional": {1000, `"ifNoneExist":"identifier=urn:x|%d"`}} {
+	}{"plain": {5000, ""}, "each conditional": {5000, `"ifNoneExist":"identifier=urn:x|%d"`}} {
 		t.Run(say, func(t *testing.T) {
 			c := start(t)
 			entries := []string{request("POST", "Patient", urn1, withNumber("1", ""))}

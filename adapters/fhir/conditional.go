@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/errgroup"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -81,7 +82,7 @@ func (t *turn) meet(ctx context.Context, op *operation) error {
 	if op.many {
 		limit = t.Limits.Deletes + 1
 	}
-	found, err := t.find(ctx, op.when, limit)
+	found, err := t.find(ctx, op, limit)
 	switch {
 	case err != nil:
 		return err
@@ -110,11 +111,32 @@ func (t *turn) meet(ctx context.Context, op *operation) error {
 	return nil
 }
 
-// find returns what meets q at the tail as the operations before have left it, at most limit names.
-func (t *turn) find(ctx context.Context, q *hub.Query, limit int) ([]hub.Name, error) {
+// foresee searches for what the criteria of the operations meet now, several at a time, so that at the tail only what
+// changed since must be looked at.
+func (s *Server) foresee(ctx context.Context, ops []*operation) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for _, op := range ops {
+		if op.when == nil {
+			continue
+		}
+		g.Go(func() (err error) {
+			op.found, err = s.Writer.Find(ctx, *op.when)
+			if hub.Is(err, hub.Unavailable) { // the index is catching up; the queue waits for it
+				err = nil
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// find returns what the criteria of op meet at the tail as the operations before have left it, at most limit names.
+func (t *turn) find(ctx context.Context, op *operation, limit int) ([]hub.Name, error) {
+	q := op.when
 	wide := *q
 	wide.Limit = limit + len(t.made.gone)
-	found, err := t.view.Find(ctx, wide)
+	found, err := t.view.FindSince(ctx, wide, op.found)
 	if err != nil {
 		return nil, err
 	}
@@ -199,27 +221,16 @@ func (m *made) find(q *hub.Query, now *hub.Record) ([]*operation, error) {
 	return found, nil
 }
 
-// candidates narrows the operations down by one clause that asks for exact terms, so that thousands of conditions need
-// not look at thousands of resources.
+// candidates narrows the operations down by exact terms where q asks for such, so that thousands of conditions need not
+// look at thousands of resources.
 func (m *made) candidates(q *hub.Query) []*operation {
-	for i := range q.All {
-		c := &q.All[i]
-		if c.Not || len(c.Any) == 0 || !c.Plain() || m.asked != nil && !m.asked[c.Param] {
-			continue
-		}
-		var ops []*operation
-		for _, match := range c.Any {
-			if match.Kind != hub.Equals || match.Term != hub.Exact {
-				ops = nil
-				break
-			}
-			if ops = append(ops, m.exact[exactTerm{q.Type, c.Param, match.Text}]...); ops == nil {
-				ops = []*operation{}
-			}
-		}
-		if ops != nil {
-			return ops
-		}
+	param, texts, ok := q.Named()
+	if !ok || m.asked != nil && !m.asked[param] {
+		return m.ops
 	}
-	return m.ops
+	var ops []*operation
+	for _, text := range texts {
+		ops = append(ops, m.exact[exactTerm{q.Type, param, text}]...)
+	}
+	return ops
 }

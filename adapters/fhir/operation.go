@@ -43,6 +43,7 @@ type operation struct {
 	path        string           // "Bundle.entry[3]", empty outside bundles
 	bundle      *fullURLs        // of the transaction it is in, nil for none
 	links       []*link          // what the references of source lead to
+	found       commit.Found     // what when met before the operation had its place in the queue
 
 	asked    hub.Name   // name as it was before the criteria were looked at
 	doc      *fhir.Doc  // what is to be written
@@ -83,6 +84,9 @@ func (s *Server) run(ctx context.Context, who access.Caller, ops []*operation) (
 	slices.SortStableFunc(ordered, func(a, b *operation) int { return cmp.Compare(min(a.verb, update), min(b.verb, update)) })
 	// Most of the work depends on nothing that the index says: it is done before the queue.
 	if err := each(ordered, s.resolve); err != nil {
+		return nil, err
+	}
+	if err := s.foresee(ctx, ordered); err != nil {
 		return nil, err
 	}
 	w.Plan = func(ctx context.Context, v *commit.View) ([]commit.Draft, error) {

@@ -93,6 +93,7 @@ type View struct {
 	pl    *plan
 	heads map[hub.Name]hub.Head // fetched from the index
 	batch map[hub.Name]int      // changed in this batch: position in plan.records
+	late  map[uint64]*late      // what was committed after a commit, as far as that was asked
 	// before holds what the commit before changed, which the index may not have yet: position in its plan.records
 	before map[hub.Name]int
 }
@@ -158,82 +159,6 @@ func (v *View) Record(ctx context.Context, n hub.Name) (hub.Record, error) {
 		return hub.Record{}, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", n)}
 	}
 	return v.c.log.Record(ctx, h.Loc)
-}
-
-// findable is how many records a Find may read where the index cannot tell what meets its query.
-const findable = 5000
-
-// Find returns the names of what meets q, at most q.Limit, counting earlier writes of the batch. Clauses of q may have a
-// Test, but chains must have been carried out. When too many records must be read for that it is TooCostly.
-func (v *View) Find(ctx context.Context, q hub.Query) ([]hub.Name, error) {
-	found, err := v.findIndexed(ctx, &q)
-	if err != nil {
-		return nil, err
-	}
-	for i := range v.pl.records {
-		r := &v.pl.records[i]
-		if r.Deleted || r.Name.Type != q.Type {
-			continue
-		}
-		met, err := q.Meets(r, v.pl.entries[i])
-		if err != nil {
-			return nil, err
-		}
-		if met {
-			found = append(found, r.Name)
-		}
-	}
-	return found[:min(len(found), q.Limit)], nil
-}
-
-// findIndexed is Find for what no earlier write of the batch has changed.
-func (v *View) findIndexed(ctx context.Context, q *hub.Query) (found []hub.Name, err error) {
-	c := q.Candidates()
-	sure := (&hub.Query{All: q.All}).Plain()
-	c.Limit += len(v.batch) // some hits may have changed in this batch
-	if !sure {
-		c.Limit = max(c.Limit, 64)
-	}
-	for read := 0; ; {
-		page, err := v.c.target.Search(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		for _, hit := range page.Hits {
-			rec, err := v.c.log.Record(ctx, hit.Head.Loc)
-			if err != nil {
-				return nil, err
-			}
-			if _, changed := v.batch[rec.Name]; changed {
-				continue
-			}
-			met := sure
-			if !sure {
-				if met, err = v.meets(q, &rec); err != nil {
-					return nil, err
-				}
-			}
-			if met {
-				found = append(found, rec.Name)
-			}
-		}
-		if sure || !page.More || len(page.Hits) == 0 || len(found) >= q.Limit {
-			return found, nil
-		}
-		if read += len(page.Hits); read >= findable {
-			return nil, &hub.Error{Kind: hub.TooCostly, Msg: fmt.Sprintf("find the %s that the condition is about: more than %d come into question", q.Type, findable),
-				Hint: "add a condition that the index can answer, such as an identifier"}
-		}
-		c.After, c.Limit = &page.Hits[len(page.Hits)-1].Pos, min(2*c.Limit, 1000)
-	}
-}
-
-func (v *View) meets(q *hub.Query, rec *hub.Record) (bool, error) {
-	e, err := v.c.target.Project(rec)
-	if err != nil {
-		return false, err
-	}
-	return q.Meets(rec, &e)
 }
 
 // add turns drafts into records. again is true when one of the names was changed earlier in this batch.
