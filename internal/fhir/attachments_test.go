@@ -3,8 +3,6 @@ package fhir
 import (
 	"bytes"
 	"encoding/base64"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
 )
@@ -31,29 +29,50 @@ func TestAttachmentsComeBackAsSent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := doc.Detach(100)
+			d, err := doc.Detach(100, nil)
 			if err != nil || len(d.Data) != c.out {
 				t.Fatalf("%d taken out, %v; want %d", len(d.Data), err, c.out)
+			}
+			if c.out > 0 && !doc.HasLargeBase64(100) {
+				t.Error("it has no large base64")
 			}
 			if c.out > 0 && len(d.Doc.Root().Raw()) > len(c.body)-c.out*100 {
 				t.Errorf("what is left has %d bytes", len(d.Doc.Root().Raw()))
 			}
-			var back bytes.Buffer
-			if err := d.Doc.Attach(&back, func(i int) (io.ReadCloser, error) {
-				return io.NopCloser(bytes.NewReader(d.Data[i])), nil
-			}); err != nil || back.String() != c.body {
-				t.Errorf("%v\n got %s\nwant %s", err, back.String(), c.body)
+			if back := filled(d.Doc, d.Data); back != c.body {
+				t.Errorf("\n got %s\nwant %s", back, c.body)
 			}
 		})
 	}
 }
 
-func TestAnAttachmentThatCannotBeReadIsAnError(t *testing.T) {
-	doc, err := Parse([]byte(`{"resourceType":"Binary","data":"@0"}`), Limits{})
+// filled is a resource with its attachments in their places.
+func filled(d *Doc, data []Attachment) string {
+	var b strings.Builder
+	for text, i := range d.Pieces() {
+		b.Write(text)
+		if i >= 0 {
+			b.WriteString(base64.StdEncoding.EncodeToString(data[i].Bytes))
+		}
+	}
+	return b.String()
+}
+
+func TestKnownAttachmentsAreTakenOutAsSuch(t *testing.T) {
+	long := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), 200))
+	doc, err := Parse([]byte(`{"resourceType":"DiagnosticReport","conclusion":"AAAA","presentedForm":[{"data":"AAAA"},{"data":"`+long+`"},{"data":"BBBB"},{"data":"AAAA"}]}`), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := doc.Attach(io.Discard, func(int) (io.ReadCloser, error) { return nil, fmt.Errorf("gone") }); err == nil {
-		t.Error("no error")
+	d, err := doc.Detach(100, map[string]int{"AAAA": 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"resourceType":"DiagnosticReport","conclusion":"AAAA","presentedForm":[{"data":"@0"},{"data":"@1"},{"data":"BBBB"},{"data":"@2"}]}`
+	if got := string(d.Doc.Root().Raw()); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	if len(d.Data) != 3 || d.Data[0].Bytes != nil || d.Data[0].Known != 7 || len(d.Data[1].Bytes) != 200 || d.Data[2].Known != 7 {
+		t.Errorf("%+v", d.Data)
 	}
 }
