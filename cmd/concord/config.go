@@ -37,7 +37,8 @@ type Config struct {
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert string `koanf:"tls-cert"`
 	TLSKey  string `koanf:"tls-key"`
-	// PublicURL is the hub's address as clients see it when a proxy stands before it, without a trailing slash.
+	// PublicURL is the hub's address as clients see it when a proxy stands before it, without a trailing slash. The index
+	// takes references that begin with it as relative ones.
 	PublicURL string `koanf:"public-url"`
 	// Demo fills an empty hub with a demo consortium and plays its story.
 	Demo bool `koanf:"demo"`
@@ -85,6 +86,7 @@ func storeFlags(f *pflag.FlagSet) {
 	f.String("data", d.Data, "`folder` of the embedded default: objects and index snapshot")
 	f.String("s3", "", "object store as http://KEY:SECRET@HOST:9000/BUCKET instead of the folder")
 	f.String("redis", "", "index as redis://HOST:6379/0 (comma-separated: a cluster) instead of the embedded keeper")
+	f.String("public-url", "", "the hub's `URL` as clients see it behind a proxy; the same for all hubs and commands")
 }
 
 func serveFlags(f *pflag.FlagSet) {
@@ -95,7 +97,6 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("mllp", "", "HL7 v2 `address` (reserved; no listener in this version)")
 	f.String("tls-cert", "", "PEM `file` with the certificate chain")
 	f.String("tls-key", "", "PEM `file` with the private key")
-	f.String("public-url", "", "the hub's `URL` as clients see it behind a proxy")
 	f.Bool("demo", false, "fill the hub with a demo consortium and play its story")
 	f.Bool("demo-exit", false, "end the hub when the story is told")
 	f.MarkHidden("demo-exit")

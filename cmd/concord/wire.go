@@ -75,6 +75,9 @@ func openStore(ctx context.Context, cfg Config) (*rooms, error) {
 // openIndex adds the index and its followers. alone: this process must be the only one on an embedded index.
 func (r *rooms) openIndex(alone bool) error {
 	r.fhir = fhir.NewProjection(nil)
+	if r.cfg.PublicURL != "" {
+		r.fhir = r.fhir.At(r.cfg.PublicURL + "/fhir")
+	}
 	layout := index.StandardLayout(r.settings.DicomPartitions)
 	records := layout.Partitions[settings.Records]
 	records.Slots = r.settings.RecordSlots
