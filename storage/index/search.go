@@ -218,25 +218,28 @@ func (s *search) asked() (params, ids map[string]struct{}) {
 func (s *search) stride() int { return s.pace() }
 
 // choosePace compares, once all shards have measured their clauses, what the two ways would read: all of the
-// rarest clauses, or so much of the order that the page is likely to be full if the clauses are independent.
+// rarest clauses, or so much of the order that the page is likely to be full if the clauses are independent. What is
+// met on a walk is cheaper, because sort values are read only of what matches.
 func (s *search) choosePace() int {
 	everything, rarest, likely := 0, 0, 1.0
-	sums := make([]int, len(s.q.All))
+	sums := map[int]int{}
 	for _, sh := range s.shards {
 		n, _ := sh.everything.size()
 		everything += n
 		n, _ = sh.where.size()
 		rarest += n
 		for i, c := range sh.where.must {
-			n, _ := c.size()
-			sums[i] += n // in the shard's own order, the rarest first
+			if !c.(*anyOf).isInterval(s.order[0].Param) { // else the walk is within it
+				n, _ := c.size()
+				sums[i] += n // in the shard's own order, the rarest first
+			}
 		}
 	}
-	for i := range s.shards[0].where.must {
-		likely *= min(1, float64(sums[i]+1)/float64(everything+1))
+	for _, sum := range sums {
+		likely *= min(1, float64(sum+1)/float64(everything+1))
 	}
-	each := max(8, 4*float64(s.need)/likely/float64(len(s.shards)))
-	if rarest <= s.ix.limits.Fetch/4 || 2*each*float64(len(s.shards)) >= float64(rarest) {
+	each := max(8, 2*float64(s.need)/likely/float64(len(s.shards)))
+	if rarest <= s.ix.limits.Fetch/4 || each*float64(len(s.shards)) >= 2*float64(rarest) {
 		return 0
 	}
 	return int(min(each, float64(s.ix.limits.Fetch)))

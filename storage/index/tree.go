@@ -166,6 +166,30 @@ func (a *anyOf) size() (n int, exact bool) {
 	return n, exact
 }
 
+// guesses: an interval is among the alternatives.
+func (a *anyOf) guesses() bool {
+	return slices.ContainsFunc(a.of, func(p posting) bool { _, is := p.(*withinPosting); return is })
+}
+
+// isInterval: it is one interval of param.
+func (a *anyOf) isInterval(param string) bool {
+	if len(a.of) != 1 {
+		return false
+	}
+	w, is := a.of[0].(*withinPosting)
+	return is && w.param == param
+}
+
+func (a *anyOf) count(t *trips, await func() bool) {
+	var tasks []task
+	for _, p := range a.of {
+		if w, is := p.(*withinPosting); is {
+			tasks = append(tasks, func(await func() bool) { w.count(t, await) })
+		}
+	}
+	together(await, tasks...)
+}
+
 func (a *anyOf) members(t *trips, await func() bool) []uint64 {
 	if a.whole {
 		return a.known
@@ -230,12 +254,33 @@ type allOf struct {
 func (a *allOf) measure(t *trips, await func() bool) {
 	// The first trip also brings the size of everything, which may be all that is asked.
 	together(await, func(await func() bool) { await() }, func(await func() bool) { measureAll(t, await, slices.Concat(a.must, a.never)) })
+	if t.err != nil {
+		return
+	}
+	a.count(t, await)
 	slices.SortStableFunc(a.must, func(p, q posting) int {
 		n, _ := p.size()
 		m, _ := q.size()
 		return n - m
 	})
 	a.never = slices.DeleteFunc(a.never, isEmpty)
+}
+
+// count lets those conditions count that have guessed, unless something else is so rare that it does not matter.
+func (a *allOf) count(t *trips, await func() bool) {
+	rarest, _ := a.everything.size()
+	var guessed []task
+	for _, p := range a.must {
+		if g, is := p.(*anyOf); is && g.guesses() {
+			guessed = append(guessed, func(await func() bool) { g.count(t, await) })
+			continue
+		}
+		n, _ := p.size()
+		rarest = min(rarest, n)
+	}
+	if len(guessed) > 0 && rarest > t.limits.Fetch/16 {
+		together(await, guessed...)
+	}
 }
 
 // driver is where to start: the rarest condition, or everything. The others remain to be asked.

@@ -7,8 +7,8 @@ import (
 )
 
 // walk goes through the pages of the first sort key, as many at a time as are likely to fill the page of hits, and
-// asks about what they hold, until nothing that is left can be among the hits. It gives up, false, when it has read more than
-// fetching the rarest clause would cost, or when what remains has no value to be walked by.
+// asks about what they hold, until nothing that is left can be among the hits. It gives up, false, when it has read far
+// more than the rarest clause holds, or when what remains has no value to be walked by.
 func (sh *shard) walk(await func() bool, rarest int) bool {
 	key := sh.order[0]
 	pages, bounded := sh.ahead(key)
@@ -35,7 +35,7 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 		if !sh.take(await, fresh) || len(pages) > 0 && sh.top.beyond(finite(bound(pages[0], key))) {
 			return true
 		}
-		if read > rarest {
+		if read > 4*rarest {
 			return false
 		}
 	}

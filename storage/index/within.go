@@ -1,6 +1,8 @@
 package index
 
 import (
+	"slices"
+
 	"github.com/redis/go-redis/v9"
 
 	"concord/hub"
@@ -14,7 +16,6 @@ type withinPosting struct {
 	match   *hub.Match
 	sure    []page
 	unsure  []page
-	cards   []*redis.IntCmd
 	many    *redis.IntCmd
 	guess   int
 	counted bool
@@ -26,7 +27,7 @@ type withinPosting struct {
 // guesses.
 const counting = 2048
 
-// measure counts in a trip of its own, when the book is there.
+// measure guesses by the pages in the interval, when the book is there.
 func (w *withinPosting) measure(t *trips, await func() bool) {
 	w.many = t.pipe.SCard(t.ctx, w.sh.p.manyKey(w.sh.slot, w.sh.q.Type, w.param))
 	if !await() {
@@ -34,23 +35,29 @@ func (w *withinPosting) measure(t *trips, await func() bool) {
 	}
 	b := w.sh.books[w.param]
 	w.sure, w.unsure = b.candidates(w.match)
-	if n := len(w.sure) + len(w.unsure); n*len(w.sh.shards) > counting {
+	if n := len(w.sure) + len(w.unsure); n > 0 {
 		everything, _ := w.sh.everything.size()
 		w.guess = 1 + everything*n/max(1, len(b.pages))
+	}
+}
+
+// count is for those who have to know better.
+func (w *withinPosting) count(t *trips, await func() bool) {
+	pages := slices.Concat(w.sure, w.unsure)
+	if len(pages) == 0 || len(pages)*len(w.sh.shards) > counting {
 		return
 	}
-	for _, pages := range [][]page{w.sure, w.unsure} {
-		for _, pg := range pages {
-			w.cards = append(w.cards, t.pipe.SCard(t.ctx, w.sh.key(pg)))
-		}
+	cards := make([]*redis.IntCmd, len(pages))
+	for i, pg := range pages {
+		cards[i] = t.pipe.SCard(t.ctx, w.sh.key(pg))
 	}
-	if len(w.cards) > 0 && !await() {
+	if !await() {
 		return
 	}
-	for _, card := range w.cards {
+	w.guess, w.counted = 0, true
+	for _, card := range cards {
 		w.guess += int(card.Val())
 	}
-	w.counted = true
 }
 
 func (w *withinPosting) size() (int, bool) {
@@ -82,7 +89,7 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 }
 
 func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := w.size(); w.whole || t.limits.worthFetching(n, len(nums)) {
+	if n, _ := w.size(); w.whole || len(w.sure)+len(w.unsure)+n/8 < len(nums) { // a number's values cost a command, or nearly
 		meet(w.members(t, await), nums, hit)
 		return
 	}
