@@ -18,24 +18,43 @@ type page struct {
 	from, to, reach float64
 }
 
-// book is what pages a Range parameter has in the slots of a partition, as of the beginning of a search. What a later
-// commit adds to them is beyond the search's mark, and what it moves it marks as changed.
+// book is what pages a Range parameter has in the slots of a partition. What a later commit adds to them while a
+// search reads is beyond the search's mark, and what it moves it marks as changed.
 type book struct {
 	pages []page // in the order of from
 	ends  []page // from and to are of the Hi of what has any in pages that reach without bound
+
+	read func() error // the replies, in the trip that came when made trips had been made
+	made int
 }
 
-// queueBook queues the rolls of a parameter; the task reads them.
-func (t *trips) queueBook(p *partition, typ, param string, into *book) task {
+// book reads the book of a parameter, once for all shards of the partition.
+func (sh *shard) book(await func() bool, param string) *book {
+	b := sh.books[param]
+	if b == nil {
+		b = &book{made: sh.made}
+		b.read = sh.queueBook(sh.p, sh.q.Type, param, b)
+		sh.books[param] = b
+	}
+	if b.made == sh.made && !await() {
+		return b
+	}
+	if b.read != nil {
+		if err := b.read(); err != nil {
+			sh.err = err
+		}
+		b.read = nil
+	}
+	return b
+}
+
+// queueBook queues the rolls of a parameter; the result reads the replies.
+func (t *trips) queueBook(p *partition, typ, param string, into *book) func() error {
 	if param == hub.LastUpdated {
 		cmd := t.pipe.ZRangeWithScores(t.ctx, p.hoursKey(typ), 0, -1)
-		return func(await func() bool) {
-			if await() {
-				var err error
-				if into.pages, err = hourPages(typ, cmd.Val()); err != nil {
-					t.err = err
-				}
-			}
+		return func() (err error) {
+			into.pages, err = hourPages(typ, cmd.Val())
+			return err
 		}
 	}
 	kinds := [...]byte{near, next, wide, far}
@@ -43,21 +62,18 @@ func (t *trips) queueBook(p *partition, typ, param string, into *book) task {
 	for i, kind := range kinds {
 		cmds[i] = t.pipe.SMembers(t.ctx, p.pagesKey(kind, typ, param))
 	}
-	return func(await func() bool) {
-		if !await() {
-			return
-		}
+	return func() error {
 		for i, kind := range kinds {
 			for _, m := range cmds[i].Val() {
 				n, err := strconv.ParseUint(m, 10, 32)
 				if err != nil {
-					t.err = errUnreadable
-					return
+					return errUnreadable
 				}
 				into.add(kind, typ, param, bucket(n))
 			}
 		}
 		slices.SortFunc(into.pages, func(a, b page) int { return cmp.Compare(a.from, b.from) })
+		return nil
 	}
 }
 

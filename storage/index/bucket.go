@@ -10,12 +10,12 @@ import (
 type bucket uint32
 
 const (
-	bucketShift = 41      // a bucket's number has sign, exponent and 11 bits of the fraction
-	coarseBits  = 7       // of them, the last 7 are zero for small numbers
+	bucketShift = 39      // a bucket's number has sign, exponent and 13 bits of the fraction
+	coarseBits  = 9       // of them, the last 9 are zero for small numbers
 	large       = 1 << 32 // what has a larger magnitude is taken for an instant in milliseconds
 )
 
-// bucketOf: an instant between 2004 and 2039 shares its bucket with about six days, a small number with a sixteenth
+// bucketOf: an instant between 2004 and 2039 shares its bucket with about 36 hours, a small number with a sixteenth
 // of its magnitude.
 func bucketOf(v float64) bucket {
 	b := bucket(ordered(v) >> bucketShift)

@@ -68,7 +68,7 @@ func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
 }
 
 func (e *exactPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := e.size(); e.whole || t.limits.worthFetching(n, len(nums)) {
+	if n, _ := e.size(); e.whole || worthFetching(n, len(nums)) {
 		meet(e.members(t, await), nums, hit)
 		return
 	}

@@ -39,9 +39,6 @@ func (l Limits) orDefaults() Limits {
 func (l Limits) piece() int   { return max(1, l.Whole/2) }
 func (l Limits) command() int { return max(1, l.Whole/5) }
 
-// worthFetching says whether n members are better fetched than asked after k times.
-func (l Limits) worthFetching(n, k int) bool { return n <= l.Fetch/16 || n <= k }
-
 // PartitionLayout is the layout of one partition.
 type PartitionLayout struct {
 	Tag   string // short, lower-case letters and digits, unique among the partitions: "r", "d03"
@@ -103,7 +100,7 @@ type partition struct {
 }
 
 // schema is part of the stamp: raise it when the meaning of a key changes.
-const schema = 3
+const schema = 4
 
 func newPartition(name hub.Partition, pl PartitionLayout, projection string) *partition {
 	p := &partition{name: name, tag: pl.Tag, slots: pl.Slots, buckets: pl.Buckets, block: 128}

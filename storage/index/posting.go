@@ -67,6 +67,9 @@ func meet(members, nums []uint64, hit []bool) {
 	}
 }
 
+// worthFetching says whether n members are better fetched than asked after k times.
+func worthFetching(n, k int) bool { return n <= 2*k }
+
 // allPosting is what lives of a type.
 func (p *partition) allPosting(slot int, typ string) *exactPosting {
 	return &exactPosting{key: p.allKey(slot, typ)}

@@ -142,7 +142,7 @@ func (s *search) run(ps []hub.Partition) (*overtaken, error) {
 
 // enter reads the visible marks, before anything else, and makes the shards. On one Redis the marks travel at the
 // head of the first trip; the nodes of a cluster keep no order among them, so there they take a trip of their own. Behind them
-// go the rolls of the Range parameters and the ids' spots.
+// go the ids' spots.
 func (s *search) enter(ps []hub.Partition) error {
 	s.views = make(map[hub.Partition]meta, len(ps))
 	var marks, rest []task
@@ -171,13 +171,9 @@ func (s *search) enter(ps []hub.Partition) error {
 		}
 		marks = nil
 	}
-	params, ids := s.asked()
+	ids := s.ids()
 	for _, p := range parts {
 		books := map[string]*book{}
-		for param := range params {
-			books[param] = &book{}
-			rest = append(rest, s.queueBook(p, s.q.Type, param, books[param]))
-		}
 		names := &directory{}
 		if len(ids) > 0 {
 			rest = append(rest, s.queueDirectory(p, s.q.Type, ids, names))
@@ -197,20 +193,17 @@ func (s *search) enter(ps []hub.Partition) error {
 	return nil
 }
 
-// asked lists the Range parameters whose books are needed, and the ids that the directory must know.
-func (s *search) asked() (params, ids map[string]struct{}) {
-	params, ids = map[string]struct{}{s.order[0].Param: {}}, map[string]struct{}{}
+// ids lists the ids that the directory must know.
+func (s *search) ids() map[string]struct{} {
+	ids := map[string]struct{}{}
 	look(s.q.All, func(c *hub.Clause) {
 		for i := range c.Any {
-			switch m := &c.Any[i]; {
-			case isID(c.Param, m):
-				ids[m.Text] = struct{}{}
-			case m.Kind == hub.Within:
-				params[c.Param] = struct{}{}
+			if isID(c.Param, &c.Any[i]) {
+				ids[c.Any[i].Text] = struct{}{}
 			}
 		}
 	})
-	return params, ids
+	return ids
 }
 
 // stride is how many members a walk of one shard reads at first; 0 when fetching the rarest clauses whole is the

@@ -97,7 +97,7 @@ func quality(m *hub.Match) string {
 }
 
 func (p *textPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := p.size(); p.whole || p.match.Kind != hub.Equals || t.limits.worthFetching(n, len(nums)) {
+	if n, _ := p.size(); p.whole || p.match.Kind != hub.Equals || worthFetching(n, len(nums)) {
 		meet(p.members(t, await), nums, hit)
 		return
 	}

@@ -230,7 +230,7 @@ func (a *anyOf) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
 	if len(nums) == 0 {
 		return
 	}
-	if n, _ := a.size(); a.whole || len(a.of) > 1 && t.limits.worthFetching(n, len(nums)) {
+	if n, _ := a.size(); a.whole || len(a.of) > 1 && worthFetching(n, len(nums)) {
 		meet(a.members(t, await), nums, hit)
 		return
 	}
@@ -321,11 +321,42 @@ func (a *allOf) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
 	}
 }
 
-// ask says for each number whether all of must hold, and none of never.
+// ask says for each number whether all of must hold, and none of never. Where many are asked, intervals are asked only
+// about those that have the rest.
 func (a *allOf) ask(t *trips, await func() bool, must []posting, nums []uint64) []bool {
-	hits := make([][]bool, len(must)+len(a.never))
+	var dear, cheap []posting
+	for _, p := range must {
+		if g, is := p.(*anyOf); is && g.guesses() {
+			dear = append(dear, p)
+		} else {
+			cheap = append(cheap, p)
+		}
+	}
+	if len(nums) < crowd || len(dear) == 0 || len(cheap)+len(a.never) == 0 {
+		return askAll(t, await, must, a.never, nums)
+	}
+	hit := askAll(t, await, cheap, a.never, nums)
+	if t.err != nil {
+		return hit
+	}
+	left, _ := choose(nums, nil, hit)
+	still := askAll(t, await, dear, nil, left)
+	for i, k := 0, 0; i < len(hit); i++ {
+		if hit[i] {
+			hit[i] = still[k]
+			k++
+		}
+	}
+	return hit
+}
+
+// crowd is how many numbers are worth a trip more.
+const crowd = 32
+
+func askAll(t *trips, await func() bool, must, never []posting, nums []uint64) []bool {
+	hits := make([][]bool, len(must)+len(never))
 	tasks := make([]task, len(hits))
-	for i, p := range slices.Concat(must, a.never) {
+	for i, p := range slices.Concat(must, never) {
 		hits[i] = make([]bool, len(nums))
 		tasks[i] = func(await func() bool) { p.probe(t, await, nums, hits[i]) }
 	}

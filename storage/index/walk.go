@@ -11,9 +11,13 @@ import (
 // more than the rarest clause holds, or when what remains has no value to be walked by.
 func (sh *shard) walk(await func() bool, rarest int) bool {
 	key := sh.order[0]
-	pages, bounded := sh.ahead(key)
+	book := sh.book(await, key.Param)
+	if sh.err != nil {
+		return true
+	}
+	pages, bounded := sh.ahead(book, key)
 	everything, _ := sh.everything.size()
-	each := 1 + everything/max(1, len(sh.books[key.Param].pages)) // things of a page, by and large
+	each := 1 + everything/max(1, len(book.pages)) // things of a page, by and large
 	step := 1 + sh.stride()/each
 	sh.offered = map[uint64]bool{}
 	met := map[uint64]bool{}
@@ -65,7 +69,7 @@ func (sh *shard) take(await func() bool, nums []uint64) bool {
 
 // ahead lists the pages that a walk goes through: behind the page before, and where a clause asks for an interval of
 // the very parameter that is walked, in that interval. Then, bounded, things without a value need not be looked for.
-func (sh *shard) ahead(key hub.Sort) (pages []page, bounded bool) {
+func (sh *shard) ahead(book *book, key hub.Sort) (pages []page, bounded bool) {
 	m := anything()
 	for _, c := range sh.q.All {
 		if c.Not || len(c.Either) > 0 || c.Param != key.Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
@@ -88,5 +92,5 @@ func (sh *shard) ahead(key hub.Sort) (pages []page, bounded bool) {
 			least = after
 		}
 	}
-	return sh.books[key.Param].ahead(&m, least, most, key), bounded
+	return book.ahead(&m, least, most, key), bounded
 }

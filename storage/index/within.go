@@ -18,6 +18,7 @@ type withinPosting struct {
 	unsure  []page
 	many    *redis.IntCmd
 	guess   int
+	opened  bool // sure and unsure are known
 	counted bool
 	known   []uint64
 	whole   bool
@@ -27,31 +28,37 @@ type withinPosting struct {
 // guesses.
 const counting = 2048
 
-// measure guesses by the pages in the interval, when the book is there.
+// measure guesses that everything is in the interval: most searches have something rarer, and ask no more.
 func (w *withinPosting) measure(t *trips, await func() bool) {
 	w.many = t.pipe.SCard(t.ctx, w.sh.p.manyKey(w.sh.slot, w.sh.q.Type, w.param))
-	if !await() {
-		return
+	if await() {
+		w.guess, _ = w.sh.everything.size()
 	}
-	b := w.sh.books[w.param]
-	w.sure, w.unsure = b.candidates(w.match)
-	if n := len(w.sure) + len(w.unsure); n > 0 {
-		everything, _ := w.sh.everything.size()
-		w.guess = 1 + everything*n/max(1, len(b.pages))
+}
+
+// open finds the pages of the interval.
+func (w *withinPosting) open(await func() bool) {
+	if !w.opened {
+		w.sure, w.unsure = w.sh.book(await, w.param).candidates(w.match)
+		w.opened = true
 	}
 }
 
 // count is for those who have to know better.
 func (w *withinPosting) count(t *trips, await func() bool) {
+	if w.open(await); t.err != nil {
+		return
+	}
 	pages := slices.Concat(w.sure, w.unsure)
-	if len(pages) == 0 || len(pages)*len(w.sh.shards) > counting {
+	if len(pages)*len(w.sh.shards) > counting {
+		w.guess = 1 + w.guess*len(pages)/max(1, len(w.sh.book(await, w.param).pages))
 		return
 	}
 	cards := make([]*redis.IntCmd, len(pages))
 	for i, pg := range pages {
 		cards[i] = t.pipe.SCard(t.ctx, w.sh.key(pg))
 	}
-	if !await() {
+	if len(pages) > 0 && !await() {
 		return
 	}
 	w.guess, w.counted = 0, true
@@ -71,6 +78,9 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 	if w.whole {
 		return w.known
 	}
+	if w.open(await); t.err != nil {
+		return nil
+	}
 	var sure, nums []uint64
 	together(await, func(await func() bool) { sure = w.sh.members(await, w.sure) }, func(await func() bool) { nums = w.sh.members(await, w.unsure) })
 	if len(nums) > 0 && t.err == nil {
@@ -89,7 +99,7 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 }
 
 func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := w.size(); w.whole || len(w.sure)+len(w.unsure)+n/8 < len(nums) { // a number's values cost a command, or nearly
+	if n, _ := w.size(); w.whole || w.opened && len(w.sure)+len(w.unsure)+n/8 < len(nums) { // a number's values cost a command, or nearly
 		meet(w.members(t, await), nums, hit)
 		return
 	}
