@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -11,7 +12,6 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/internal/fhir"
-	"concord/internal/fhirpatch"
 	"concord/internal/webbody"
 )
 
@@ -40,8 +40,8 @@ type change struct {
 	ifMatch     string
 	ifNoneMatch string
 	ifNoneExist string
-	resource    *fhir.Doc        // POST and PUT
-	patch       *fhirpatch.Patch // PATCH
+	resource    *fhir.Doc  // POST and PUT
+	patch       *sentPatch // PATCH
 }
 
 // verbs are the methods that write, with the right that each needs.
@@ -60,7 +60,10 @@ func (s *Server) operation(c *gin.Context, who access.Caller, ch *change) (*oper
 	if err := who.May(verbs[ch.method].action, typ); err != nil {
 		return nil, err
 	}
-	var err error
+	err := ch.noCriteria()
+	if err != nil {
+		return nil, err
+	}
 	if op.verb == create && (ch.ifMatch != "" || ch.ifNoneMatch != "") {
 		return nil, &hub.Error{Kind: hub.Invalid, Path: "If-Match", Msg: "a create has no version to compare", Hint: "If-None-Exist makes a create conditional"}
 	}
@@ -109,6 +112,26 @@ func (s *Server) operation(c *gin.Context, who access.Caller, ch *change) (*oper
 	return op, err
 }
 
+// noCriteria refuses criteria beside a name, and those of a create, which has them in a header: to pass over them would be
+// to do more than was said.
+func (ch *change) noCriteria() error {
+	if ch.conditional || ch.criteria == "" {
+		return nil
+	}
+	params, err := fhir.Pairs(ch.criteria)
+	for _, p := range params {
+		if slices.Contains(general, p.Name) {
+			continue
+		}
+		hint := "leave either the id or the criteria out"
+		if ch.method == http.MethodPost {
+			hint = "the header If-None-Exist makes a create conditional, and POST to _search searches"
+		}
+		return &hub.Error{Kind: hub.Invalid, Path: p.Name, Msg: "this " + ch.method + " takes no parameter " + quote(p.Name), Hint: hint}
+	}
+	return err
+}
+
 // write answers POST, PUT, PATCH and DELETE on a type or an id.
 func (s *Server) write(c *gin.Context) {
 	ch := &change{
@@ -145,6 +168,9 @@ func (s *Server) write(c *gin.Context) {
 // single commits one operation.
 func (s *Server) single(c *gin.Context, who access.Caller, op *operation) (done, error) {
 	ops := []*operation{op}
+	if err := s.detach(c.Request.Context(), ops); err != nil {
+		return done{}, err
+	}
 	if err := s.link(c, who, ops); err != nil {
 		return done{}, err
 	}

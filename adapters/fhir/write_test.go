@@ -33,6 +33,23 @@ func TestConditionalCreate(t *testing.T) {
 	c.scoped("system/Patient.c").post("Patient", withNumber("2", ""), "If-None-Exist: identifier=urn:mrn|2").want(403)
 }
 
+func TestAWriteThatNamesItsResourceTakesNoCriteria(t *testing.T) {
+	c := start(t)
+	one := `{"resourceType":"Patient","id":"a"}`
+	c.put("Patient/a?_pretty=true&_format=json", one).want(201)
+	for _, got := range []answer{
+		c.post("Patient?identifier=urn:mrn|1", withNumber("1", ""), "Prefer: handling=lenient"),
+		c.put("Patient/a?identifier=urn:mrn|1", one),
+		c.do("PATCH", "Patient/a?identifier=urn:mrn|1", `[]`, "Content-Type: application/json-patch+json"),
+		c.delete("Patient/a?identifier=urn:mrn|1"),
+	} {
+		got.want(400).is("issue.0.expression.0", "identifier")
+	}
+	c.post("", `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a?gender=male"}}]}`).want(400)
+	c.get("Patient?_total=accurate").is("total", "1")
+	c.get("Patient/a").want(200).is("meta.versionId", "1")
+}
+
 func TestConditionalUpdate(t *testing.T) {
 	c := start(t)
 	made := c.put("Patient?identifier=urn:mrn|1", withNumber("1", "")).want(201)
