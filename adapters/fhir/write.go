@@ -12,6 +12,7 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/internal/fhir"
+	"concord/internal/fhirpatch"
 	"concord/internal/webbody"
 )
 
@@ -40,8 +41,8 @@ type change struct {
 	ifMatch     string
 	ifNoneMatch string
 	ifNoneExist string
-	resource    *fhir.Doc  // POST and PUT
-	patch       *sentPatch // PATCH
+	resource    *fhir.Doc        // POST and PUT
+	patch       *fhirpatch.Patch // PATCH
 }
 
 // verbs are the methods that write, with the right that each needs.
@@ -168,9 +169,6 @@ func (s *Server) write(c *gin.Context) {
 // single commits one operation.
 func (s *Server) single(c *gin.Context, who access.Caller, op *operation) (done, error) {
 	ops := []*operation{op}
-	if err := s.detach(c.Request.Context(), ops); err != nil {
-		return done{}, err
-	}
 	if err := s.link(c, who, ops); err != nil {
 		return done{}, err
 	}
