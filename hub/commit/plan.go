@@ -142,6 +142,13 @@ func (v *View) Head(ctx context.Context, n hub.Name) (hub.Head, error) {
 	return v.heads[n], nil
 }
 
+// Changed reports whether an earlier write of the batch changed n. A write that drafts it, too, will be planned again for
+// the next commit, so its Draft need have no more than the Name.
+func (v *View) Changed(n hub.Name) bool {
+	_, ok := v.batch[n]
+	return ok
+}
+
 // Record reads the current version of a thing. A thing that never was is NotFound; a deleted one comes back as its
 // tombstone.
 func (v *View) Record(ctx context.Context, n hub.Name) (hub.Record, error) {
