@@ -17,8 +17,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
-node_clients=(fhir-kit-client@2.0.3 dcmjs-dimse@0.3.3)
-python_clients=(pydicom==3.0.2 pynetdicom==3.0.4 dicomweb-client==0.61.2 fhirclient==4.4.0)
+node_clients=(fhir-kit-client@2.0.3 fhirclient@2.6.3 dcmjs-dimse@0.3.3)
+python_clients=(pydicom==3.0.2 pynetdicom==3.0.4 dicomweb-client==0.61.2 fhirclient==4.4.0 fhirpy==2.3.1)
 
 cache=$PWD/.cache
 mode=${1:-find}
@@ -94,18 +94,23 @@ find_corpus() {
 	fi
 }
 
+# fetched FOLDER PACKAGE... reports whether a folder has just these packages; pin notes that it has.
+fetched() { [ "$(cat "$1/.pins" 2>/dev/null)" = "${*:2}" ]; }
+pin() { printf '%s\n' "${*:2}" >"$1/.pins"; }
+
 fetch_clients() {
 	local node=$cache/interop/node python=$cache/interop/python
-	if has npm && { [ -d "$node/node_modules/fhir-kit-client" ] ||
-		npm install --silent --no-audit --no-fund --prefix "$node" "${node_clients[@]}" >&2; }; then
+	if has npm && { fetched "$node" "${node_clients[@]}" || {
+		npm install --silent --no-audit --no-fund --save-exact --prefix "$node" "${node_clients[@]}" >&2 && pin "$node" "${node_clients[@]}"
+	}; }; then
 		CONCORD_TEST_NODE=$node
 		say "node clients: $node"
 	else
 		missing+=("node clients")
 	fi
-	if has python3 && { [ -e "$python/.complete" ] || {
+	if has python3 && { fetched "$python" "${python_clients[@]}" || {
 		python3 -m venv "$python" >&2 && "$python/bin/pip" install --quiet --disable-pip-version-check "${python_clients[@]}" >&2 &&
-			touch "$python/.complete"
+			pin "$python" "${python_clients[@]}"
 	}; }; then
 		CONCORD_TEST_PYTHON=$python/bin/python
 		say "python clients: $CONCORD_TEST_PYTHON"
