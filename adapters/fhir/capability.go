@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,15 +13,15 @@ import (
 	"concord/internal/fhir"
 )
 
-// promises is the CapabilityStatement but for its implementation.url, before and after it. It is made once, from the
-// tables that searches and operations run on; its date is that of the process.
+// promises is the CapabilityStatement, cut where the hub's address belongs. It is made once, from the tables that searches
+// and operations run on; its date is that of the process.
 type promises struct {
-	once          sync.Once
-	before, after []byte
+	once  sync.Once
+	parts [][]byte
 }
 
-// baseMark stands for the address in the statement until it is known.
-const baseMark = "\u2060base\u2060"
+// rootMark stands for the hub's address in the statement until it is known.
+const rootMark = "\u2060root\u2060"
 
 // capabilities answers GET /metadata (R4 http.html#capabilities).
 func (s *Server) capabilities(_ context.Context, q *question) (*answer, error) {
@@ -41,15 +42,15 @@ func (s *Server) capabilities(_ context.Context, q *question) (*answer, error) {
 		return nil, err
 	}
 	s.promises.once.Do(func() {
-		body, _ := json.Marshal(s.statement(baseMark, time.Now())) // texts and lists: always possible
-		s.promises.before, s.promises.after, _ = bytes.Cut(body, []byte(baseMark))
+		body, _ := json.Marshal(s.statement(rootMark, time.Now())) // texts and lists: always possible
+		s.promises.parts = bytes.Split(body, []byte(rootMark))
 	})
-	base, _ := json.Marshal(q.base)
-	pieces := [][]byte{s.promises.before, base[1 : len(base)-1], s.promises.after}
+	root, _ := json.Marshal(strings.TrimSuffix(q.base, "/fhir"))
+	text := bytes.Join(s.promises.parts, root[1:len(root)-1])
 	if sub.Whole() {
-		return &answer{body: pieces}, nil
+		return wholly(text), nil
 	}
-	doc, err := fhir.Parse(bytes.Join(pieces, nil), fhir.Limits{})
+	doc, err := fhir.Parse(text, fhir.Limits{})
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +59,9 @@ func (s *Server) capabilities(_ context.Context, q *question) (*answer, error) {
 
 type object = map[string]any
 
-// statement is the CapabilityStatement.
-func (s *Server) statement(base string, at time.Time) object {
+// statement is the CapabilityStatement of a hub at root. Its extension tells clients from before .well-known where tokens are
+// given (SMART App Launch 1, conformance).
+func (s *Server) statement(root string, at time.Time) object {
 	var resources []object
 	for _, typ := range fhir.ResourceTypes() {
 		resources = append(resources, s.promise(typ))
@@ -67,13 +69,14 @@ func (s *Server) statement(base string, at time.Time) object {
 	return object{
 		"resourceType": "CapabilityStatement", "status": "active", "date": at.UTC().Format(time.RFC3339), "kind": "instance",
 		"software":       object{"name": "Concord", "version": s.Version},
-		"implementation": object{"description": "Concord, hub of a medical consortium", "url": base},
+		"implementation": object{"description": "Concord, hub of a medical consortium", "url": root + "/fhir"},
 		"fhirVersion":    "4.0.1",
 		"format":         []string{"application/fhir+json", "json"},
 		"patchFormat":    patchFormats,
 		"rest": []object{{
 			"mode": "server",
-			"security": object{"service": []object{{"coding": []object{
+			"security": object{"extension": []object{{"url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+				"extension": []object{{"url": "token", "valueUri": root + "/oauth/token"}}}}, "service": []object{{"coding": []object{
 				{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"},
 				{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "OAuth"}}}},
 				"description": "OAuth 2.0 client credentials with SMART system scopes; /.well-known/smart-configuration says where"},

@@ -279,6 +279,8 @@ func TestTheStatementCanBeCutDownToo(t *testing.T) {
 	c := start(t)
 	c.get("metadata?_summary=true").want(200).is("resourceType", "CapabilityStatement", "fhirVersion", "4.0.1", "meta.tag.0.code", "SUBSETTED")
 	c.get("metadata?_elements=software").want(200).is("software.name", "Concord", "kind", "instance", "rest", "")
+	whole := c.get("metadata").want(200)
+	whole.is("rest.0.security.extension.0.extension.0.valueUri", strings.TrimSuffix(whole.at("implementation.url"), "/fhir")+"/oauth/token")
 	c.get("metadata?mode=full").want(200)
 	c.get("metadata?mode=terminology").want(400)
 	c.get("metadata?mdoe=full").want(400)
