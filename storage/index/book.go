@@ -24,6 +24,9 @@ type book struct {
 	pages []page // in the order of from
 	ends  []page // from and to are of the Hi of what has any in pages that reach without bound
 
+	found map[hub.Match][2][]page // by candidates
+	way   *way                    // by ahead
+
 	read func() error // the replies, in the trip that came when made trips had been made
 	made int
 }
@@ -92,9 +95,20 @@ func (b *book) add(kind byte, typ, param string, at bucket) {
 	b.pages = append(b.pages, pg)
 }
 
+// way is an answer of ahead, which most shards ask alike.
+type way struct {
+	m           hub.Match
+	least, most float64
+	desc        bool
+	pages       []page
+}
+
 // ahead lists, in the order that key says, the pages that may have a value for which m holds, and whose Lo is
 // between least and most. Behind pages[i] nothing comes before bound(pages[i], key).
 func (b *book) ahead(m *hub.Match, least, most float64, key hub.Sort) []page {
+	if w := b.way; w != nil && w.m == *m && w.least == least && w.most == most && w.desc == key.Desc {
+		return w.pages
+	}
 	var pages []page
 	for _, pg := range b.pages {
 		if pg.mayMeet(m) && pg.to >= least && pg.from <= most {
@@ -104,6 +118,7 @@ func (b *book) ahead(m *hub.Match, least, most float64, key hub.Sort) []page {
 	if key.Desc {
 		slices.SortStableFunc(pages, func(x, y page) int { return cmp.Compare(y.to, x.to) })
 	}
+	b.way = &way{*m, least, most, key.Desc, pages}
 	return pages
 }
 
@@ -127,6 +142,15 @@ func (pg page) meets(m *hub.Match) bool {
 // candidates lists the pages of what may match m: those where everything does, and those whose things must be looked
 // at.
 func (b *book) candidates(m *hub.Match) (sure, unsure []page) {
+	if f, has := b.found[*m]; has {
+		return f[0], f[1]
+	}
+	defer func() {
+		if b.found == nil {
+			b.found = map[hub.Match][2][]page{}
+		}
+		b.found[*m] = [2][]page{sure, unsure}
+	}()
 	var begins, ends []page
 	for _, pg := range b.pages {
 		switch {

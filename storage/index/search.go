@@ -13,7 +13,8 @@ const (
 	attempts  = 12      // of a search that commits overtake
 	patience  = 400_000 // members that it may read in them altogether
 	slack     = 8       // hits kept beyond the page, for those that are not visible yet
-	earlyRead = 1024    // heads that a search may read before it knows whether it needs them
+	earlyRead = 1024    // heads that a search of one slot may read before it knows whether it needs them
+	earlyMany = 256     // the same for all its slots, where one trip more costs little beside the heads
 )
 
 // search is one attempt to answer a query.
@@ -187,8 +188,10 @@ func (s *search) enter(ps []hub.Partition) error {
 			}
 		}
 	}
-	shards := max(1, len(s.shards))
-	s.early, s.pace = max(64, earlyRead/shards), sync.OnceValue(s.choosePace)
+	s.pace = sync.OnceValue(s.choosePace)
+	if s.early = earlyRead; len(s.shards) > 1 {
+		s.early = earlyMany / len(s.shards)
+	}
 	s.prelude = append(marks, rest...)
 	return nil
 }
