@@ -14,15 +14,16 @@ import (
 // and each of the resources says where in it it belongs.
 type bundleWriter struct {
 	text      bytes.Buffer
-	resources []placedBytes
+	resources []placedPiece
 	links     int
 	entries   int
+	err       error // of the first record that could not be read
 }
 
-// placedBytes belong into a text before its byte at.
-type placedBytes struct {
-	at    int
-	bytes []byte
+// placedPiece belongs into a text before its byte at.
+type placedPiece struct {
+	at int
+	piece
 }
 
 func newBundle(typ string, total int64) *bundleWriter {
@@ -63,10 +64,21 @@ func (b *bundleWriter) quoted(s string) {
 	b.text.WriteByte('"')
 }
 
-// stored puts bytes here that are not copied; they must not change any more.
-func (b *bundleWriter) stored(bodies ...[]byte) {
-	for _, body := range bodies {
-		b.resources = append(b.resources, placedBytes{b.text.Len(), body})
+// stored puts a resource here that is not copied; it must not change any more.
+func (b *bundleWriter) stored(body []byte) { b.put([]piece{textPiece(body)}) }
+
+// record puts a record here with its attachments.
+func (b *bundleWriter) record(rec *hub.Record) {
+	all, err := pieces(rec)
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	b.put(all)
+}
+
+func (b *bundleWriter) put(all []piece) {
+	for _, p := range all {
+		b.resources = append(b.resources, placedPiece{b.text.Len(), p})
 	}
 }
 
@@ -89,7 +101,7 @@ func (b *bundleWriter) hit(base string, rec *hub.Record, mode string) {
 	b.text.WriteString(`"fullUrl":`)
 	b.quoted(base + "/" + rec.Name.String())
 	b.text.WriteString(`,"resource":`)
-	b.stored(rec.Body)
+	b.record(rec)
 	b.text.WriteString(`,"search":{"mode":"` + mode + `"}}`)
 }
 
@@ -108,7 +120,7 @@ func (b *bundleWriter) version(base string, rec *hub.Record) {
 	}
 	if !rec.Deleted {
 		b.text.WriteString(`,"resource":`)
-		b.stored(rec.Body)
+		b.record(rec)
 	}
 	fmt.Fprintf(&b.text, `,"request":{"method":"%s","url":"%s"},"response":{"status":"%s","etag":"W/\"%d\"","lastModified":"%s"}}`,
 		method, rec.Name, status, rec.Version, rec.Time.UTC().Format(fhir.InstantFormat))
@@ -138,16 +150,25 @@ func (b *bundleWriter) ignored(faults []error) {
 }
 
 // pieces ends the bundle and returns its JSON in pieces.
-func (b *bundleWriter) pieces() [][]byte {
+func (b *bundleWriter) pieces() ([]piece, error) {
 	if b.entries > 0 || b.links > 0 {
 		b.text.WriteByte(']')
 	}
 	b.text.WriteByte('}')
 	text, from := b.text.Bytes(), 0
-	all := make([][]byte, 0, 2*len(b.resources)+1)
+	all := make([]piece, 0, 2*len(b.resources)+1)
 	for _, r := range b.resources {
-		all = append(all, text[from:r.at], r.bytes)
+		if r.at > from {
+			all = append(all, textPiece(text[from:r.at]))
+		}
+		all = append(all, r.piece)
 		from = r.at
 	}
-	return append(all, text[from:])
+	return append(all, textPiece(text[from:])), b.err
+}
+
+// answer is the bundle as an answer.
+func (b *bundleWriter) answer() (*answer, error) {
+	all, err := b.pieces()
+	return &answer{body: all}, err
 }

@@ -142,7 +142,7 @@ func (b *bundleWriter) written(base string, d *done, rec *hub.Record, want prefe
 	b.begin()
 	if rec != nil && want == representation {
 		b.text.WriteString(`"resource":`)
-		b.stored(rec.Body)
+		b.record(rec)
 		b.text.WriteByte(',')
 	}
 	fmt.Fprintf(&b.text, `"response":{"status":"%d %s"`, d.status, http.StatusText(d.status))
@@ -165,7 +165,7 @@ func (b *bundleWriter) answered(a *answer, body bool) {
 	b.begin()
 	if body && len(a.body) > 0 {
 		b.text.WriteString(`"resource":`)
-		b.stored(a.body...)
+		b.put(a.body)
 		b.text.WriteByte(',')
 	}
 	status := max(a.status, http.StatusOK)

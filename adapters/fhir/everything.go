@@ -81,7 +81,7 @@ func (s *Server) everything(ctx context.Context, q *question) (*answer, error) {
 	for i := range included {
 		b.hit(q.base, &included[i], "include")
 	}
-	return &answer{body: b.pieces()}, nil
+	return b.answer()
 }
 
 // wish is what $everything is asked for.

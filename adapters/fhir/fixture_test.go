@@ -74,7 +74,7 @@ func startMany(t testing.TB, n int, change ...func(*face.Deps)) []*client {
 		writer, notes := commit.New(log, follower, commit.Options{}), &trail{}
 		deps := face.Deps{
 			Reader: lookup.New(ix, objects, map[hub.Partition]*projection.Follower{records: follower}, access.Mutual{}, notes),
-			Writer: writer, Partition: records, Policy: access.Mutual{}, Project: project,
+			Blobs:  objects, Writer: writer, Partition: records, Policy: access.Mutual{}, Project: project,
 			CursorKey: []byte("0123456789abcdef0123456789abcdef"), Version: "test",
 		}
 		for _, f := range change {

@@ -67,7 +67,7 @@ func (s *Server) history(ctx context.Context, q *question) (*answer, error) {
 	for i := range recs {
 		b.version(q.base, &recs[i])
 	}
-	return &answer{body: b.pieces()}, nil
+	return b.answer()
 }
 
 // versions reads the versions that are asked for; the total is −1 where it is not known.

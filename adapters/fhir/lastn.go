@@ -88,7 +88,7 @@ func (s *Server) lastn(ctx context.Context, q *question) (*answer, error) {
 	if len(found.Ignored) > 0 {
 		b.ignored(found.Ignored)
 	}
-	return &answer{body: b.pieces()}, nil
+	return b.answer()
 }
 
 // atLeastOne takes a parameter that is a positive number.

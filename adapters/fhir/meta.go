@@ -257,7 +257,7 @@ func (s *Server) editMeta(ctx context.Context, q *question, edit func(*metaSet) 
 	if err != nil {
 		return nil, err
 	}
-	recs, err := s.run(ctx, q.who, []*operation{{verb: update, name: current.Name, source: doc, ifMatch: current.Version}})
+	recs, err := s.run(ctx, q.who, []*operation{{verb: update, name: current.Name, source: doc, blob: current.Blob, ifMatch: current.Version}})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,6 @@ import (
 	"concord/hub/access"
 	"concord/hub/commit"
 	"concord/internal/fhir"
-	"concord/internal/fhirpatch"
 )
 
 // verb says what an operation does. Their order is that in which a transaction carries them out (R4
@@ -31,19 +30,21 @@ const (
 // operation is one change asked for. The fields after the gap are set while planning, which may happen more than once.
 type operation struct {
 	verb        verb
-	name        hub.Name         // where it has criteria: what they meet, else the name that a new thing gets
-	source      *fhir.Doc        // as sent; nil for remove and patch
-	patch       *fhirpatch.Patch // of a patch
-	when        *hub.Query       // criteria: what the operation is about, or If-None-Exist
-	many        bool             // a delete of all that its criteria meet
-	hubID       bool             // the id of a new thing is the hub's choice
-	ifMatch     uint64           // 0: no condition
-	ifNoneMatch uint64           // 0: no condition
-	fullURL     string           // of a bundle entry
-	path        string           // "Bundle.entry[3]", empty outside bundles
-	bundle      *fullURLs        // of the transaction it is in, nil for none
-	links       []*link          // what the references of source lead to
-	found       commit.Found     // what when met before the operation had its place in the queue
+	name        hub.Name     // where it has criteria: what they meet, else the name that a new thing gets
+	source      *fhir.Doc    // as sent; nil for remove and patch
+	patch       *sentPatch   // of a patch
+	blob        *hub.Blob    // of the large attachments that were taken out of source or doc; nil for none
+	kept        *kept        // of a patch: what was put into a blob for it
+	when        *hub.Query   // criteria: what the operation is about, or If-None-Exist
+	many        bool         // a delete of all that its criteria meet
+	hubID       bool         // the id of a new thing is the hub's choice
+	ifMatch     uint64       // 0: no condition
+	ifNoneMatch uint64       // 0: no condition
+	fullURL     string       // of a bundle entry
+	path        string       // "Bundle.entry[3]", empty outside bundles
+	bundle      *fullURLs    // of the transaction it is in, nil for none
+	links       []*link      // what the references of source lead to
+	found       commit.Found // what when met before the operation had its place in the queue
 
 	asked    hub.Name   // name as it was before the criteria were looked at
 	doc      *fhir.Doc  // what is to be written
@@ -93,7 +94,7 @@ func (s *Server) run(ctx context.Context, who access.Caller, ops []*operation) (
 		t := &turn{Server: s, who: who, view: v, claims: map[hub.Name]*operation{}, made: newMade(ordered)}
 		return t.plan(ctx, ordered)
 	}
-	written, err := s.Writer.Submit(ctx, w)
+	written, err := s.submit(ctx, w, len(ops))
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +181,9 @@ func (t *turn) decide(ctx context.Context, op *operation) error {
 
 // draft checks one change at the tail; nil means that there is nothing to write.
 func (t *turn) draft(ctx context.Context, op *operation, name hub.Name) (*commit.Draft, error) {
+	if t.view.Changed(name) { // by a neighbour: it will be looked at again
+		return &commit.Draft{Name: name}, nil
+	}
 	d := &commit.Draft{Name: name, Fresh: op.hubID && name == op.asked, Delete: op.verb == remove}
 	if !d.Fresh {
 		write, err := t.allowed(ctx, op, name)
@@ -194,7 +198,10 @@ func (t *turn) draft(ctx context.Context, op *operation, name hub.Name) (*commit
 	}
 	op.created = op.created || d.Fresh
 	if doc := op.doc; op.verb != remove {
-		d.Entry = op.entry
+		if err := checkContext(doc); err != nil {
+			return nil, err
+		}
+		d.Entry, d.Blob = op.entry, op.blob
 		d.Body = func(version uint64, at time.Time) []byte { return doc.Splice(name.ID, version, at) }
 	}
 	return d, nil

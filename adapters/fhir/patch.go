@@ -16,8 +16,15 @@ import (
 // jsonPatchType is the media type of RFC 6902.
 const jsonPatchType = "application/json-patch+json"
 
+// sentPatch is a patch as it was sent.
+type sentPatch struct {
+	*fhirpatch.Patch
+	// tests says that a JSON Patch tests for a value that may lie in a blob.
+	tests bool
+}
+
 // readPatch reads the body of a PATCH: JSON Patch or, as FHIR JSON, FHIRPath Patch (R4 http.html#patch).
-func (s *Server) readPatch(c *gin.Context) (*fhirpatch.Patch, error) {
+func (s *Server) readPatch(c *gin.Context) (*sentPatch, error) {
 	ct := mediaType(c.GetHeader("Content-Type"))
 	if ct != jsonPatchType && !isJSON(ct) {
 		return nil, wrongPatch("Content-Type", ct)
@@ -27,7 +34,7 @@ func (s *Server) readPatch(c *gin.Context) (*fhirpatch.Patch, error) {
 		return nil, err
 	}
 	if ct == jsonPatchType {
-		return fhirpatch.JSON(doc)
+		return s.jsonPatch(doc)
 	}
 	return fhirPatch(doc)
 }
@@ -41,18 +48,31 @@ func wrongPatch(path, ct string) error {
 	return e
 }
 
-func fhirPatch(doc *fhir.Doc) (*fhirpatch.Patch, error) {
+func (s *Server) jsonPatch(doc *fhir.Doc) (*sentPatch, error) {
+	p, err := fhirpatch.JSON(doc)
+	if err != nil {
+		return nil, err
+	}
+	sent := &sentPatch{Patch: p}
+	for item := range doc.Root().Items() {
+		sent.tests = sent.tests || item.Get("op").Text() == "test" && item.Get("value").HasLargeBase64(s.Limits.Attachment)
+	}
+	return sent, nil
+}
+
+func fhirPatch(doc *fhir.Doc) (*sentPatch, error) {
 	if doc.Type() != "Parameters" {
 		return nil, &hub.Error{Kind: hub.Invalid, Path: doc.Type(), Msg: "a FHIRPath Patch is a Parameters resource"}
 	}
 	if err := doc.Check(); err != nil {
 		return nil, err
 	}
-	return fhirpatch.FHIRPath(doc)
+	p, err := fhirpatch.FHIRPath(doc)
+	return &sentPatch{Patch: p}, err
 }
 
 // entryPatch reads the resource of a PATCH entry: a Binary with a JSON Patch, or Parameters (R4 http.html#patch).
-func (s *Server) entryPatch(resource *fhir.Doc) (*fhirpatch.Patch, error) {
+func (s *Server) entryPatch(resource *fhir.Doc) (*sentPatch, error) {
 	if resource.Type() != "Binary" {
 		return fhirPatch(resource)
 	}
@@ -67,7 +87,7 @@ func (s *Server) entryPatch(resource *fhir.Doc) (*fhirpatch.Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fhirpatch.JSON(doc)
+	return s.jsonPatch(doc)
 }
 
 // apply patches the version at the tail, so that of two patches at once neither is lost.
@@ -76,15 +96,24 @@ func (t *turn) apply(ctx context.Context, op *operation) error {
 	if err != nil {
 		return err
 	}
-	before, err := fhir.Parse(rec.Body, fhir.Limits{})
+	if err := t.Reader.MayRead(ctx, t.who, t.Partition, &rec); err != nil { // what comes back is what a read gives
+		return err
+	}
+	before, known, err := stoodIn(&rec)
 	if err != nil {
 		return err
+	}
+	if op.patch.tests && rec.Blob != nil {
+		return &hub.Error{Kind: hub.Unprocessable, Path: op.name.Type, Msg: "a patch cannot test for an attachment of this size", Hint: "If-Match says which version is meant"}
 	}
 	after, err := op.patch.Apply(before)
 	if err != nil {
 		return err
 	}
 	if err := checkPatched(after, op.name, t.Limits.Resource); err != nil {
+		return err
+	}
+	if after, err = op.detach(after, known, &rec, &t.Limits); err != nil {
 		return err
 	}
 	var links []*link

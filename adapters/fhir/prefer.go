@@ -78,7 +78,7 @@ func (d *done) outcome() []byte {
 }
 
 // answer writes what was done, with the headers of R4 http.html#versions.
-func (s *Server) answer(c *gin.Context, d *done) {
+func (s *Server) answer(c *gin.Context, d *done, want preference) {
 	h := c.Writer.Header()
 	if d.rec.Version > 0 && d.deleted <= 1 {
 		h.Set("ETag", etag(d.rec.Version))
@@ -87,7 +87,7 @@ func (s *Server) answer(c *gin.Context, d *done) {
 			h.Set("Location", s.location(c, &d.rec))
 		}
 	}
-	switch want := preferred(c); {
+	switch {
 	case want == outcomeOnly:
 		if d.status == http.StatusNoContent {
 			d.status = http.StatusOK
@@ -97,7 +97,12 @@ func (s *Server) answer(c *gin.Context, d *done) {
 		c.Status(d.status)
 		c.Writer.WriteHeaderNow()
 	default:
-		writeResource(c, d.status, d.rec.Body)
+		all, err := pieces(&d.rec)
+		if err != nil {
+			WriteError(c, err)
+			return
+		}
+		s.writePieces(c, d.status, all, c.Query("_pretty") == "true")
 	}
 }
 

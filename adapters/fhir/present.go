@@ -2,8 +2,10 @@ package fhir
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -51,6 +53,9 @@ func checkFormat(format string) error {
 // acceptable refuses requests that want their answer in another format than JSON (R4 http.html#mime-type: _format goes
 // before Accept), rather than answer them with what they cannot read.
 func acceptable(c *gin.Context) {
+	if isBinary(c) {
+		return
+	}
 	if format := c.Query("_format"); format != "" {
 		if err := checkFormat(format); err != nil {
 			WriteError(c, err)
@@ -101,34 +106,69 @@ func cut(sub fhir.Subset, recs []hub.Record) error {
 	return nil
 }
 
-// writePieces answers with the JSON that the pieces are together.
-func writePieces(c *gin.Context, status int, pieces [][]byte, pretty bool) {
+// writePieces answers with the JSON that the pieces are together. An answer that cannot be ended is cut off, which its
+// length makes visible.
+func (s *Server) writePieces(c *gin.Context, status int, all []piece, pretty bool) {
 	if pretty {
-		var b bytes.Buffer
-		if json.Indent(&b, bytes.Join(pieces, nil), "", "  ") == nil { // numbers and order stay
-			b.WriteByte('\n')
-			pieces = [][]byte{b.Bytes()}
-		}
+		all = indented(all)
 	}
-	size := 0
-	for _, p := range pieces {
-		size += len(p)
-	}
-	h := c.Writer.Header()
-	h.Set("Content-Type", "application/fhir+json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(size))
-	c.Writer.WriteHeader(status)
-	if c.Request.Method == http.MethodHead {
-		c.Writer.WriteHeaderNow()
+	if !writeHead(c, status, all) {
 		return
 	}
-	for _, p := range pieces {
-		if _, err := c.Writer.Write(p); err != nil {
-			return // nobody listens any more
-		}
+	if err := s.send(c.Request.Context(), caller(c), c.Writer, all); hub.Is(err, hub.Corrupt) { // else nobody listens any more
+		slog.Error("an answer was cut off", "route", c.FullPath(), "err", err)
 	}
 }
 
+// writeHead begins an answer; it tells whether a body is wanted.
+func writeHead(c *gin.Context, status int, all []piece) bool {
+	size := int64(0)
+	for i := range all {
+		size += all[i].size()
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Type", "application/fhir+json; charset=utf-8")
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	c.Writer.WriteHeader(status)
+	c.Writer.WriteHeaderNow()
+	return c.Request.Method != http.MethodHead
+}
+
+// indented sets JSON in lines; numbers and order stay.
+func indented(all []piece) []piece {
+	var plain, pretty bytes.Buffer
+	gap := rand.Text() // stands for the attachments, and occurs in no text
+	for i := range all {
+		if all[i].rec == nil {
+			plain.Write(all[i].text)
+		} else {
+			plain.WriteString(gap)
+		}
+	}
+	if json.Indent(&pretty, plain.Bytes(), "", "  ") != nil {
+		return all
+	}
+	pretty.WriteByte('\n')
+	texts := bytes.Split(pretty.Bytes(), []byte(gap))
+	out := []piece{textPiece(texts[0])}
+	for i := range all {
+		if all[i].rec != nil {
+			texts = texts[1:]
+			out = append(out, all[i], textPiece(texts[0]))
+		}
+	}
+	return out
+}
+
+// writeResource answers with a resource that has no attachments elsewhere.
 func writeResource(c *gin.Context, status int, body []byte) {
-	writePieces(c, status, [][]byte{body}, c.Query("_pretty") == "true")
+	all := []piece{textPiece(body)}
+	if c.Query("_pretty") == "true" {
+		all = indented(all)
+	}
+	if writeHead(c, status, all) {
+		for i := range all {
+			c.Writer.Write(all[i].text)
+		}
+	}
 }

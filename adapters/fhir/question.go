@@ -44,12 +44,12 @@ type answer struct {
 	status  int // 0: 200
 	version uint64
 	changed time.Time // the answer's Last-Modified where it has a version
-	// body is the JSON in pieces: stored bytes are not copied.
-	body [][]byte
+	// body is the JSON in pieces: stored bytes are not copied, attachments not yet read.
+	body []piece
 }
 
 // wholly is an answer of one piece.
-func wholly(body []byte) *answer { return &answer{body: [][]byte{body}} }
+func wholly(body []byte) *answer { return &answer{body: []piece{textPiece(body)}} }
 
 // handler answers one kind of question.
 type handler func(s *Server, ctx context.Context, q *question) (*answer, error)
@@ -71,6 +71,10 @@ func (s *Server) get(c *gin.Context) {
 	q, err := s.question(c)
 	if err != nil {
 		refuse(c, err)
+		return
+	}
+	if isBinary(c) && q.last("_format") == "" {
+		s.download(c, q)
 		return
 	}
 	s.reply(c, q)
@@ -156,6 +160,11 @@ func (s *Server) reply(c *gin.Context, q *question) {
 		refuse(c, err)
 		return
 	}
+	s.show(c, q, a)
+}
+
+// show writes an answer.
+func (s *Server) show(c *gin.Context, q *question, a *answer) {
 	if a.version > 0 {
 		c.Header("ETag", etag(a.version))
 		c.Header("Last-Modified", a.changed.UTC().Format(http.TimeFormat))
@@ -167,7 +176,7 @@ func (s *Server) reply(c *gin.Context, q *question) {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
-	writePieces(c, a.status, a.body, q.pretty())
+	s.writePieces(c, a.status, a.body, q.pretty())
 }
 
 // refuse is WriteError with the headers that go with some errors.

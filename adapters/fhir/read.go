@@ -20,33 +20,42 @@ func (g *gone) Unwrap() error { return g.error }
 
 // read answers with the current version (R4 http.html#read).
 func (s *Server) read(ctx context.Context, q *question) (*answer, error) {
-	if err := q.who.May(access.Read, q.typ); err != nil {
-		return nil, err
-	}
-	rec, err := s.Reader.Read(ctx, q.who, s.Partition, q.name())
+	rec, err := s.current(ctx, q)
 	if err != nil {
-		if rec.Version > 0 && hub.Is(err, hub.Gone) {
-			err = &gone{err, rec.Version}
-		}
 		return nil, err
 	}
 	return q.show(&rec)
 }
 
+func (s *Server) current(ctx context.Context, q *question) (hub.Record, error) {
+	if err := q.who.May(access.Read, q.typ); err != nil {
+		return hub.Record{}, err
+	}
+	rec, err := s.Reader.Read(ctx, q.who, s.Partition, q.name())
+	if rec.Version > 0 && hub.Is(err, hub.Gone) {
+		err = &gone{err, rec.Version}
+	}
+	return rec, err
+}
+
 // vread answers with one version (R4 http.html#vread).
 func (s *Server) vread(ctx context.Context, q *question) (*answer, error) {
-	if err := q.who.May(access.Read, q.typ); err != nil {
-		return nil, err
-	}
-	version, err := q.versionID()
-	if err != nil {
-		return nil, err
-	}
-	rec, err := s.Reader.Version(ctx, q.who, s.Partition, q.name(), version)
+	rec, err := s.version(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	return q.show(&rec)
+}
+
+func (s *Server) version(ctx context.Context, q *question) (hub.Record, error) {
+	if err := q.who.May(access.Read, q.typ); err != nil {
+		return hub.Record{}, err
+	}
+	version, err := q.versionID()
+	if err != nil {
+		return hub.Record{}, err
+	}
+	return s.Reader.Version(ctx, q.who, s.Partition, q.name(), version)
 }
 
 // show answers with a record as far as it is wanted.
@@ -70,8 +79,8 @@ func (q *question) show(rec *hub.Record) (*answer, error) {
 	if err := cut(sub, one); err != nil {
 		return nil, err
 	}
-	a.body = [][]byte{one[0].Body}
-	return a, nil
+	a.body, err = pieces(&one[0])
+	return a, err
 }
 
 // unchanged evaluates If-None-Match and, where there is none, If-Modified-Since (R4 http.html#cread, RFC 9110 13.1).

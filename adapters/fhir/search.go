@@ -215,7 +215,7 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 	if len(found.Ignored) > 0 {
 		b.ignored(found.Ignored)
 	}
-	return &answer{body: b.pieces()}, nil
+	return b.answer()
 }
 
 // counts tells whether the total is worth its cost: when it is asked for, and where it is cheap, because one patient's
@@ -227,7 +227,7 @@ func counts(found *fhir.Search, query *hub.Query) bool {
 	case "none":
 		return query.Limit == 0
 	}
-	return query.Limit == 0 || query.Plain() && (len(query.Routes) > 0 || len(query.All) == 0)
+	return query.Limit == 0 || query.Plain() && !fhir.HasSecurityContext(query.Type) && (len(query.Routes) > 0 || len(query.All) == 0)
 }
 
 // results asks the Reader for what the queries, each of another type, meet together.
@@ -238,7 +238,7 @@ func (s *Server) results(ctx context.Context, who access.Caller, queries []hub.Q
 	case 1:
 		return s.Reader.Search(ctx, who, []hub.Partition{s.Partition}, queries[0], note)
 	}
-	count := slices.ContainsFunc(queries, func(q hub.Query) bool { return q.Count })
+	count := !slices.ContainsFunc(queries, func(q hub.Query) bool { return !q.Count })
 	for i := range queries {
 		queries[i].Count = count
 	}

@@ -6,6 +6,8 @@ package fhir
 
 import (
 	"context"
+	"io"
+
 	"github.com/gin-gonic/gin"
 
 	"concord/hub"
@@ -26,9 +28,16 @@ type Members interface {
 	Member(id string) (access.Member, bool)
 }
 
+// Blobs takes in what is too large for a record.
+type Blobs interface {
+	hub.Stager
+	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+}
+
 // Deps are what the adapter works with.
 type Deps struct {
 	Reader    *lookup.Reader
+	Blobs     Blobs
 	Writer    *commit.Committer
 	Partition hub.Partition // where FHIR records lie
 	Policy    Policy
@@ -48,12 +57,14 @@ type Deps struct {
 
 // Limits bound what a request may cost; zero values mean the defaults named.
 type Limits struct {
-	Resource int64 // bytes of one resource, default 10 MB
-	Bundle   int64 // bytes of one bundle, default 50 MB
-	Entries  int   // entries of one bundle, default 5,000
-	Page     int   // greatest _count, default 1,000
-	Default  int   // _count when none is asked for, default 50
-	Deletes  int   // resources that one conditional delete takes away, default 1,000
+	Resource   int64 // bytes of one resource, default 10 MB
+	Bundle     int64 // bytes of one bundle, default 50 MB
+	Binary     int64 // bytes of one Binary sent as it is, default 1 GB
+	Attachment int   // bytes of base64 data, decoded, that lie in a blob and not in the record, default 64 KB
+	Entries    int   // entries of one bundle, default 5,000
+	Page       int   // greatest _count, default 1,000
+	Default    int   // _count when none is asked for, default 50
+	Deletes    int   // resources that one conditional delete takes away, default 1,000
 }
 
 func (l *Limits) fill() {
@@ -62,12 +73,12 @@ func (l *Limits) fill() {
 			*p = v
 		}
 	}
-	if l.Resource == 0 {
-		l.Resource = 10 << 20
+	for p, v := range map[*int64]int64{&l.Resource: 10 << 20, &l.Bundle: 50 << 20, &l.Binary: 1 << 30} {
+		if *p == 0 {
+			*p = v
+		}
 	}
-	if l.Bundle == 0 {
-		l.Bundle = 50 << 20
-	}
+	set(&l.Attachment, 64<<10)
 	set(&l.Entries, 5000)
 	set(&l.Page, 1000)
 	set(&l.Default, 50)

@@ -12,7 +12,6 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/internal/fhir"
-	"concord/internal/fhirpatch"
 	"concord/internal/webbody"
 )
 
@@ -41,8 +40,8 @@ type change struct {
 	ifMatch     string
 	ifNoneMatch string
 	ifNoneExist string
-	resource    *fhir.Doc        // POST and PUT
-	patch       *fhirpatch.Patch // PATCH
+	resource    *fhir.Doc  // POST and PUT
+	patch       *sentPatch // PATCH
 }
 
 // verbs are the methods that write, with the right that each needs.
@@ -144,6 +143,10 @@ func (s *Server) write(c *gin.Context) {
 	if !ok {
 		return
 	}
+	if ch.name.Type == "Binary" && (ch.method == http.MethodPost || ch.method == http.MethodPut) {
+		s.writeBinary(c, who, ch)
+		return
+	}
 	var err error
 	switch ch.method {
 	case http.MethodPost, http.MethodPut:
@@ -163,12 +166,15 @@ func (s *Server) write(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	s.answer(c, &d)
+	s.answer(c, &d, preferred(c))
 }
 
 // single commits one operation.
 func (s *Server) single(c *gin.Context, who access.Caller, op *operation) (done, error) {
 	ops := []*operation{op}
+	if err := s.detach(c.Request.Context(), ops); err != nil {
+		return done{}, err
+	}
 	if err := s.link(c, who, ops); err != nil {
 		return done{}, err
 	}

@@ -64,6 +64,9 @@ type Config struct {
 	MaxBundleMB      int     `koanf:"max-bundle-mb"`
 	MaxBundleEntries int     `koanf:"max-bundle-entries"`
 	MaxDeletes       int     `koanf:"max-deletes"`
+	MaxBinaryMB      int     `koanf:"max-binary-mb"`
+	AttachmentKB     int     `koanf:"attachment-kb"`
+	MaxPageMB        int     `koanf:"max-page-mb"`
 	MaxHeaderMB      int     `koanf:"max-header-mb"`
 	MemberRate       float64 `koanf:"member-rate"`
 	MemberConcurrent int     `koanf:"member-concurrent"`
@@ -75,6 +78,7 @@ func defaults() Config {
 		Snapshot: 5 * time.Minute, Drain: 30 * time.Second,
 		UpdateCreate: true, ConditionalDelete: "single",
 		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxDeletes: 1000, MaxHeaderMB: 16,
+		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
 		MemberRate: 50000, MemberConcurrent: 1024,
 	}
 }
@@ -110,6 +114,9 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Int("max-bundle-mb", d.MaxBundleMB, "greatest FHIR bundle, `MB`")
 	f.Int("max-bundle-entries", d.MaxBundleEntries, "most entries of a bundle")
 	f.Int("max-deletes", d.MaxDeletes, "most resources that one conditional delete takes away")
+	f.Int("max-binary-mb", d.MaxBinaryMB, "greatest Binary that is sent as it is, `MB`")
+	f.Int("attachment-kb", d.AttachmentKB, "base64 data in FHIR resources that lies in a blob from this size on, `KB`")
+	f.Int("max-page-mb", d.MaxPageMB, "most `MB` of resources on a page of a search, attachments in blobs apart")
 	f.Int("max-header-mb", d.MaxHeaderMB, "greatest DICOM header without bulk data, `MB`")
 	f.Float64("member-rate", d.MemberRate, "requests a second of one member")
 	f.Int("member-concurrent", d.MemberConcurrent, "requests of one member at the same time")

@@ -157,11 +157,12 @@ func (r *rooms) mount(server *webserver.Server) error {
 		return err
 	}
 	fhir.Mount(server.FHIR(), fhir.Deps{
-		Reader: r.reader, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
+		Reader: r.reader, Blobs: r.objects, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
 		Project: r.fhir, Catalogue: catalogue, Members: r.registry, Retrievable: r.archive.Retrievable,
 		CursorKey: r.settings.TokenKey, PublicURL: r.cfg.PublicURL, Version: version(),
-		Limits: fhir.Limits{Resource: int64(r.cfg.MaxResourceMB) << 20, Bundle: int64(r.cfg.MaxBundleMB) << 20, Entries: r.cfg.MaxBundleEntries, Deletes: r.cfg.MaxDeletes},
-		Rules:  fhir.Rules{NoUpdateCreate: !r.cfg.UpdateCreate, ConditionalDelete: fhir.Deletion(r.cfg.ConditionalDelete)},
+		Limits: fhir.Limits{Resource: int64(r.cfg.MaxResourceMB) << 20, Bundle: int64(r.cfg.MaxBundleMB) << 20, Entries: r.cfg.MaxBundleEntries, Deletes: r.cfg.MaxDeletes,
+			Binary: int64(r.cfg.MaxBinaryMB) << 20, Attachment: r.cfg.AttachmentKB << 10},
+		Rules: fhir.Rules{NoUpdateCreate: !r.cfg.UpdateCreate, ConditionalDelete: fhir.Deletion(r.cfg.ConditionalDelete)},
 	})
 	dicomweb.Mount(server.DICOMweb(), dicomweb.Deps{
 		Reader: r.reader, Archive: r.archive, Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, PublicURL: r.cfg.PublicURL,

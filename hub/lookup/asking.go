@@ -7,6 +7,7 @@ import (
 
 	"concord/hub"
 	"concord/hub/access"
+	"concord/internal/fhir"
 )
 
 // MayReadAll is what a Policy has that may let a caller read everything there is. Then the index's totals are the
@@ -118,8 +119,25 @@ func (a *asking) admit(ctx context.Context, things []*thing) ([]*thing, error) {
 	if err := a.read(ctx, things); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(things, func(t *thing) bool { return a.policy.MayRead(a.who, &t.rec) != nil }), nil
+	byPart := map[hub.Partition][]*hub.Record{}
+	for _, t := range things {
+		byPart[t.head.Partition] = append(byPart[t.head.Partition], &t.rec)
+	}
+	may := map[*hub.Record]bool{}
+	for p, recs := range byPart {
+		allowed, err := a.readable(ctx, a.who, p, recs)
+		if err != nil {
+			return nil, err
+		}
+		for i, rec := range recs {
+			may[rec] = allowed[i]
+		}
+	}
+	return slices.DeleteFunc(things, func(t *thing) bool { return !may[&t.rec] }), nil
 }
+
+// sees tells that the caller may read all things of a type, so that what the index says of them is true for the caller.
+func (a *asking) sees(typ string) bool { return a.everything && !fhir.HasSecurityContext(typ) }
 
 // fetch reads the current versions of names, in their order, leaving out what is not there, deleted or denied.
 func (a *asking) fetch(ctx context.Context, names []hub.Name) ([]*thing, error) {

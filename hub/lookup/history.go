@@ -57,11 +57,17 @@ func (r *Reader) VersionsIn(ctx context.Context, who access.Caller, p hub.Partit
 		if err != nil {
 			return nil, 0, more, err
 		}
+		all := make([]*hub.Record, len(got))
 		for i := range got {
-			rec := &got[i]
-			allowed := r.policy.MayRead(who, rec) == nil
-			known = known || allowed
-			if allowed && s.keeps(rec.Time, next) {
+			all[i] = &got[i]
+		}
+		may, err := r.readable(ctx, who, p, all)
+		if err != nil {
+			return nil, 0, more, err
+		}
+		for i, rec := range all {
+			known = known || may[i]
+			if may[i] && s.keeps(rec.Time, next) {
 				total++
 				switch {
 				case s.Before.Seq > 0 && !earlier(rec.Loc, s.Before):
@@ -194,10 +200,21 @@ func (w *walk) commit(ctx context.Context, c *hub.Commit) (full bool, err error)
 	for i := range slices.Backward(c.Records) {
 		rec := &c.Records[i]
 		past := w.span.Before.Seq > 0 && !earlier(rec.Loc, w.span.Before)
-		if !past && (len(w.span.Types) == 0 || slices.Contains(w.span.Types, rec.Name.Type)) && w.policy.MayRead(w.who, rec) == nil {
+		if !past && (len(w.span.Types) == 0 || slices.Contains(w.span.Types, rec.Name.Type)) {
 			some = append(some, rec)
 		}
 	}
+	may, err := w.readable(ctx, w.who, w.p, some)
+	if err != nil {
+		return false, err
+	}
+	n := 0
+	for i, rec := range some {
+		if may[i] {
+			some[n], n = rec, n+1
+		}
+	}
+	some = some[:n]
 	next := make([]time.Time, len(some))
 	if !w.span.From.IsZero() && c.Time.Before(w.span.From) {
 		if next, err = w.successors(ctx, some); err != nil {

@@ -20,6 +20,9 @@ type Limits struct {
 	Sort int
 	// Included is how many records a page may bring in besides its hits: 10,000.
 	Included int
+	// Bytes is how long the records of a page, without what lies in blobs, may be together: 50 MB. The page ends there, with
+	// one record at least, and the next one goes on behind it.
+	Bytes int
 	// Walk is how many commits, and WalkBytes how many bytes of them, a page of history may read: 1,000 and 64 MB. The page
 	// ends there, and says where to go on.
 	Walk, WalkBytes int
@@ -28,7 +31,7 @@ type Limits struct {
 func (l Limits) orDefaults() Limits {
 	return Limits{
 		Join: cmp.Or(l.Join, 10_000), Scan: cmp.Or(l.Scan, 20_000), Sort: cmp.Or(l.Sort, 20_000), Included: cmp.Or(l.Included, 10_000),
-		Walk: cmp.Or(l.Walk, 1000), WalkBytes: cmp.Or(l.WalkBytes, 64<<20),
+		Bytes: cmp.Or(l.Bytes, 50<<20), Walk: cmp.Or(l.Walk, 1000), WalkBytes: cmp.Or(l.WalkBytes, 64<<20),
 	}
 }
 

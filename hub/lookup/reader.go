@@ -73,8 +73,8 @@ func (r *Reader) current(ctx context.Context, who access.Caller, p hub.Partition
 	if err != nil {
 		return rec, err
 	}
-	if err := r.policy.MayRead(who, &rec); err != nil {
-		return hub.Record{}, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", n)}
+	if err := r.MayRead(ctx, who, p, &rec); err != nil {
+		return hub.Record{}, err
 	}
 	if rec.Deleted {
 		return rec, &hub.Error{Kind: hub.Gone, Msg: fmt.Sprintf("%s was deleted in version %d", n, rec.Version)}
@@ -99,7 +99,9 @@ func (r *Reader) Many(ctx context.Context, who access.Caller, p hub.Partition, n
 	if err != nil {
 		return nil, err
 	}
-	recs = r.allowed(who, recs)
+	if recs, err = r.allowed(ctx, who, p, recs); err != nil {
+		return nil, err
+	}
 	if err := index.complete(ctx); err != nil {
 		return nil, err
 	}
@@ -142,7 +144,9 @@ func (r *Reader) Versions(ctx context.Context, who access.Caller, p hub.Partitio
 	if recs, err = r.records(ctx, p, page); err != nil {
 		return nil, 0, err
 	}
-	recs = r.allowed(who, recs)
+	if recs, err = r.allowed(ctx, who, p, recs); err != nil {
+		return nil, 0, err
+	}
 	return recs, total, r.note(ctx, who, audit.Read, n.Type, []hub.Name{n}, "_history")
 }
 
@@ -236,14 +240,19 @@ func (r *Reader) records(ctx context.Context, p hub.Partition, locs []hub.Loc) (
 	return f.Log().Records(ctx, locs)
 }
 
-func (r *Reader) allowed(who access.Caller, recs []hub.Record) []hub.Record {
-	keep := make([]hub.Record, 0, len(recs))
+func (r *Reader) allowed(ctx context.Context, who access.Caller, p hub.Partition, recs []hub.Record) ([]hub.Record, error) {
+	some := make([]*hub.Record, len(recs))
 	for i := range recs {
-		if r.policy.MayRead(who, &recs[i]) == nil {
+		some[i] = &recs[i]
+	}
+	may, err := r.readable(ctx, who, p, some)
+	keep := make([]hub.Record, 0, len(recs))
+	for i := range may {
+		if may[i] {
 			keep = append(keep, recs[i])
 		}
 	}
-	return keep
+	return keep, err
 }
 
 func (r *Reader) noteRecords(ctx context.Context, who access.Caller, a audit.Action, typ string, recs []hub.Record, query string) error {

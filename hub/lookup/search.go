@@ -74,6 +74,7 @@ func (r *Reader) Types(ctx context.Context, p hub.Partition) ([]string, error) {
 
 // hand reads what a page still lacks, notes the disclosure and hands the page over.
 func (a *asking) hand(ctx context.Context, f found, typ, query string) (Result, error) {
+	f.end(a.limits.Bytes)
 	things, err := a.admit(ctx, f.things)
 	if err != nil {
 		return Result{}, err
@@ -87,6 +88,17 @@ type found struct {
 	things []*thing
 	total  int64         // −1 not asked for
 	next   *hub.Position // where the next page begins, nil on the last one
+}
+
+// end ends the page before its records are longer than most together.
+func (f *found) end(most int) {
+	size := 0
+	for i, t := range f.things {
+		if size += int(t.head.Loc.Len); i > 0 && size > most {
+			f.things, f.next = f.things[:i], &f.things[i-1].pos
+			return
+		}
+	}
 }
 
 func (a *asking) search(ctx context.Context, q hub.Query) (found, error) {
@@ -105,7 +117,7 @@ func (a *asking) search(ctx context.Context, q hub.Query) (found, error) {
 		return found{}, err
 	case computed(q.Sort):
 		return a.gather(ctx, q)
-	case a.everything && q.Plain():
+	case a.sees(q.Type) && q.Plain():
 		page, err := a.page(ctx, q)
 		f := found{things: thingsOf(page.Hits), total: page.Total}
 		if page.More && len(page.Hits) > 0 {

@@ -63,17 +63,15 @@ func exactBase64(text string, least int) ([]byte, bool) {
 	return data, err == nil && len(data) >= least
 }
 
-// HasLargeBase64 reports whether a string of any JSON text is what Detach would take out of a resource.
-func (d *Doc) HasLargeBase64(least int) bool { return d.Root().hasLargeBase64(least) }
-
-func (v Value) hasLargeBase64(least int) bool {
+// HasLargeBase64 reports whether a string in v, of whatever type, is base64 that Detach would take out of a resource.
+func (v Value) HasLargeBase64(least int) bool {
 	switch v.Kind() {
 	case String:
 		_, ok := exactBase64(v.Text(), least)
 		return ok
 	case Object, Array:
 		for m := range v.children() {
-			if m.hasLargeBase64(least) {
+			if m.HasLargeBase64(least) {
 				return true
 			}
 		}

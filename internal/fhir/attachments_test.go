@@ -33,7 +33,7 @@ func TestAttachmentsComeBackAsSent(t *testing.T) {
 			if err != nil || len(d.Data) != c.out {
 				t.Fatalf("%d taken out, %v; want %d", len(d.Data), err, c.out)
 			}
-			if c.out > 0 && !doc.HasLargeBase64(100) {
+			if c.out > 0 && !doc.Root().HasLargeBase64(100) {
 				t.Error("it has no large base64")
 			}
 			if c.out > 0 && len(d.Doc.Root().Raw()) > len(c.body)-c.out*100 {

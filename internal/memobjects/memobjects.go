@@ -59,6 +59,22 @@ func (s *Store) create(key string, data []byte) bool {
 	return true
 }
 
+// Stage implements hub.Stager.
+func (s *Store) Stage(ctx context.Context) (hub.Stage, error) {
+	return &stage{store: s}, ctx.Err()
+}
+
+type stage struct {
+	bytes.Buffer
+	store *Store
+}
+
+func (g *stage) Publish(ctx context.Context, key string) error {
+	return g.store.PutNew(ctx, key, int64(g.Len()), &g.Buffer)
+}
+
+func (g *stage) Discard() {}
+
 // Open implements hub.Objects.
 func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	if err := ask(ctx, s.BeforeOpen, key); err != nil {

@@ -1,0 +1,72 @@
+package lookup
+
+import (
+	"context"
+	"fmt"
+
+	"concord/hub"
+	"concord/hub/access"
+	"concord/internal/fhir"
+)
+
+// Who may read a record is for the policy to say. A Binary that has a security context (R4 binary.html#security) may
+// be read by those only who may also read that: by their scope, by the policy, and as it is now. A context that is not
+// there, or was deleted, lets nobody in.
+
+// MayRead returns nil, or NotFound where who may not know of rec, a record of p.
+func (r *Reader) MayRead(ctx context.Context, who access.Caller, p hub.Partition, rec *hub.Record) error {
+	may, err := r.readable(ctx, who, p, []*hub.Record{rec})
+	if err == nil && !may[0] {
+		err = &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", rec.Name)}
+	}
+	return err
+}
+
+// readable says of each of recs, records of p, whether who may read it.
+func (r *Reader) readable(ctx context.Context, who access.Caller, p hub.Partition, recs []*hub.Record) ([]bool, error) {
+	may := make([]bool, len(recs))
+	waiting := map[hub.Name][]int{} // for their contexts
+	var names []hub.Name
+	for i, rec := range recs {
+		if r.policy.MayRead(who, rec) != nil {
+			continue
+		}
+		context, has := fhir.SecurityContext(rec)
+		switch {
+		case !has:
+			may[i] = true
+		case context == hub.Name{} || who.May(access.Read, context.Type) != nil:
+		default:
+			if waiting[context] == nil {
+				names = append(names, context)
+			}
+			waiting[context] = append(waiting[context], i)
+		}
+	}
+	if len(names) == 0 {
+		return may, nil
+	}
+	index := r.watch(p)
+	heads, err := r.index.Heads(ctx, p, names)
+	if err != nil {
+		return nil, index.refused(err)
+	}
+	if err := index.complete(ctx); err != nil {
+		return nil, err
+	}
+	var locs []hub.Loc
+	for _, h := range heads {
+		if h.Version > 0 && !h.Deleted {
+			locs = append(locs, h.Loc)
+		}
+	}
+	contexts, err := r.records(ctx, p, locs)
+	for i := range contexts {
+		if r.policy.MayRead(who, &contexts[i]) == nil {
+			for _, at := range waiting[contexts[i].Name] {
+				may[at] = true
+			}
+		}
+	}
+	return may, err
+}
