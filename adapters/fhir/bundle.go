@@ -27,7 +27,7 @@ func (s *Server) bundle(c *gin.Context) {
 		err = s.transaction(c, who, entries)
 	}
 	if err != nil {
-		WriteError(c, err)
+		refuseAll(c, err)
 		return
 	}
 	if kind == "batch" {
@@ -38,12 +38,7 @@ func (s *Server) bundle(c *gin.Context) {
 	for _, e := range entries {
 		s.report(c, b, e)
 	}
-	all, err := b.pieces()
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	s.writePieces(c, http.StatusOK, all, c.Query("_pretty") == "true")
+	writePieces(c, http.StatusOK, b.pieces(), c.Query("_pretty") == "true")
 }
 
 // entries reads the bundle.
@@ -97,9 +92,6 @@ func (s *Server) transaction(c *gin.Context, who access.Caller, entries []*entry
 	}
 	_, err := bundled(s.base(c), ops)
 	if err == nil {
-		err = s.detach(c.Request.Context(), ops)
-	}
-	if err == nil {
 		err = s.link(c, who, ops)
 	}
 	var recs []hub.Record
@@ -146,8 +138,8 @@ func (s *Server) askAll(c *gin.Context, entries []*entry) {
 			e.err = atRequest(e.path, "url", e.err)
 			return
 		}
-		for i := range e.answer.body {
-			size.Add(int64(len(e.answer.body[i].text))) // attachments need no memory
+		for _, piece := range e.answer.body {
+			size.Add(int64(len(piece)))
 		}
 	})
 }

@@ -239,3 +239,18 @@ func TestFiveThousandEntriesAreOneTransaction(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatAnEntryDoesNotFindIsNoFaultOfTheAddress(t *testing.T) {
+	c := start(t, func(d *face.Deps) { d.Rules.NoUpdateCreate = true })
+	c.put("Patient?identifier=x", `{"resourceType":"Patient"}`).want(201)
+	for entry, code := range map[string]string{
+		`{"request":{"method":"PUT","url":"Patient/none"},"resource":{"resourceType":"Patient","id":"none"}}`:                                                "not-supported",
+		`{"request":{"method":"POST","url":"CodeSystem/$lookup"},"resource":{"resourceType":"Parameters"}}`:                                                  "not-found",
+		`{"request":{"method":"PATCH","url":"Patient/none"},"resource":{"resourceType":"Binary","contentType":"application/json-patch+json","data":"W10="}}`: "not-found",
+	} {
+		got := c.post("", `{"resourceType":"Bundle","type":"transaction","entry":[`+entry+`]}`).want(400).is("issue.0.code", code)
+		if at := got.at("issue.0.expression.0"); !strings.HasPrefix(at, "Bundle.entry[0]") {
+			t.Errorf("the fault is at %q", at)
+		}
+	}
+}

@@ -121,6 +121,21 @@ func (o *outcome) json() []byte {
 // WriteError answers with the OperationOutcome of err. It is the group's error writer too.
 func WriteError(c *gin.Context, err error) {
 	status, o := describe(err)
+	writeOutcome(c, err, status, &o)
+}
+
+// refuseAll answers for a transaction of which nothing was done. What one of its entries does not find or may not do there
+// says nothing about the address that the bundle was sent to, so the status is 400 (R4 http.html#transaction-response).
+func refuseAll(c *gin.Context, err error) {
+	status, o := describe(err)
+	switch status {
+	case http.StatusNotFound, http.StatusGone, http.StatusMethodNotAllowed:
+		status = http.StatusBadRequest
+	}
+	writeOutcome(c, err, status, &o)
+}
+
+func writeOutcome(c *gin.Context, err error, status int, o *outcome) {
 	if status >= 500 && status != http.StatusServiceUnavailable {
 		slog.Error("request", "method", c.Request.Method, "route", c.FullPath(), "err", err)
 	}
