@@ -26,8 +26,8 @@ func NewGenerator(s *Store) *Generator {
 		if len(all) == 0 {
 			continue
 		}
-		for n := len(all); n > 0; n /= 2 {
-			g.types = append(g.types, typ)
+		for size := bits.Len(uint(len(all))); size > 0; size -= 2 {
+			g.types = append(g.types, slices.Repeat([]string{typ}, size)...)
 		}
 		for _, p := range s.Defs.Params(typ) {
 			if p.Code == "phonetic" { // sounds alike: for the server to decide
@@ -121,7 +121,7 @@ func (d *draw) condition(typ string) (Pair, bool) {
 // parameter draws one that has values; half of the time its type first, since most are tokens and references.
 func (d *draw) parameter(typ string) *Param {
 	list := d.alive[typ]
-	if d.chance(50) {
+	if d.chance(60) {
 		var kinds []string
 		for _, p := range list {
 			if !slices.Contains(kinds, p.Type) {
@@ -131,7 +131,11 @@ func (d *draw) parameter(typ string) *Param {
 		kind := pick(d, "parameter's type", kinds...)
 		list = slices.DeleteFunc(slices.Clone(list), func(p *Param) bool { return p.Type != kind })
 	}
-	return pick(d, "parameter", list...)
+	p := pick(d, "parameter", list...)
+	if strings.HasPrefix(p.Code, "_") && d.chance(60) { // every type has those
+		p = pick(d, "parameter", list...)
+	}
+	return p
 }
 
 // plain draws a parameter of the type, mostly one that has values, with a modifier and alternatives.
@@ -211,6 +215,11 @@ func (d *draw) composite(p *Param, f *Facts) (string, bool) {
 			group = pick(d, "group", f.Groups...)
 		}
 		modifier, value, ok := d.of(c.param, group[i])
+		for range 4 { // components take no modifiers
+			if ok && modifier != "" {
+				modifier, value, ok = d.of(c.param, group[i])
+			}
+		}
 		if !ok || modifier != "" {
 			return "", false
 		}

@@ -70,7 +70,7 @@ type hub struct {
 
 // load fills a hub with the examples, some of the corpus's patients and our own, and reads back what it holds.
 func load(t *testing.T, running *hubproc.Hub, token string) *hub {
-	h := &hub{client: running.Client(token), base: running.URL + "/fhir", store: NewStore(definitions(t), running.URL+"/fhir")}
+	h := &hub{client: running.Client(token), base: publicURL + "/fhir", store: NewStore(definitions(t), publicURL+"/fhir")}
 	h.client.HTTP.Timeout *= 6
 	refused := h.put(t, examples(t)) + h.put(t, ours(h.base))
 	if corpus := os.Getenv("CONCORD_CORPUS"); corpus == "" {
@@ -264,7 +264,7 @@ type entry struct {
 
 func (h *hub) page(t testing.TB, at string) page {
 	t.Helper()
-	a, err := h.client.Get(strings.TrimPrefix(at, strings.TrimSuffix(h.base, "/fhir")))
+	a, err := h.client.Get(strings.TrimPrefix(at, publicURL))
 	if err != nil || a.Status != 200 {
 		t.Fatalf("%s: %v %s", at, err, a)
 	}

@@ -7,20 +7,11 @@ import (
 	"strings"
 )
 
-// ownURLs lets references be absolute ones that begin with the hub's own URL, which are the same as relative ones
-// (search.html#reference). Chains, includes and compartments of the hub do not follow those yet.
-const ownURLs = false
-
 // ours makes patients of a Chinese consortium with what the examples have too little of: values in several units, dates
 // of every precision, identifiers with types, references of every form, values on both sides of a boundary. It is the
 // same in each run.
 func ours(base string) (all []map[string]any) {
-	if !ownURLs {
-		base = ""
-	} else {
-		base += "/"
-	}
-	m := &maker{Rand: rand.New(rand.NewPCG(4, 1)), base: base}
+	m := &maker{Rand: rand.New(rand.NewPCG(4, 1)), base: base + "/"}
 	m.organizations()
 	for i := range 24 {
 		m.patient(i)
@@ -43,7 +34,7 @@ func ours(base string) (all []map[string]any) {
 
 type maker struct {
 	*rand.Rand
-	base string
+	base string // some references are absolute: those that begin so are the same as relative ones
 	made []string
 }
 

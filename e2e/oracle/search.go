@@ -206,10 +206,10 @@ func (s *Store) compartment(q Query) (test, error) {
 		return nil, fmt.Errorf("%s is not in the compartment of a %s", q.Type, typ)
 	}
 	return func(r *Resource) bool {
+		if r.Name() == q.Compartment { // {def}: the focus itself
+			return true
+		}
 		return some(params, func(code string) bool {
-			if code == "{def}" { // the focus itself
-				return r.Name() == q.Compartment
-			}
 			p := s.Defs.Param(q.Type, code)
 			return p != nil && some(s.Facts(r, p).Refs, func(ref Ref) bool { return ref.Type+"/"+ref.ID == q.Compartment })
 		})

@@ -13,6 +13,11 @@ type Store struct {
 	Base string
 	// Now is the moment from which ap measures the distance of a date.
 	Now time.Time
+	// Flat keeps chains out of contained resources, against search.html#contained.
+	Flat bool
+	// Apart keeps le and ge from holding where an interval and the number asked for have but that number in common,
+	// against search.html#prefix.
+	Apart bool
 
 	byType map[string][]*Resource
 	byName map[string]*Resource   // Type/id
@@ -102,7 +107,7 @@ func (s *Store) resolve(r *Resource, ref Ref, contained bool) []*Resource {
 			}
 		}
 		return all
-	case ref.Local != "" && contained:
+	case ref.Local != "" && contained && !s.Flat:
 		outer := r
 		if r.within != nil {
 			outer = r.within
