@@ -38,7 +38,12 @@ func (s *Server) bundle(c *gin.Context) {
 	for _, e := range entries {
 		s.report(c, b, e)
 	}
-	writePieces(c, http.StatusOK, b.pieces(), c.Query("_pretty") == "true")
+	all, err := b.pieces()
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	s.writePieces(c, http.StatusOK, all, c.Query("_pretty") == "true")
 }
 
 // entries reads the bundle.
@@ -92,6 +97,9 @@ func (s *Server) transaction(c *gin.Context, who access.Caller, entries []*entry
 	}
 	_, err := bundled(s.base(c), ops)
 	if err == nil {
+		err = s.detach(c.Request.Context(), ops)
+	}
+	if err == nil {
 		err = s.link(c, who, ops)
 	}
 	var recs []hub.Record
@@ -138,8 +146,8 @@ func (s *Server) askAll(c *gin.Context, entries []*entry) {
 			e.err = atRequest(e.path, "url", e.err)
 			return
 		}
-		for _, piece := range e.answer.body {
-			size.Add(int64(len(piece)))
+		for i := range e.answer.body {
+			size.Add(int64(len(e.answer.body[i].text))) // attachments need no memory
 		}
 	})
 }
