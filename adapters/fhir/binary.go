@@ -237,8 +237,12 @@ func (s *Server) foresees(ctx context.Context, who access.Caller, op *operation)
 		}
 		return nil, nil
 	}
-	_, err = s.Writer.Submit(ctx, w)
-	return err == nil && op.met != nil, err
+	if _, err = s.Writer.Submit(ctx, w); err != nil {
+		return false, err
+	}
+	met = op.met != nil
+	op.name = op.asked // the plan that counts begins anew
+	return met, nil
 }
 
 // checkContext refuses a Binary that nobody could read, since its security context does not say who may.

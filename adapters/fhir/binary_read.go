@@ -77,7 +77,7 @@ func accepted(accept []string, contentType string) form {
 	}
 	kind, _, _ := strings.Cut(own, "/")
 	ranges := acceptRanges(accept)
-	if len(ranges) == 0 {
+	if strings.TrimSpace(strings.Join(accept, "")) == "" {
 		return asContent
 	}
 	for _, typ := range ranges {
