@@ -98,7 +98,7 @@ func (c *column) matches(num uint64, m *hub.Match) (is bool) {
 type blocks struct {
 	wanted []uint64
 	made   int // trips when it was queued
-	cmds   []*redis.SliceCmd
+	cmds   []*redis.StringSliceCmd
 	parts  [][]uint64
 }
 
@@ -115,15 +115,18 @@ func (sh *shard) queueBlocks(nums []uint64, key func(uint64) string) *blocks {
 		for _, num := range nums[:n] {
 			args = append(args, num)
 		}
-		b.cmds, b.parts, nums = append(b.cmds, sh.slice(args...)), append(b.parts, nums[:n]), nums[n:]
+		cmd := redis.NewStringSliceCmd(sh.ctx, args...) // "" for what is not there
+		_ = sh.pipe.Process(sh.ctx, cmd)
+		b.cmds, b.parts, nums = append(b.cmds, cmd), append(b.parts, nums[:n]), nums[n:]
 	}
 	return b
 }
 
 func (b *blocks) read(into map[uint64]string) {
 	for i, part := range b.parts {
-		for j, num := range part {
-			into[num], _ = found(b.cmds[i], j)
+		vals := b.cmds[i].Val()
+		for j, num := range part[:min(len(part), len(vals))] {
+			into[num] = vals[j]
 		}
 	}
 	b.cmds, b.parts = nil, nil

@@ -22,10 +22,10 @@ type span struct{ lo, hi float64 }
 // factsOf reads an entry. A Range that is not a number matches nothing and is left out, and so is a LastUpdated
 // of the entry's own, and its id: the index knows those from the record.
 func factsOf(e *hub.Entry) facts {
-	f := facts{exact: map[fact]struct{}{}, text: map[fact]struct{}{}, ranges: map[string][]span{}}
 	if e == nil {
-		return f
+		return facts{}
 	}
+	f := facts{exact: make(map[fact]struct{}, len(e.Terms)), text: map[fact]struct{}{}, ranges: map[string][]span{}}
 	for i := range e.Terms {
 		t := &e.Terms[i]
 		switch {

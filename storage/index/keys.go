@@ -3,6 +3,7 @@ package index
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -19,11 +20,17 @@ func (p *partition) metaKey() string { return "{" + p.tag + "}:meta" }
 func (p *partition) typesKey() string { return "{" + p.tag + "}:types" }
 
 // at is the prefix of a slot's keys: "{r07}:".
-func (p *partition) at(slot int) string {
-	if p.slots == 1 {
-		return "{" + p.tag + "}:"
+func (p *partition) at(slot int) string { return p.prefixes[slot] }
+
+func (pl PartitionLayout) prefixes() []string {
+	if pl.Slots == 1 {
+		return []string{"{" + pl.Tag + "}:"}
 	}
-	return "{" + p.tag + string([]byte{'0' + byte(slot/10), '0' + byte(slot%10)}) + "}:"
+	all := make([]string, pl.Slots)
+	for i := range all {
+		all[i] = fmt.Sprintf("{%s%02d}:", pl.Tag, i)
+	}
+	return all
 }
 
 // patterns match all keys of the partition in a SCAN.

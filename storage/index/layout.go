@@ -91,19 +91,20 @@ func (l Layout) MetaTags() []string {
 
 // partition is a layout ready for use.
 type partition struct {
-	name    hub.Partition
-	tag     string
-	slots   int
-	buckets int
-	block   uint64 // numbers a head hash covers
-	stamp   string
+	name     hub.Partition
+	tag      string
+	slots    int
+	prefixes []string // of the keys of each slot
+	buckets  int
+	block    uint64 // numbers a head hash covers
+	stamp    string
 }
 
 // schema is part of the stamp: raise it when the meaning of a key changes.
 const schema = 4
 
 func newPartition(name hub.Partition, pl PartitionLayout, projection string) *partition {
-	p := &partition{name: name, tag: pl.Tag, slots: pl.Slots, buckets: pl.Buckets, block: 128}
+	p := &partition{name: name, tag: pl.Tag, slots: pl.Slots, prefixes: pl.prefixes(), buckets: pl.Buckets, block: 128}
 	if p.slots > 1 {
 		// Numbers are spread over the slots, so that a slot sees about 64 of those a block covers; the numbers of
 		// one patient come in runs, hence not 128.

@@ -205,14 +205,14 @@ func (pl *plan) spans(u *unit, slot int, typ, param string, num uint64, before, 
 		pl.put(u, postingLayer, "hdel", column, member(num))
 	}
 	was, is := placesOf(before), placesOf(after)
-	for at := range was {
-		if !is[at] {
+	for _, at := range was {
+		if !slices.Contains(is, at) {
 			pl.put(u, postingLayer, "srem", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), member(num))
 		}
 	}
-	for at := range is {
+	for _, at := range is {
 		pl.rolls[rollEntry{pl.p.pagesKey(at.kind, typ, param), at.bucket.String()}] = math.NaN()
-		if !was[at] {
+		if !slices.Contains(was, at) {
 			pl.put(u, postingLayer, "sadd", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), member(num))
 		}
 	}
@@ -231,16 +231,22 @@ type pageOf struct {
 }
 
 // placesOf lists the pages where something with these values is found.
-func placesOf(spans []span) map[pageOf]bool {
-	pages := make(map[pageOf]bool, len(spans))
+func placesOf(spans []span) []pageOf {
+	pages := make([]pageOf, 0, 2*len(spans))
+	add := func(at pageOf) {
+		if !slices.Contains(pages, at) {
+			pages = append(pages, at)
+		}
+	}
 	for _, s := range spans {
 		switch lo, hi := bucketOf(s.lo), bucketOf(s.hi); {
 		case lo == hi:
-			pages[pageOf{near, lo}] = true
+			add(pageOf{near, lo})
 		case lo.next() == hi:
-			pages[pageOf{next, lo}] = true
+			add(pageOf{next, lo})
 		default:
-			pages[pageOf{wide, lo}], pages[pageOf{far, hi}] = true, true
+			add(pageOf{wide, lo})
+			add(pageOf{far, hi})
 		}
 	}
 	return pages

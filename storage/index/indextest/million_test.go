@@ -49,10 +49,11 @@ func TestAMillion(t *testing.T) {
 	}
 }
 
-// load applies commits of 51 and reports the pace of each tenth.
+// load applies commits of 51 and reports the pace of each tenth, and the work, in which making the entries is included.
 func load(t *testing.T, ix *index.Index, w *ward, n int) {
 	var mem runtime.MemStats
 	var busy time.Duration
+	worked := cpu(t, w)
 	for tenth := 1; w.made < n; {
 		seq, changes := w.commit()
 		start := time.Now()
@@ -61,13 +62,15 @@ func load(t *testing.T, ix *index.Index, w *ward, n int) {
 		}
 		busy += time.Since(start)
 		w.log.Commits[seq-1] = nil
+		clear(w.log.Things)
 		if w.made >= tenth*n/10 {
 			runtime.ReadMemStats(&mem)
-			fmt.Printf("%8d records: %6.0f a second, heap %d MB\n", w.made, float64(n/10)/busy.Seconds(), mem.HeapAlloc>>20)
-			tenth, busy = tenth+1, 0
+			now := cpu(t, w)
+			fmt.Printf("%8d records: %6.0f a second, %3.0f µs of work each, heap %d MB\n", w.made, float64(n/10)/busy.Seconds(),
+				1e6*(now-worked)/float64(n/10), mem.HeapAlloc>>20)
+			tenth, busy, worked = tenth+1, 0, now
 		}
 	}
-	clear(w.log.Things)
 }
 
 // cpu is the time that this process and the server have worked, in seconds. On a busy machine it says more than the

@@ -94,6 +94,17 @@ func seesWholeCommits(t *testing.T, r *room) {
 					t.Errorf("%s: a search saw %d things of commits %v", name, len(page.Hits), seqs)
 					return
 				}
+				one := fmt.Sprint(searches % things)
+				page, err = r.Search(r.ctx, []hub.Partition{records}, hub.Query{Type: "Observation", Limit: 5,
+					All: []hub.Clause{having("all", "x"), {Param: hub.ID, Any: []hub.Match{{Text: one}}}}})
+				if hub.Is(err, hub.Unavailable) {
+					refused++
+					continue
+				}
+				if err != nil || len(page.Hits) != 1 {
+					t.Errorf("%s: a search by id while things move found %d, %v", name, len(page.Hits), err)
+					return
+				}
 				heads, err := r.Heads(r.ctx, records, l.names())
 				if err != nil {
 					t.Error(err)
@@ -211,15 +222,26 @@ func walksLongOrders(t *testing.T, r *room) {
 	terms := rapid.Custom(drawTerm)
 	rnd := rand.New(rand.NewPCG(3, 3))
 	l := NewLog(records)
-	for i := range 500 {
+	put := func(i int) {
 		e := entry(fmt.Sprint("Patient/", i%17), exact(hub.ID, fmt.Sprint(i)), exact("common", fmt.Sprint(i%2)), text("word", fmt.Sprint("w", i%3)), between("number", float64(i/7), float64(i/7+i%2)))
 		for k := range rnd.IntN(4) {
 			e.Terms = append(e.Terms, terms.Example(10*i+k))
 		}
 		l.Put(obs(fmt.Sprint(i)), e)
-		if i%100 == 99 {
-			r.apply(t, l)
+	}
+	made := 0
+	for _, many := range []int{1, 150, 3, 1, 40, 140, 1, 20, 129, 15} { // commits of all sizes, 500 things in all
+		for range many {
+			put(made)
+			made++
 		}
+		r.apply(t, l)
+	}
+	for _, again := range []int{3, 17, 130, 1} {
+		for range again {
+			put(rnd.IntN(500))
+		}
+		r.apply(t, l)
 	}
 	for _, fetch := range []int{1, 32} {
 		r := r.with(index.Limits{Fetch: fetch})
