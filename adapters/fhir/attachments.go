@@ -101,16 +101,20 @@ func (s *Server) sendAttachment(ctx context.Context, who access.Caller, w io.Wri
 	defer r.Close()
 	plain := make([]byte, 24<<10) // a multiple of three
 	text := make([]byte, base64.StdEncoding.EncodedLen(len(plain)))
-	for {
+	for left := p.size(); ; {
 		n, err := io.ReadFull(r, plain)
 		base64.StdEncoding.Encode(text, plain[:n])
-		if _, werr := w.Write(text[:base64.StdEncoding.EncodedLen(n)]); werr != nil {
+		sent, werr := w.Write(text[:base64.StdEncoding.EncodedLen(n)])
+		if left -= int64(sent); werr != nil {
 			return werr
 		}
 		switch err {
 		case nil:
 		case io.EOF, io.ErrUnexpectedEOF:
-			return nil
+			if left == 0 {
+				return nil
+			}
+			return &hub.Error{Kind: hub.Corrupt, Msg: fmt.Sprintf("an attachment of a %s is not as long as it was", p.rec.Name.Type), Hint: "run: concord fsck"}
 		default:
 			return fmt.Errorf("send an attachment of a %s: %w", p.rec.Name.Type, &hub.Error{Kind: hub.Corrupt, Err: err})
 		}

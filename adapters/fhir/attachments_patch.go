@@ -55,6 +55,11 @@ func (op *operation) detach(after *fhir.Doc, known map[string]int, rec *hub.Reco
 		return nil, err
 	}
 	op.blob = nil
+	for standIn := range known {
+		if bytes.Contains(d.Doc.Root().Raw(), []byte(standIn)) {
+			return nil, &hub.Error{Kind: hub.Unprocessable, Path: op.name.Type, Msg: "a patch cannot copy an attachment of this size into an element of another type"}
+		}
+	}
 	if len(d.Data) == 0 {
 		return d.Doc, nil
 	}

@@ -88,8 +88,7 @@ func TestABinaryComesAndGoesAsBytesAndAsAResource(t *testing.T) {
 			}
 			// What was given out as JSON can be sent back.
 			body := h.get("Binary/b", fhirJSON).body
-			again := h.put("Binary/b", string(body)).want(200).is("data", base64.StdEncoding.EncodeToString(data))
-			_ = again
+			h.put("Binary/b", string(body)).want(200).is("data", base64.StdEncoding.EncodeToString(data))
 			if got := h.get("Binary/b").want(200); !bytes.Equal(got.body, data) || got.header.Get("ETag") != `W/"2"` {
 				t.Errorf("after an update with the JSON: %d bytes", len(got.body))
 			}
