@@ -194,6 +194,18 @@ func ask(t *testing.T, ix *index.Index, w *ward) {
 		}},
 		{"1,000 patients, routed, newest first", func(rnd *rand.Rand) hub.Query { return q(newest, patients(rnd, 1000, true), code(rnd)) }},
 		{"1,000 patients, not routed", func(rnd *rand.Rand) hub.Query { return q(newest, patients(rnd, 1000, false), code(rnd)) }},
+		{"10,000 encounters, not routed", func(rnd *rand.Rand) hub.Query {
+			c := hub.Clause{Param: "encounter"}
+			for i := range 10_000 {
+				c.Any = append(c.Any, hub.Match{Text: "Encounter/" + strconv.Itoa(i)})
+			}
+			for _, e := range w.encounters {
+				if c.Any = append(c.Any, hub.Match{Text: e}); len(c.Any) == 10_100 {
+					break
+				}
+			}
+			return q(newest, c)
+		}},
 		{"count of one code", func(rnd *rand.Rand) hub.Query { return count(q(nil, common)) }},
 		{"count of two clauses", func(rnd *rand.Rand) hub.Query { return count(q(nil, common, having("status", "final"))) }},
 		{"count of three clauses", func(rnd *rand.Rand) hub.Query {
