@@ -52,7 +52,8 @@ func (r *Reader) VersionsIn(ctx context.Context, who access.Caller, p hub.Partit
 	}
 	slices.Reverse(locs)
 	next, known := time.Time{}, false
-	for some := range slices.Chunk(locs, 500) {
+	held, most := 0, r.Limits.orDefaults().Bytes
+	for some := range slices.Chunk(locs, 50) {
 		got, err := r.records(ctx, p, some)
 		if err != nil {
 			return nil, 0, more, err
@@ -71,10 +72,11 @@ func (r *Reader) VersionsIn(ctx context.Context, who access.Caller, p hub.Partit
 				total++
 				switch {
 				case s.Before.Seq > 0 && !earlier(rec.Loc, s.Before):
-				case len(recs) < s.Limit:
+				case more == hub.Loc{} && len(recs) < s.Limit && (len(recs) == 0 || held+int(rec.Loc.Len) <= most):
 					recs = append(recs, *rec)
+					held += int(rec.Loc.Len)
 				case s.Limit > 0:
-					more = recs[s.Limit-1].Loc
+					more = recs[len(recs)-1].Loc
 				}
 			}
 			next = rec.Time

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -141,7 +142,7 @@ func (a *asking) candidates(ctx context.Context, q hub.Query, after *hub.Positio
 		if err != nil {
 			return false, err
 		}
-		for hits := range slices.Chunk(page.Hits, 1000) {
+		for hits := range chunks(page.Hits, a.limits.Bytes) {
 			things, err := a.admit(ctx, thingsOf(hits))
 			if err == nil {
 				things, err = a.judge(ctx, things, beyond)
@@ -162,6 +163,26 @@ func (a *asking) candidates(ctx context.Context, q hub.Query, after *hub.Positio
 	return false, nil
 }
 
+// chunks cuts hits such that the records of each are not longer than most together, and not more than 1,000.
+func chunks(hits []hub.Hit, most int) iter.Seq[[]hub.Hit] {
+	return func(yield func([]hub.Hit) bool) {
+		from, size := 0, 0
+		for i := range hits {
+			n := int(hits[i].Head.Loc.Len)
+			if i > from && (size+n > most || i-from == 1000) {
+				if !yield(hits[from:i]) {
+					return
+				}
+				from, size = i, 0
+			}
+			size += n
+		}
+		if from < len(hits) {
+			yield(hits[from:])
+		}
+	}
+}
+
 // scan fills a page by judging candidates in the order of q.
 func (a *asking) scan(ctx context.Context, q hub.Query) (found, error) {
 	f, after, start, skip, size := found{total: -1}, q.After, q.After, q.Skip, max(32, 2*q.Limit)
@@ -174,7 +195,7 @@ func (a *asking) scan(ctx context.Context, q hub.Query) (found, error) {
 		}
 	}
 	var last *hub.Position    // of what was judged
-	full := false             // and there is one more hit
+	full, held := false, 0    // and there is one more hit; bytes of the page's records
 	seen := map[uint64]bool{} // what is changed between two chunks may be in both
 	all, err := a.candidates(ctx, q, start, size, a.limits.Scan, func(hits []*thing, end *hub.Position) bool {
 		for _, t := range hits {
@@ -189,8 +210,9 @@ func (a *asking) scan(ctx context.Context, q hub.Query) (found, error) {
 			case q.Count && after != nil && compare(q.Sort, &t.pos, after) <= 0:
 			case skip > 0:
 				skip--
-			case len(f.things) < q.Limit:
+			case !full && len(f.things) < q.Limit && (len(f.things) == 0 || held+int(t.head.Loc.Len) <= a.limits.Bytes):
 				f.things = append(f.things, t)
+				held += int(t.head.Loc.Len)
 			default:
 				full = q.Limit > 0
 			}
