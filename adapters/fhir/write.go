@@ -202,8 +202,12 @@ func readBody(c *gin.Context, limit int64, maxDepth int) (*fhir.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fhir.Parse(data, fhir.Limits{Bytes: int(limit), Depth: maxDepth})
+	return fhir.Parse(data, fhir.Limits{Bytes: int(limit), Depth: maxDepth, Nodes: values(int(limit))})
 }
+
+// values is how many JSON values a body of at most limit bytes may have: the densest of real resources have one for 19 bytes,
+// and each takes 24 bytes of memory.
+func values(limit int) int { return 1<<17 + limit/18 }
 
 func isJSON(contentType string) bool {
 	switch mediaType(contentType) {

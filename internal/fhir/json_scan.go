@@ -75,7 +75,7 @@ func (p *parser) value(key, keyEnd uint32, keyEscaped bool) bool {
 	}
 	if len(p.nodes) >= p.limits.Nodes {
 		p.tooLarge = true
-		return p.stop("more values than the limit")
+		return p.stop("more than " + strconv.Itoa(p.limits.Nodes) + " values")
 	}
 	at := len(p.nodes)
 	p.nodes = append(p.nodes, node{start: uint32(p.pos), key: key, keyEnd: keyEnd, keyEscaped: keyEscaped, size: 1})

@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func (p *Projection) Stamp() string {
 }
 
 // Project implements hub.Projector. A value that is not of the form its type has adds no term; a record that is no
-// JSON object, or of an unknown type, is an Invalid error.
+// JSON object, or of an unknown type, is an Invalid error, and one that would have too many terms is TooLarge.
 func (p *Projection) Project(rec *hub.Record) (hub.Entry, error) {
 	doc, err := Parse(rec.Body, Limits{})
 	if err != nil {
@@ -90,9 +91,16 @@ func (p *Projection) Entry(doc *Doc, name hub.Name) (hub.Entry, error) {
 			t.elsewhere = param.elsewhere
 			t.project(param, doc.Root())
 		}
+		if len(t.list) > mostTerms {
+			return hub.Entry{}, &hub.Error{Kind: hub.TooLarge, Path: name.Type,
+				Msg: "the resource has more than " + strconv.Itoa(mostTerms) + " values that searches look at", Hint: "divide it into several"}
+		}
 	}
 	return hub.Entry{Route: r.routeOf(doc, name, p.base), Terms: t.list}, nil
 }
+
+// mostTerms bounds what one resource adds to the index: some ten megabytes. A code system of 100,000 concepts stays below.
+const mostTerms = 250_000
 
 // routeOf is the one patient a resource belongs to, by a literal relative reference, else its own name.
 func (r *resourceType) routeOf(doc *Doc, name hub.Name, base string) string {
@@ -129,7 +137,7 @@ func (t *terms) project(p *Param, root Value) {
 	for i := range p.walks {
 		w := &p.walks[i]
 		w.run(root, func(v Value) {
-			if v.Kind() == Null {
+			if v.Kind() == Null || len(t.list) > mostTerms {
 				return
 			}
 			values++

@@ -208,3 +208,25 @@ func show(t hub.Term) string {
 	}
 	return "[" + at(t.Lo) + "," + at(t.Hi) + "]"
 }
+
+func TestAResourceHasSoManyTerms(t *testing.T) {
+	concepts := func(n int) *Doc {
+		var b strings.Builder
+		b.WriteString(`{"resourceType":"CodeSystem","url":"urn:x","status":"active","content":"complete","concept":[{"code":"c"}`)
+		for i := range n {
+			fmt.Fprintf(&b, `,{"code":"%d"}`, i)
+		}
+		doc, err := Parse([]byte(b.String()+"]}"), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	name := hub.Name{Type: "CodeSystem", ID: "1"}
+	if e, err := NewProjection(nil).Entry(concepts(100_000), name); err != nil || len(e.Terms) < 100_000 {
+		t.Errorf("100,000 concepts have %d terms: %v", len(e.Terms), err)
+	}
+	if _, err := NewProjection(nil).Entry(concepts(300_000), name); !hub.Is(err, hub.TooLarge) {
+		t.Errorf("300,000 concepts: %v", err)
+	}
+}
