@@ -68,8 +68,8 @@ func (t *trips) queueBook(p *partition, typ, param string, into *book) func() er
 	return func() error {
 		for i, kind := range kinds {
 			for _, m := range cmds[i].Val() {
-				n, err := strconv.ParseUint(m, 10, 32)
-				if err != nil {
+				n, err := strconv.ParseUint(m, 10, 64)
+				if err != nil || bucket(n).grain() < 0 || bucket(n).grain() > finest {
 					return errUnreadable
 				}
 				into.add(kind, typ, param, bucket(n))

@@ -14,22 +14,26 @@ func TestBucketsLieInOrderAndHoldTheirBounds(t *testing.T) {
 		points = append(points, math.Float64frombits(rnd.Uint64()), rnd.NormFloat64()*100, 1.7e12+rnd.NormFloat64()*1e10)
 	}
 	for i, v := range points {
+		grain := i % (finest + 1)
 		if math.IsNaN(v) {
 			continue
 		}
-		b := bucketOf(v)
+		b := bucketOf(v, grain)
 		from, to := b.bounds()
-		if !(from <= v && v <= to) || bucketOf(from) != b || bucketOf(to) != b {
-			t.Fatalf("%g is in bucket %d of %g to %g, which are in %d and %d", v, b, from, to, bucketOf(from), bucketOf(to))
+		if !(from <= v && v <= to) || bucketOf(from, grain) != b || bucketOf(to, grain) != b {
+			t.Fatalf("%g is in bucket %d of %g to %g, which are in %d and %d", v, b, from, to, bucketOf(from, grain), bucketOf(to, grain))
 		}
-		if !math.IsInf(to, 1) && bucketOf(math.Nextafter(to, math.Inf(1))) <= b {
-			t.Fatalf("bucket %d ends at %g, and goes on behind it", b, to)
-		}
-		if w := points[(i+1)%len(points)]; v < w && b > bucketOf(w) || v > w && b < bucketOf(w) {
-			t.Fatalf("%g and %g are in buckets %d and %d", v, w, b, bucketOf(w))
+		if behind, _ := b.next().bounds(); !math.IsInf(to, 1) && behind != math.Nextafter(to, math.Inf(1)) {
+			t.Fatalf("bucket %d ends at %g, and the next begins at %g", b, to, behind)
 		}
 	}
-	if from, to := bucketOf(1.7e12).bounds(); to-from < 30*3.6e6 || to-from > 40*3.6e6 {
+	if from, to := bucketOf(1.7e12, 0).bounds(); to-from < 30*3.6e6 || to-from > 40*3.6e6 {
 		t.Errorf("a bucket of our days is %g ms long", to-from)
+	}
+	one, many := newPartition("audit", PartitionLayout{Tag: "u", Slots: 1}, ""), testPartition()
+	for num, want := range map[uint64][2]int{1: {0, 0}, 100_000: {0, 0}, 1_000_000: {3, 0}, 10_000_000: {7, 1}, 1 << 40: {finest, finest}} {
+		if got := [2]int{one.grainOf(num), many.grainOf(num)}; got != want {
+			t.Errorf("the grain of number %d is %v in one slot and in 64, want %v", num, got, want)
+		}
 	}
 }

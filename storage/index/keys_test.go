@@ -37,7 +37,7 @@ func TestKeysAreThoseOfTheTable(t *testing.T) {
 		p.pagesKey(near, "A", "date"):     "{r}:N:A:date",
 		p.pagesKey(far, "A", "date"):      "{r}:Y:A:date",
 		p.hoursKey("A"):                   "{r}:U:A",
-		p.at(7) + pageTail(wide, "A", "date", bucketOf(1.7e12)):       "{r07}:w:A:date:25489785",
+		p.at(7) + pageTail(wide, "A", "date", bucketOf(1.7e12, 0)):    "{r07}:w:A:date:59044217",
 		p.at(7) + hourOf(17, 1).tail("A"):                             "{r07}:u:A:d0",
 		p.at(7) + hourOf(17, 500).tail("A"):                           "{r07}:u:A:b2",
 		p.rareKey(7, "A", "identifier", "s|v"):                        "{r07}:i:A:identifier:266",

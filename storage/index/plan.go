@@ -204,7 +204,7 @@ func (pl *plan) spans(u *unit, slot int, typ, param string, num uint64, before, 
 	} else {
 		pl.put(u, postingLayer, "hdel", column, member(num))
 	}
-	was, is := placesOf(before), placesOf(after)
+	was, is := placesOf(before, pl.p.grainOf(num)), placesOf(after, pl.p.grainOf(num))
 	for _, at := range was {
 		if !slices.Contains(is, at) {
 			pl.put(u, postingLayer, "srem", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), member(num))
@@ -231,7 +231,7 @@ type pageOf struct {
 }
 
 // placesOf lists the pages where something with these values is found.
-func placesOf(spans []span) []pageOf {
+func placesOf(spans []span, grain int) []pageOf {
 	pages := make([]pageOf, 0, 2*len(spans))
 	add := func(at pageOf) {
 		if !slices.Contains(pages, at) {
@@ -239,7 +239,7 @@ func placesOf(spans []span) []pageOf {
 		}
 	}
 	for _, s := range spans {
-		switch lo, hi := bucketOf(s.lo), bucketOf(s.hi); {
+		switch lo, hi := bucketOf(s.lo, grain), bucketOf(s.hi, grain); {
 		case lo == hi:
 			add(pageOf{near, lo})
 		case lo.next() == hi:

@@ -15,11 +15,12 @@ import (
 var (
 	params = []string{"code", "name", "date", "a:b", "identifier"}
 	texts  = []string{"", "a", "ab", "abc", "b", "a\x00b", "王", "王小", "王小明", "\xff", "\xffa", "#a", strings.Repeat("long", 30), "a*", "%3A:"}
-	points = []float64{math.Inf(-1), -5.5, -1, 0, 1, 2, 3, 1e12 + 1, math.Inf(1)}
+	points = []float64{math.Inf(-1), -5.5, -1, 0, 1, 2, 3, 1e12 + 1, 1e12 + 5e7, 1e12 + 2e8, math.Inf(1)}
 )
 
 func drawLog(t *rapid.T) *Log {
 	l := NewLog(records)
+	l.nums = rapid.SampledFrom([]uint64{0, 1<<19 - 10, 1<<22 - 10}).Draw(t, "numbers after") // where pages become finer
 	for range rapid.IntRange(1, 5).Draw(t, "commits") {
 		for range rapid.IntRange(1, 12).Draw(t, "records") {
 			name := hub.Name{Type: rapid.SampledFrom([]string{"Observation", "Observation", "Observation", "Patient"}).Draw(t, "type"),
