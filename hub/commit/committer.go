@@ -77,6 +77,7 @@ type Committer struct {
 	// state at the tail; owned by run
 	before *applying // the commit before, when it may not be in the index yet
 	behind bool      // the index did not take a commit: nothing is planned until it has been looked at
+	late   []*recent // the last commits, up to seq
 	seq    uint64
 	digest string
 	nums   uint64
@@ -302,14 +303,15 @@ func (c *Committer) reachTail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.adopt(commit, data)
+	c.adopt(commit, data, nil)
 	return nil
 }
 
 // forget makes the next batch look at the tail again.
 func (c *Committer) forget() { c.seq, c.digest, c.nums = 0, "", 0 }
 
-func (c *Committer) adopt(commit *hub.Commit, data []byte) {
+func (c *Committer) adopt(commit *hub.Commit, data []byte, entries []*hub.Entry) {
+	c.remember(commit.Seq, commit.Records, entries)
 	c.seq, c.digest, c.last = commit.Seq, hub.Digest(data), commit.Time
 	c.nums = commit.Nums
 	for i := range commit.Records {
@@ -340,11 +342,11 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 		if err := c.target.Apply(ctx, other, nil); err != nil {
 			return false, err
 		}
-		c.adopt(other, raw)
+		c.adopt(other, raw, nil)
 		return false, nil
 	}
 	c.log.Cache.AddCommit(c.log.Partition, next.Seq, data)
-	c.adopt(next, data)
+	c.adopt(next, data, pl.entries)
 	c.before = &applying{seq: next.Seq, plan: pl, done: make(chan struct{})}
 	go c.apply(c.before, next, len(data), put, behind)
 	return true, nil

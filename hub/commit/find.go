@@ -22,6 +22,7 @@ const (
 	findable    = 5000 // records that are read because the index cannot tell what meets a query
 	lateCommits = 64
 	lateRecords = 20_000
+	lateBytes   = 64 << 20
 )
 
 // Find asks for what meets q, at most q.Limit, before the write has its place in the log: the searches of many writes go
@@ -100,25 +101,25 @@ func (v *View) update(ctx context.Context, q *hub.Query, before Found) (found []
 	if !before.known || before.applied+lateCommits < v.c.seq {
 		return nil, false, nil
 	}
-	late, err := v.since(ctx, before.applied)
-	if late == nil || err != nil {
+	late, err := v.c.since(ctx, before.applied)
+	if err != nil || len(late) == 0 && before.applied < v.c.seq {
 		return nil, false, err
 	}
 	for _, n := range before.names {
-		_, since := late.last[n]
-		_, now := v.batch[n]
-		if !since && !now {
+		if !changedIn(late, n) && !v.Changed(n) {
 			found = append(found, n)
 		}
 	}
 	if !before.all && len(found) < q.Limit { // there may be others in the place of those that changed
 		return nil, false, nil
 	}
-	changed, err := late.find(v, q)
-	if err != nil {
-		return nil, false, err
+	for i, r := range late {
+		changed, err := r.find(v, q, late[i+1:])
+		if err != nil {
+			return nil, false, err
+		}
+		found = append(found, changed...)
 	}
-	found = append(found, changed...)
 	for i := range v.pl.records {
 		r := &v.pl.records[i]
 		if r.Deleted || r.Name.Type != q.Type {
@@ -133,120 +134,4 @@ func (v *View) update(ctx context.Context, q *hub.Query, before Found) (found []
 		}
 	}
 	return found[:min(len(found), q.Limit)], true, nil
-}
-
-// late is what was committed after some commit, up to the tail.
-type late struct {
-	last    map[hub.Name]*change
-	byType  map[string][]*change
-	byTerms map[[2]string]map[string][]*change // by type and parameter, then by text
-}
-
-// change is the newest version of a thing.
-type change struct {
-	rec   hub.Record
-	entry *hub.Entry // projected when it is first asked for
-}
-
-// since gathers what was committed after seq; nil when that is too much.
-func (v *View) since(ctx context.Context, seq uint64) (*late, error) {
-	if l, ok := v.late[seq]; ok {
-		return l, nil
-	}
-	l := &late{last: map[hub.Name]*change{}, byType: map[string][]*change{}, byTerms: map[[2]string]map[string][]*change{}}
-	for s := v.c.seq; s > seq; s-- {
-		c, _, err := v.c.log.Commit(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		for i := range c.Records {
-			rec := c.Records[i]
-			if _, newer := l.last[rec.Name]; newer {
-				continue
-			}
-			ch := &change{rec: rec}
-			l.last[rec.Name] = ch
-			l.byType[rec.Name.Type] = append(l.byType[rec.Name.Type], ch)
-		}
-		if len(l.last) > lateRecords {
-			l = nil
-			break
-		}
-	}
-	if v.late == nil {
-		v.late = map[uint64]*late{}
-	}
-	v.late[seq] = l
-	return l, nil
-}
-
-func (c *change) project(v *View) (*hub.Entry, error) {
-	if c.entry == nil {
-		e, err := v.c.target.Project(&c.rec)
-		if err != nil {
-			return nil, err
-		}
-		c.entry = &e
-	}
-	return c.entry, nil
-}
-
-// find returns what meets q of what changed and is not changed again by the batch.
-func (l *late) find(v *View, q *hub.Query) ([]hub.Name, error) {
-	changes := l.byType[q.Type]
-	if param, texts, ok := q.Named(); ok && len(changes) > 8 {
-		terms, err := l.terms(v, q.Type, param)
-		if err != nil {
-			return nil, err
-		}
-		changes = nil
-		for _, text := range texts {
-			changes = append(changes, terms[text]...)
-		}
-	}
-	var found []hub.Name
-	seen := map[*change]bool{}
-	for _, c := range changes {
-		if _, again := v.batch[c.rec.Name]; again || c.rec.Deleted || seen[c] {
-			continue
-		}
-		seen[c] = true
-		e, err := c.project(v)
-		if err != nil {
-			return nil, err
-		}
-		met, err := q.Meets(&c.rec, e)
-		if err != nil {
-			return nil, err
-		}
-		if met {
-			found = append(found, c.rec.Name)
-		}
-	}
-	return found, nil
-}
-
-// terms lists the changes of a type by their Exact terms of one parameter.
-func (l *late) terms(v *View, typ, param string) (map[string][]*change, error) {
-	key := [2]string{typ, param}
-	if terms, ok := l.byTerms[key]; ok {
-		return terms, nil
-	}
-	terms := map[string][]*change{}
-	for _, c := range l.byType[typ] {
-		if c.rec.Deleted {
-			continue
-		}
-		e, err := c.project(v)
-		if err != nil {
-			return nil, err
-		}
-		for i := range e.Terms {
-			if t := &e.Terms[i]; t.Kind == hub.Exact && t.Param == param {
-				terms[t.Text] = append(terms[t.Text], c)
-			}
-		}
-	}
-	l.byTerms[key] = terms
-	return terms, nil
 }

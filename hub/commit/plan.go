@@ -93,7 +93,6 @@ type View struct {
 	pl    *plan
 	heads map[hub.Name]hub.Head // fetched from the index
 	batch map[hub.Name]int      // changed in this batch: position in plan.records
-	late  map[uint64]*late      // what was committed after a commit, as far as that was asked
 	// before holds what the commit before changed, which the index may not have yet: position in its plan.records
 	before map[hub.Name]int
 }
