@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"concord/hub"
 	"concord/hub/projection"
 	"concord/hub/settings"
+	"concord/internal/fhir"
 	"concord/storage/index"
 	"concord/storage/keeper"
 )
@@ -125,6 +127,16 @@ func (f *fsck) blob(ctx context.Context, key string, r *hub.Record) error {
 	}
 	f.blobs++
 	f.bytes += r.Blob.Size
+	for i := range r.Blob.Parts.Len() {
+		if !fhir.IsResourceType(r.Name.Type) { // frames of a deflated data set are places in what it inflates to
+			break
+		}
+		for span := range slices.Chunk(r.Blob.Parts.Spans(i), 2) {
+			if len(span) != 2 || span[0] < 0 || span[1] < 0 || span[0] > r.Blob.Size-span[1] {
+				f.fault("%s byte %d: part %d of a %s is not inside its blob", key, r.Loc.Off, i, r.Name.Type)
+			}
+		}
+	}
 	from := max(0, r.Blob.Size-1) // the last byte is there, and none after it
 	if f.deep {
 		from = 0
