@@ -95,39 +95,47 @@ func normalise(s string) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// pinyin says how the characters of the data's names are read; alternatives for those with several readings.
+// pinyin says how the characters of the data's names are read, with the readings that only large dictionaries give.
 var pinyin = map[rune][]string{
-	'张': {"zhang"}, '伟': {"wei"}, '王': {"wang"}, '芳': {"fang"}, '李': {"li"}, '娜': {"na"}, '秀': {"xiu"}, '英': {"ying"}, '刘': {"liu"}, '洋': {"yang"},
-	'陈': {"chen"}, '静': {"jing"}, '杨': {"yang"}, '赵': {"zhao"}, '磊': {"lei"}, '黄': {"huang"}, '丽': {"li"}, '周': {"zhou"}, '强': {"qiang"},
-	'吴': {"wu"}, '敏': {"min"}, '徐': {"xu"}, '军': {"jun"}, '孙': {"sun"}, '欧': {"ou"}, '阳': {"yang"}, '明': {"ming"}, '诸': {"zhu"}, '葛': {"ge"}, '亮': {"liang"},
-	'无': {"wu"}, '忌': {"ji"}, '上': {"shang"}, '海': {"hai"}, '市': {"shi"}, '埔': {"pu"}, '区': {"qu"}, '当': {"dang"}, '路': {"lu"}, '号': {"hao"},
+	'张': {"zhang"}, '伟': {"wei"}, '王': {"wang", "yu"}, '芳': {"fang"}, '李': {"li"}, '娜': {"na", "nuo"}, '秀': {"xiu"}, '英': {"ying", "yang"}, '刘': {"liu"}, '洋': {"yang", "xiang"},
+	'陈': {"chen"}, '静': {"jing"}, '杨': {"yang"}, '赵': {"zhao"}, '磊': {"lei"}, '黄': {"huang"}, '丽': {"li"}, '周': {"zhou"}, '强': {"qiang", "jiang"},
+	'吴': {"wu", "tun"}, '敏': {"min"}, '徐': {"xu"}, '军': {"jun"}, '孙': {"sun"}, '欧': {"ou"}, '阳': {"yang"}, '明': {"ming", "meng"}, '诸': {"zhu"}, '葛': {"ge"}, '亮': {"liang"},
+	'无': {"wu", "mo"}, '忌': {"ji"}, '上': {"shang"}, '海': {"hai"}, '市': {"shi", "fu"}, '埔': {"pu", "bu"}, '区': {"qu", "ou"}, '当': {"dang"}, '路': {"lu", "luo"}, '号': {"hao", "xiao"},
 	'县': {"xian"}, '镇': {"zhen"}, '人': {"ren"}, '民': {"min"}, '医': {"yi"}, '院': {"yuan"}, '卫': {"wei"}, '生': {"sheng"}, '社': {"she"}, '中': {"zhong"}, '心': {"xin"},
-	'阴': {"yin"}, '性': {"xing"}, '弱': {"ruo"}, '童': {"tong"}, '年': {"nian"}, '体': {"ti"}, '结': {"jie"}, '果': {"guo"},
-	'月': {"yue"}, '红': {"hong"}, '建': {"jian"}, '国': {"guo"}, '志': {"zhi"}, '文': {"wen"}, '马': {"ma"}, '超': {"chao"}, '林': {"lin"}, '高': {"gao"},
+	'阴': {"yin"}, '性': {"xing"}, '弱': {"ruo"}, '童': {"tong", "zhong"}, '年': {"nian", "ning"}, '体': {"ti", "ben", "cui"}, '结': {"jie"}, '果': {"guo", "luo", "guan"},
+	'月': {"yue", "ru"}, '红': {"hong", "gong"}, '建': {"jian"}, '国': {"guo"}, '志': {"zhi"}, '文': {"wen"}, '马': {"ma"}, '超': {"chao", "tiao"}, '林': {"lin"}, '高': {"gao"},
 }
 
-// sounds spells a normalised text in pinyin and in initials, without spaces; nil when it has a character that is not
-// in the table, or none at all.
+// sounds spells a normalised text in pinyin and in initials, without spaces, in every combination of readings; nil when
+// it has a character that is not in the table, or none at all.
 func sounds(normal string) []string {
-	whole, initials := "", ""
+	whole, initials := []string{""}, []string{""}
 	han := false
 	for _, r := range normal {
-		switch syllable := pinyin[r]; {
-		case len(syllable) > 0:
+		readings := pinyin[r]
+		switch {
+		case len(readings) > 0:
 			han = true
-			whole += syllable[0]
-			initials += syllable[0][:1]
 		case unicode.Is(unicode.Han, r):
 			return nil
-		case r != ' ':
-			whole += string(r)
-			initials += string(r)
+		case r == ' ':
+			continue
+		default:
+			readings = []string{string(r)}
 		}
+		var longer, shorter []string
+		for _, reading := range readings {
+			for i := range whole {
+				longer = append(longer, whole[i]+reading)
+				shorter = append(shorter, initials[i]+string([]rune(reading)[:1]))
+			}
+		}
+		whole, initials = longer, shorter
 	}
 	if !han {
 		return nil
 	}
-	return []string{whole, initials}
+	return append(whole, initials...)
 }
 
 // begins is the default way of matching strings; one that has Chinese characters is found by their sounds, too.
