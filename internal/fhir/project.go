@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,17 +67,25 @@ func (p *Projection) Stamp() string {
 }
 
 // Project implements hub.Projector. A value that is not of the form its type has adds no term; a record that is no
-// JSON object, or of an unknown type, is an Invalid error, and one that would have too many terms is TooLarge.
+// JSON object, or of an unknown type, is an Invalid error.
 func (p *Projection) Project(rec *hub.Record) (hub.Entry, error) {
 	doc, err := Parse(rec.Body, Limits{})
 	if err != nil {
 		return hub.Entry{}, err
 	}
-	return p.Entry(doc, rec.Name)
+	return p.entry(doc, rec.Name, math.MaxInt) // what was taken in stays readable
 }
 
-// Entry projects a parsed resource under the name it has or will have.
+// Entry projects a parsed resource under the name that it will have, as Project does. One of more than 250,000 terms is a
+// TooLarge error.
 func (p *Projection) Entry(doc *Doc, name hub.Name) (hub.Entry, error) {
+	return p.entry(doc, name, mostTerms)
+}
+
+// mostTerms bounds what one resource adds to the index: some ten megabytes. A code system of 100,000 concepts stays below.
+const mostTerms = 250_000
+
+func (p *Projection) entry(doc *Doc, name hub.Name, most int) (hub.Entry, error) {
 	r := definitions().resources[name.Type]
 	switch {
 	case r == nil:
@@ -84,23 +93,20 @@ func (p *Projection) Entry(doc *Doc, name hub.Name) (hub.Entry, error) {
 	case doc.Root().Kind() != Object:
 		return hub.Entry{}, &hub.Error{Kind: hub.Invalid, Path: name.Type, Msg: "project: the resource is no JSON object"}
 	}
-	t := terms{zone: p.zone, base: p.base, list: make([]hub.Term, 0, 40)}
+	t := terms{zone: p.zone, base: p.base, most: most, list: make([]hub.Term, 0, 40)}
 	t.list = append(t.list, hub.Term{Param: "_id", Text: name.ID})
 	for _, param := range r.params {
 		if param.Served() && param.stored() && param.Code != "_id" && param.Code != hub.LastUpdated {
 			t.elsewhere = param.elsewhere
 			t.project(param, doc.Root())
 		}
-		if len(t.list) > mostTerms {
+		if len(t.list) > most {
 			return hub.Entry{}, &hub.Error{Kind: hub.TooLarge, Path: name.Type,
-				Msg: "the resource has more than " + strconv.Itoa(mostTerms) + " values that searches look at", Hint: "divide it into several"}
+				Msg: "the resource has more than " + strconv.Itoa(most) + " values that searches look at", Hint: "divide it into several"}
 		}
 	}
 	return hub.Entry{Route: r.routeOf(doc, name, p.base), Terms: t.list}, nil
 }
-
-// mostTerms bounds what one resource adds to the index: some ten megabytes. A code system of 100,000 concepts stays below.
-const mostTerms = 250_000
 
 // routeOf is the one patient a resource belongs to, by a literal relative reference, else its own name.
 func (r *resourceType) routeOf(doc *Doc, name hub.Name, base string) string {
@@ -121,6 +127,7 @@ type terms struct {
 	zone  *time.Location
 	base  string
 	list  []hub.Term
+	most  int // how many terms are worth gathering
 	param *Param
 	// elsewhere are the members of names and addresses that other parameters have.
 	elsewhere []string
@@ -137,7 +144,7 @@ func (t *terms) project(p *Param, root Value) {
 	for i := range p.walks {
 		w := &p.walks[i]
 		w.run(root, func(v Value) {
-			if v.Kind() == Null || len(t.list) > mostTerms {
+			if v.Kind() == Null || len(t.list) > t.most {
 				return
 			}
 			values++

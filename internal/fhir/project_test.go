@@ -226,7 +226,11 @@ func TestAResourceHasSoManyTerms(t *testing.T) {
 	if e, err := NewProjection(nil).Entry(concepts(100_000), name); err != nil || len(e.Terms) < 100_000 {
 		t.Errorf("100,000 concepts have %d terms: %v", len(e.Terms), err)
 	}
-	if _, err := NewProjection(nil).Entry(concepts(300_000), name); !hub.Is(err, hub.TooLarge) {
+	many := concepts(300_000)
+	if _, err := NewProjection(nil).Entry(many, name); !hub.Is(err, hub.TooLarge) {
 		t.Errorf("300,000 concepts: %v", err)
+	}
+	if _, err := NewProjection(nil).Project(&hub.Record{Name: name, Body: many.Root().Raw()}); err != nil {
+		t.Errorf("what is stored is not refused: %v", err)
 	}
 }

@@ -1,6 +1,10 @@
 package fhir
 
-import "concord/hub"
+import (
+	"math"
+
+	"concord/hub"
+)
 
 // onRecord makes a test of a record from one of its root. Reading the same bytes, it gives the same answer each time;
 // concurrent calls share nothing that is written.
@@ -45,7 +49,7 @@ func (c *searchCompiler) projection() *Projection {
 
 // terms are those that the parameter has of v, where its walks begin.
 func (p *Param) terms(v Value, as *Projection) []hub.Term {
-	t := terms{zone: as.zone, base: as.base}
+	t := terms{zone: as.zone, base: as.base, most: math.MaxInt}
 	t.project(p, v)
 	return t.list
 }
