@@ -202,6 +202,9 @@ func (s *Server) keep(ctx context.Context, media string, write func(io.Writer) e
 	if err := stage.Publish(ctx, key); err != nil {
 		return nil, fmt.Errorf("keep an attachment: %w", err)
 	}
+	if s.Took != nil {
+		s.Took(int64(size))
+	}
 	return &hub.Blob{Key: key, Size: int64(size), SHA256: hex.EncodeToString(sum.Sum(nil)), Media: media}, nil
 }
 

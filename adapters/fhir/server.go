@@ -46,6 +46,8 @@ type Deps struct {
 	Members   Members
 	// Retrievable says whether a study's images can be fetched now; nil: not known.
 	Retrievable func(ctx context.Context, studyUID string) (bool, error)
+	// Took, where not nil, is told the size of each blob that was stored.
+	Took func(bytes int64)
 	// CursorKey signs page cursors.
 	CursorKey []byte
 	// PublicURL is the hub's address as clients see it, without a trailing slash; empty: taken from the request.
