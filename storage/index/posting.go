@@ -9,7 +9,7 @@ import (
 )
 
 // posting answers a condition in one shard. A match has one file a kind (exact.go, text.go, within.go); anyOf and
-// allOf (tree.go) put them together.
+// allOf put them together, as tree.go says.
 //
 // All methods but size may await trips; when await fails their result is worthless and trips.err is set.
 type posting interface {
