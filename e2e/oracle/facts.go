@@ -21,7 +21,7 @@ type Token struct {
 	Fold         bool     // case does not matter: its type is string
 	Types        []Token  // of an Identifier
 	Words        []string // CodeableConcept.text, Coding.display, Identifier.type.text
-	Beside       bool     // it is but the text of a concept that has codings
+	Item         int      // which of the parameter's values it belongs to: the codings of a concept are one
 }
 
 // Ref is a reference or canonical.
@@ -71,7 +71,11 @@ func (ev evaluator) add(f *Facts, p *Param, n Node) {
 	before := f.count()
 	switch p.Type {
 	case "token":
+		first := len(f.Tokens)
 		ev.addToken(f, n)
+		for i := first; i < len(f.Tokens); i++ {
+			f.Tokens[i].Item = first
+		}
 	case "string":
 		f.addText(n)
 	case "date":
@@ -113,12 +117,11 @@ func (ev evaluator) addToken(f *Facts, n Node) {
 	}
 	switch n.Type {
 	case "CodeableConcept":
-		codings := ev.children(n, "coding")
-		for _, c := range codings {
+		for _, c := range ev.children(n, "coding") {
 			ev.addToken(f, c)
 		}
 		if text := n.get("text"); text != "" {
-			f.Tokens = append(f.Tokens, Token{HasSystem: true, Words: []string{text}, Beside: len(codings) > 0})
+			f.Tokens = append(f.Tokens, Token{HasSystem: true, Words: []string{text}})
 		}
 	case "Coding":
 		t := Token{System: n.get("system"), Code: n.get("code"), HasSystem: true}

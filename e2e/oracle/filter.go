@@ -175,12 +175,20 @@ func (s *Store) comparison(typ, name, op, value string, quoted bool) (test, erro
 	return nil, fmt.Errorf("the operator %q on %s is not known", op, p.Code)
 }
 
-// unequal holds when an item of the set differs.
+// unequal holds when an item of the set differs: a concept does when none of its codings is equal.
 func (s *Store) unequal(p *Param, value string) (test, error) {
 	equal, err := s.matcher(p, "", value)
 	return func(r *Resource) bool {
 		f := s.Facts(r, p)
-		return some(f.Tokens, func(t Token) bool { return !t.Beside && !equal(&Facts{Tokens: []Token{t}}) }) ||
-			some(f.URIs, func(u string) bool { return !equal(&Facts{URIs: []string{u}}) })
+		items := map[int][]Token{}
+		for _, t := range f.Tokens {
+			items[t.Item] = append(items[t.Item], t)
+		}
+		for _, tokens := range items {
+			if !equal(&Facts{Tokens: tokens}) {
+				return true
+			}
+		}
+		return some(f.URIs, func(u string) bool { return !equal(&Facts{URIs: []string{u}}) })
 	}, err
 }

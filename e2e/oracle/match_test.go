@@ -214,5 +214,7 @@ func TestFiltersJoinFromLeftToRight(t *testing.T) {
 		{p, "_filter", `gender eq male or gender eq female and given eq "x"`, false},
 		{p, "_filter", `gender eq male or (gender eq female and given eq "x")`, true},
 		{p, "_filter", `address pr false`, true},
+		{`{"resourceType":"Observation","code":{"coding":[{"code":"a"},{"code":"b"}]}}`, "_filter", `code ne a`, false},
+		{`{"resourceType":"Observation","category":[{"coding":[{"code":"a"}]},{"coding":[{"code":"b"}]}]}`, "_filter", `category ne a`, true},
 	})
 }
