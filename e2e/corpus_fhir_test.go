@@ -69,9 +69,12 @@ func TestOfficialExamplesComeBackAsTheyWereSent(t *testing.T) {
 		}
 		if put.status != 201 {
 			t.Errorf("%s: %d %s", e.name, put.status, put.diagnostics())
-			continue
 		}
-		comesBack(t, h, e)
+	}
+	for _, e := range all { // a Binary can be read once its security context is there
+		if wrongExamples[e.name] == "" {
+			comesBack(t, h, e)
+		}
 	}
 	if len(all) < 700 {
 		t.Errorf("only %d examples", len(all))
@@ -86,7 +89,7 @@ func TestOfficialExamplesComeBackAsTheyWereSent(t *testing.T) {
 // comesBack compares what is read with what was sent.
 func comesBack(t *testing.T, h *corpusHub, e example) {
 	t.Helper()
-	read := h.get("/fhir/" + e.typ + "/" + e.id)
+	read := h.get("/fhir/" + e.typ + "/" + e.id + "?_format=json")
 	if read.status != 200 || read.header.Get("ETag") != `W/"1"` {
 		t.Errorf("%s: read %d %s", e.name, read.status, read.header.Get("ETag"))
 		return
@@ -140,7 +143,7 @@ func lives(t *testing.T, h *corpusHub, e example) {
 	if read := h.get(at); read.status != 410 || read.diagnostics() == "" {
 		t.Errorf("%s: read after delete %d", e.name, read.status)
 	}
-	old := h.get(at + "/_history/1")
+	old := h.get(at + "/_history/1?_format=json")
 	if old.status != 200 {
 		t.Errorf("%s: version 1 after delete: %d", e.name, old.status)
 	} else if fault := sameResource(e.value, exact(t, old.body)); fault != "" {
