@@ -288,12 +288,38 @@ func (s scope) spend() error {
 	return nil
 }
 
-// anyOf is the condition that one of the conjunctions holds.
+// anyOf is the condition that one of the conjunctions holds. Alternatives within one parameter become one clause, which an
+// index asks for at once.
 func anyOf(lists [][]hub.Clause) []hub.Clause {
-	if len(lists) == 1 {
+	if lists = flat(nil, lists); len(lists) == 1 {
 		return lists[0]
 	}
 	return []hub.Clause{{Either: lists}}
+}
+
+// flat adds the alternatives to those there are, without alternatives of alternatives.
+func flat(all, lists [][]hub.Clause) [][]hub.Clause {
+	for _, list := range lists {
+		if len(list) != 1 || list[0].Not {
+			all = append(all, list)
+			continue
+		}
+		c := list[0]
+		if len(c.Either) > 0 {
+			all = flat(all, c.Either)
+			continue
+		}
+		same := slices.IndexFunc(all, func(have []hub.Clause) bool {
+			return len(have) == 1 && !have[0].Not && len(have[0].Any) > 0 && have[0].Param == c.Param
+		})
+		if len(c.Any) == 0 || same < 0 {
+			c.Any = slices.Clone(c.Any)
+			all = append(all, []hub.Clause{c})
+			continue
+		}
+		all[same][0].Any = append(all[same][0].Any, c.Any...)
+	}
+	return all
 }
 
 // not is the condition that the conjunction does not hold.

@@ -301,6 +301,39 @@ func TestBeyondTheLimitsASearchIsRefusedByName(t *testing.T) {
 	}
 }
 
+func TestAlternativesOfOneParameterAreOneClause(t *testing.T) {
+	for filter, want := range map[string]string{
+		"gender eq male or gender eq female or (gender eq other or gender eq unknown)": "gender 4",
+		"gender eq male or not(gender eq female) or gender eq other":                   "gender 2 or not gender 1",
+		"gender eq male or (active eq true and gender eq other) or gender eq female":   "gender 2 or 2 clauses",
+		"name eq a or name eq b or name eq c":                                          "name 3 or family 3 or given 3",
+	} {
+		s, err := CompileSearch("Patient", []Pair{{"_filter", filter}}, SearchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lists := s.Query.All[0].Either
+		if len(lists) == 0 {
+			lists = [][]hub.Clause{s.Query.All}
+		}
+		var got []string
+		for _, list := range lists {
+			c := list[0]
+			switch {
+			case len(list) > 1:
+				got = append(got, fmt.Sprint(len(list), " clauses"))
+			case c.Not:
+				got = append(got, fmt.Sprint("not ", c.Param, " ", len(c.Any)))
+			default:
+				got = append(got, fmt.Sprint(c.Param, " ", len(c.Any)))
+			}
+		}
+		if strings.Join(got, " or ") != want {
+			t.Errorf("%s: %s", filter, strings.Join(got, " or "))
+		}
+	}
+}
+
 func TestOrderIsByTheValueThatComesFirst(t *testing.T) {
 	w := theWard(t)
 	for _, c := range []struct{ typ, q, want string }{
