@@ -105,14 +105,14 @@ func (u *unit) canonical(text string) (float64, bool) {
 // What a parameter is called in the index when it is about a quantity's unit, behind the parameter's code.
 const (
 	unitParam = ":unit" // Exact: "system|code" where UCUM does not know better, "|code" and "|unit"
-	ucumParam = ":ucum" // Exact: what a common UCUM unit means
+	ucumParam = ":ucum" // Range, with |dimension: the number in canonical units
 )
 
 // measured adds the terms of all values of the parameter.
 //
-// A Range costs an index twenty times as much as an Exact. When all values have one unit, as a single one does, the
-// unit is a fact about the entry, and the plain numbers together with it say everything. Values of several units each get
-// Ranges of their own.
+// A number in a unit of UCUM is there twice: as written, and in canonical units, where all units that measure the same
+// meet. When all values have one unit, as a single one does, the unit's names are facts about the entry, and the plain numbers
+// together with them say everything; values of several units each get Ranges of their own.
 func (t *terms) measured() {
 	if len(t.measures) == 0 {
 		return
@@ -141,8 +141,6 @@ func (t *terms) together(m *measure) {
 	}
 	if m.code != "" {
 		switch u := unitOf(m.system, m.code); {
-		case u != nil && u.common:
-			named(ucumParam, u.key)
 		case u != nil:
 			for i := range t.measures {
 				t.ranged(canonicalSuffix(u), &t.measures[i], u)

@@ -46,16 +46,7 @@ func (p *Param) quantityAlternatives(value string) ([][]hub.Clause, error) {
 			{{Param: p.Code + unitSuffix(system, code), Any: plain.Any}},
 		}, nil
 	}
-	canonical := asked.through(u.Canonical)
-	var all [][]hub.Clause
-	for _, other := range commonTable().byDimension[u.dimension] {
-		there := asked
-		if other.key != u.key {
-			there = canonical.through(other.FromCanonical)
-		}
-		all = append(all, []hub.Clause{equals(ucumParam, other.key), {Param: p.Code, Any: c.numbers(there)}})
-	}
-	return append(all, []hub.Clause{{Param: p.Code + canonicalSuffix(u), Any: c.numbers(canonical)}}), nil
+	return [][]hub.Clause{{{Param: p.Code + canonicalSuffix(u), Any: c.numbers(asked.through(u.Canonical))}}}, nil
 }
 
 func (s span) through(convert func(*big.Rat) *big.Rat) span {

@@ -13,13 +13,10 @@ import (
 // unit is what a UCUM code means.
 type unit struct {
 	ucum.Unit
-	key, dimension string
-	common         bool
+	dimension string
 }
 
-// commonUnits are those that most quantities have, by one of their codes. Quantities in them are stored as they are, together
-// with their unit, and a search converts what it asks for into each common unit of the dimension. Those in other units are
-// stored a second time, in canonical units.
+// commonUnits are those that most quantities have; they are parsed once.
 const commonUnits = `% 1 {score} {ratio} {index} {INR} {T-score} [pH] 10*-3 10*-6
 10*9/L 10*12/L 10*6/L 10*3/L 10*3/uL 10*6/uL 10*3/mL /uL /mL /L /dL 10*9/mL
 g/L mg/dL g/dL mg/L ug/L ug/dL ng/L ng/dL ng/mL pg/mL ug/mL mg/mL pg/L ug/mg mg/g ug/g ng/mg
@@ -38,26 +35,10 @@ g/d mg/d ug/d mg/h g/(24.h) mg/(24.h) ug/min mmol/d umol/d mmol/(24.h) mg/kg mg/
 V mV uV A mA Ohm J kJ kcal W kW Gy mGy cGy Sv mSv Bq MBq m/s cm/s mm/h
 [arb'U] [arb'U]/mL [arb'U]/L [iU] k[iU] U meq mmol umol mol mol/kg dB deg {copies}/mL {cells}/uL fL{MCV} pg{MCH} [CFU]/mL [diop]`
 
-// units is commonUnits, read.
-type units struct {
-	byCode, byKey map[string]*unit
-	byDimension   map[string][]*unit
-}
-
-var commonTable = sync.OnceValue(func() *units {
-	t := &units{map[string]*unit{}, map[string]*unit{}, map[string][]*unit{}}
+var commonTable = sync.OnceValue(func() map[string]*unit {
+	t := map[string]*unit{}
 	for code := range strings.FieldsSeq(commonUnits) {
-		u := readUnit(code)
-		if u == nil {
-			continue // a test finds it
-		}
-		if same := t.byKey[u.key]; same != nil {
-			t.byCode[code] = same
-			continue
-		}
-		u.common = true
-		t.byCode[code], t.byKey[u.key] = u, u
-		t.byDimension[u.dimension] = append(t.byDimension[u.dimension], u)
+		t[code] = readUnit(code) // none is nil: a test looks
 	}
 	return t
 })
@@ -67,7 +48,7 @@ func readUnit(code string) *unit {
 	if err != nil {
 		return nil
 	}
-	return &unit{Unit: u, key: u.Key(), dimension: u.Dimension()}
+	return &unit{Unit: u, dimension: u.Dimension()}
 }
 
 // unitOf is the meaning of a UCUM code; nil when it is none, or of another system.
@@ -75,15 +56,10 @@ func unitOf(system, code string) *unit {
 	if system != ucum.System {
 		return nil
 	}
-	t := commonTable()
-	if u := t.byCode[code]; u != nil {
+	if u := commonTable()[code]; u != nil {
 		return u
 	}
-	u := readUnit(code)
-	if u != nil && t.byKey[u.key] != nil {
-		return t.byKey[u.key]
-	}
-	return u
+	return readUnit(code)
 }
 
 // isDecimal refuses what ParseFloat reads beyond decimals: hexadecimals, underscores, names. It is no check of the form.

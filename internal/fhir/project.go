@@ -24,9 +24,8 @@ import (
 //	date             Range  date                   first and last millisecond of the value, by its precision (see compact)
 //	number           Range  probability            the number
 //	quantity         Range  value-quantity         the number
-//	                 Exact  value-quantity:ucum    what the unit means, where it is a common one of UCUM
 //	                 Exact  value-quantity:unit    "system|code" where it is not of UCUM, "|code", and "|unit" where it is another
-//	                 Range  value-quantity:ucum|d  the number in canonical units of dimension d, where the unit is an uncommon one
+//	                 Range  value-quantity:ucum|d  the number in canonical units of dimension d, where the unit is one of UCUM
 //	uri              Exact  url                    as sent
 //	any              Exact  _has                   the parameter's code, for :missing; of string, date, number and quantity only for
 //	                                               values without any other term
@@ -59,7 +58,7 @@ func (p *Projection) At(base string) *Projection {
 
 // Stamp names the rules by which terms are made, for the stamp of the index: another stamp means other terms.
 func (p *Projection) Stamp() string {
-	stamp := "fhir-4.0.1/2/" + p.zone.String()
+	stamp := "fhir-4.0.1/3/" + p.zone.String()
 	if p.base != "" {
 		stamp += "/" + p.base
 	}
