@@ -1,6 +1,7 @@
 package index
 
 import (
+	"iter"
 	"slices"
 
 	"concord/hub"
@@ -9,6 +10,17 @@ import (
 // abreast is how many alternatives of one clause are asked in one trip. It bounds the pipelines, and the memory for
 // replies, of a clause with thousands of them.
 const abreast = 256
+
+// branching is abreast for alternatives that are conjunctions: each takes several tasks in each slot.
+const branching = 32
+
+// chunks are the alternatives that are asked in one trip each.
+func chunks(of []posting) iter.Seq[[]posting] {
+	if slices.ContainsFunc(of, func(p posting) bool { _, is := p.(*allOf); return is }) {
+		return slices.Chunk(of, branching)
+	}
+	return slices.Chunk(of, abreast)
+}
 
 // anyOf holds where one of its alternatives does. Matches are opened as they are measured, and those that nothing
 // has are forgotten at once.
@@ -21,8 +33,14 @@ type anyOf struct {
 }
 
 func (a *anyOf) measure(t *trips, await func() bool) {
-	measureAll(t, await, a.of)
-	a.of = slices.DeleteFunc(a.of, isEmpty)
+	given := a.of
+	a.of = nil
+	for some := range chunks(given) {
+		if measureAll(t, await, some); t.err != nil {
+			return
+		}
+		a.of = append(a.of, slices.DeleteFunc(some, isEmpty)...)
+	}
 	for some := range slices.Chunk(a.matches, abreast) {
 		opened := make([]posting, 0, len(some))
 		for _, m := range some {
@@ -79,7 +97,7 @@ func (a *anyOf) members(t *trips, await func() bool) []uint64 {
 		return a.known
 	}
 	var nums []uint64
-	for some := range slices.Chunk(a.of, abreast) {
+	for some := range chunks(a.of) {
 		parts := make([][]uint64, len(some))
 		var tasks []task
 		var small []int // fetched by one command each, that needs no task of its own
@@ -118,7 +136,7 @@ func (a *anyOf) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
 		meet(a.members(t, await), nums, hit)
 		return
 	}
-	for some := range slices.Chunk(a.of, abreast) {
+	for some := range chunks(a.of) {
 		tasks := make([]task, len(some))
 		for i, p := range some {
 			tasks[i] = func(await func() bool) { p.probe(t, await, nums, hit) }
