@@ -11,8 +11,7 @@ import (
 )
 
 // Follow reads what includes ask for, given the hits of a page: each record once, none that is among the hits, only what
-// the caller may read, and of the types that may allows. It is complete, or TooCostly when there are more than
-// Limits.Included.
+// the caller may read, and of the types that may allows. It is complete, or TooCostly beyond Limits.Included and Limits.Reverse.
 //
 // In the first round every include is applied to the hits; in each further one those with Iterate to what the round
 // before brought in, until nothing new comes. A canonical reference leads to what has that URL, and that version if it
@@ -49,6 +48,7 @@ type following struct {
 	seen    map[hub.Name]bool // hits, and what was brought in
 	brought []*thing
 	spent   int // records read
+	asked   int // searches made for what refers to something
 }
 
 // round applies includes to front and returns what is new.
@@ -191,6 +191,10 @@ func (f *following) reverse(ctx context.Context, front []*thing, inc *hub.Includ
 	}
 	if len(targets) == 0 {
 		return nil, nil
+	}
+	if f.asked++; f.asked > f.limits.Reverse {
+		return nil, tooCostly("_revinclude", "name types and parameters instead of *, or leave :iterate out",
+			"bring in what refers to the hits: more than %d searches", f.limits.Reverse)
 	}
 	to, canonical, err := pointer(&hub.Clause{Param: inc.Param, Beside: inc.Routed}, targets)
 	if err != nil {

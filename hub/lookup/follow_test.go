@@ -108,6 +108,11 @@ func TestIncludesBeyondTheLimitAreRefused(t *testing.T) {
 	if err != nil || len(got) != 40 {
 		t.Errorf("%d records, %v", len(got), err)
 	}
+	w.reader.Limits.Reverse = 1
+	_, err = w.reader.Follow(t.Context(), lead, records, res.Records, append(include, include...), func(string) bool { return true })
+	if !hub.Is(err, hub.TooCostly) {
+		t.Errorf("two searches where one may be: %v", err)
+	}
 }
 
 // clinic has n observations by as many practitioners, of whom each third has the code a.

@@ -20,6 +20,8 @@ type Limits struct {
 	Sort int
 	// Included is how many records a page may bring in besides its hits: 10,000.
 	Included int
+	// Reverse is how many searches for what refers to the hits, and to what that brings in, a page may lead to: 1,000.
+	Reverse int
 	// Bytes is how long the records of a page, without what lies in blobs, may be together: 50 MB. The page ends there, with
 	// one record at least, and the next one goes on behind it.
 	Bytes int
@@ -30,7 +32,7 @@ type Limits struct {
 
 func (l Limits) orDefaults() Limits {
 	return Limits{
-		Join: cmp.Or(l.Join, 10_000), Scan: cmp.Or(l.Scan, 20_000), Sort: cmp.Or(l.Sort, 20_000), Included: cmp.Or(l.Included, 10_000),
+		Join: cmp.Or(l.Join, 10_000), Scan: cmp.Or(l.Scan, 20_000), Sort: cmp.Or(l.Sort, 20_000), Included: cmp.Or(l.Included, 10_000), Reverse: cmp.Or(l.Reverse, 1000),
 		Bytes: cmp.Or(l.Bytes, 50<<20), Walk: cmp.Or(l.Walk, 1000), WalkBytes: cmp.Or(l.WalkBytes, 64<<20),
 	}
 }
