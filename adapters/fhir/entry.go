@@ -37,6 +37,8 @@ func (s *Server) entry(c *gin.Context, who access.Caller, path string, item fhir
 		e.err = &hub.Error{Kind: hub.Invalid, Path: path + ".request", Msg: "an entry of a batch or transaction has a request"}
 	case !asks && !writes:
 		e.err = &hub.Error{Kind: hub.Invalid, Path: path + ".request.method", Msg: "the method is one of GET, HEAD, POST, PUT, PATCH, DELETE, not " + quote(e.method)}
+	case req.Get("url").Text() == "":
+		e.err = &hub.Error{Kind: hub.Invalid, Path: path + ".request.url", Msg: "an entry's request has a URL, relative to the base"}
 	case asks || e.method == http.MethodPost && (strings.Contains(url, "$") || strings.HasSuffix(url, "/_search")):
 		e.question, e.err = s.entryQuestion(c, who, url, item)
 		e.err = atRequest(path, "url", e.err)

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func (q *question) operation(name string, path []string) (handler, error) {
 		}
 		return op.answer, nil
 	}
-	return nil, &hub.Error{Kind: hub.NotFound, Msg: "there is no operation " + quote(name) + " here", Hint: fhir.Nearest(name, known)}
+	return nil, &hub.Error{Kind: hub.NotFound, Msg: "there is no operation " + quote(name) + " here", Hint: cmp.Or(fhir.Nearest(name, known), "known are "+strings.Join(known, ", "))}
 }
 
 // level reads what an operation is called on.

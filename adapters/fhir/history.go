@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -111,7 +112,7 @@ func (s *Server) period(q *question) (period, error) {
 		case "_count":
 			if value != "" {
 				n, err := strconv.ParseUint(value, 10, 31)
-				p.count, ok = int(min(n, uint64(s.Limits.Page))), err == nil
+				p.count, ok = int(min(n, uint64(s.Limits.Page))), err == nil || errors.Is(err, strconv.ErrRange)
 			}
 			value = strconv.Itoa(p.count)
 		}

@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -116,7 +117,7 @@ func (s *Server) compile(ctx context.Context, q *question, types []string, withi
 		}
 		one, err := fhir.CompileSearch(typ, params, options)
 		if err != nil {
-			return nil, err
+			return nil, q.hinted(err)
 		}
 		for _, other := range one.Types {
 			if err := q.who.May(access.Search, other); err != nil {
@@ -151,6 +152,17 @@ func (s *Server) compile(ctx context.Context, q *question, types []string, withi
 		all.Search = one
 	}
 	return all, nil
+}
+
+// hinted tells the client of a search of all types, who named none of them, why one of them matters.
+func (q *question) hinted(err error) error {
+	var e *hub.Error
+	if q.typ != "" || len(q.named) > 0 || !errors.As(err, &e) || e.Kind != hub.Invalid || strings.HasPrefix(e.Path, "_") {
+		return err
+	}
+	inner := *e
+	inner.Hint = "a search of all types takes what each of them has; _type names some"
+	return &inner
 }
 
 // find carries a search out and builds the searchset: the hits, what was included, and what was ignored.

@@ -193,3 +193,31 @@ func TestHistoriesListVersionsNewestFirst(t *testing.T) {
 	next := c.get("Patient/p2/_history?_count=1").linkOf("next")
 	c.get(strings.Replace(next, "Patient/p2", "Patient/p1", 1)).want(400)
 }
+
+func TestAPageSizeBeyondAllIsTheGreatest(t *testing.T) {
+	c := start(t)
+	c.post("Patient", `{"resourceType":"Patient"}`).want(201)
+	for _, path := range []string{"Patient", "_history", "Patient/_history"} {
+		got := c.get(path + "?_count=99999999999999999999").want(200)
+		if self := got.at("link.0.url"); !strings.HasSuffix(self, "_count=1000") {
+			t.Errorf("%s: the self link is %s", path, self)
+		}
+	}
+}
+
+func TestWhatIsRefusedSaysWhatWouldDo(t *testing.T) {
+	c := start(t)
+	c.post("Patient", `{"resourceType":"Patient"}`).want(201)
+	c.post("Basic", `{"resourceType":"Basic","code":{"text":"x"}}`).want(201)
+	for path, hint := range map[string]string{
+		"?name=x":            "_type",
+		"Patient/1/$foo":     "$everything",
+		"Patient?active:x=1": "missing",
+	} {
+		got := c.get(path)
+		if got.status < 400 || got.status >= 500 || !strings.Contains(got.at("issue.0.diagnostics"), hint) {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	c.post("", `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"GET"}}]}`).want(400).is("issue.0.expression.0", "Bundle.entry[0].request.url")
+}

@@ -26,7 +26,7 @@ func (p *Param) quantityAlternatives(value string) ([][]hub.Clause, error) {
 	c, text := cutComparator(parts[0])
 	asked, ok := readSpan(c, text)
 	if !ok {
-		return nil, p.invalid(value, "the number is none")
+		return nil, p.invalid(value, "a number is due, such as 5.4 or 1e2, with a prefix like ge where wanted")
 	}
 	plain := hub.Clause{Param: p.Code, Any: c.numbers(asked)}
 	if len(parts) == 1 || parts[1] == "" && parts[2] == "" {
@@ -34,7 +34,7 @@ func (p *Param) quantityAlternatives(value string) ([][]hub.Clause, error) {
 	}
 	system, code := parts[1], parts[2]
 	if code == "" {
-		return nil, &hub.Error{Kind: hub.Unsupported, Path: p.Code, Msg: "search: a unit's system without its code"}
+		return nil, &hub.Error{Kind: hub.Unsupported, Path: p.Code, Msg: "search: a unit's system without its code", Hint: "number|system|code, or the number alone"}
 	}
 	equals := func(param, text string) hub.Clause {
 		return hub.Clause{Param: p.Code + param, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: text}}}

@@ -1,12 +1,14 @@
 package fhir
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"concord/hub"
 )
@@ -26,6 +28,9 @@ func Pairs(query string) ([]Pair, error) {
 		v, errValue := url.QueryUnescape(value)
 		if errName != nil || errValue != nil {
 			return nil, &hub.Error{Kind: hub.Invalid, Path: name, Msg: "read the query string: bad percent encoding"}
+		}
+		if !utf8.ValidString(n) || !utf8.ValidString(v) {
+			return nil, &hub.Error{Kind: hub.Invalid, Path: strings.ToValidUTF8(n, "?"), Msg: "read the query string: it is not UTF-8", Hint: "GBK and other encodings must be converted"}
 		}
 		pairs = append(pairs, Pair{n, v})
 	}
@@ -215,7 +220,7 @@ func (s scope) condition(name, value string) ([]hub.Clause, error) {
 	p := s.resource.byCode[code]
 	switch {
 	case p == nil && code != listParam:
-		return nil, notKnown(name, s.resource.name+" has no search parameter "+strconv.Quote(code), didYouMean(code, s.known()))
+		return nil, notKnown(name, s.resource.name+" has no search parameter "+strconv.Quote(code), s.nearest(code))
 	case value == "":
 		return nil, invalid(name, "the value is empty")
 	}
@@ -239,6 +244,15 @@ func (s scope) condition(name, value string) ([]hub.Clause, error) {
 	return []hub.Clause{clause}, err
 }
 
+// nearest is the hint for a parameter that there is not.
+func (s scope) nearest(code string) string {
+	hint := didYouMean(code, s.known())
+	if hint == "" && s.depth == 0 { // the chain has other types to look at
+		hint = "/metadata lists them"
+	}
+	return hint
+}
+
 // plain compiles a parameter that has terms, with its modifier and values.
 func (s scope) plain(p *Param, modifier, text string) (hub.Clause, error) {
 	if modifier != "missing" {
@@ -260,7 +274,9 @@ func (s scope) checkModifier(code, modifier string, allowed []string) error {
 	if modifier == "" || slices.Contains(allowed, modifier) {
 		return nil
 	}
-	return notKnown(code+":"+modifier, "the modifier is not one for this parameter", didYouMean(modifier, append(slices.Clone(allowed), "missing")))
+	known := append(slices.DeleteFunc(slices.Clone(allowed), func(m string) bool { return m == "" }), "missing")
+	hint := cmp.Or(didYouMean(modifier, known), "it takes "+strings.Join(known, ", "))
+	return notKnown(code+":"+modifier, "the modifier is not one for this parameter", hint)
 }
 
 // alternatives cuts a value at its commas.

@@ -95,7 +95,7 @@ func (s scope) has(typ, code string, condition innerCondition) ([]hub.Clause, er
 func (s scope) inner(typ string, condition innerCondition) (*hub.Query, error) {
 	in := scope{s.searchCompiler, definitions().resources[typ], s.depth + 1}
 	if in.depth > s.options.MaxChain {
-		return nil, tooLarge("", "a chain follows more references than", s.options.MaxChain, "")
+		return nil, tooLarge(definitions().resources[typ].name, "a chain follows more references than", s.options.MaxChain, "search for what stands at its end first, then with its _id")
 	}
 	all, err := condition(in)
 	if err != nil {

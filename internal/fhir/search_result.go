@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,11 +20,11 @@ func (s scope) result(name, modifier, value string) error {
 	}
 	switch name {
 	case "_count":
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 0 {
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil && !errors.Is(err, strconv.ErrRange) { // of what is out of range n is the greatest
 			return invalid(name, "the page size is a whole number from 0 on")
 		}
-		s.Query.Limit = min(n, s.options.MaxCount)
+		s.Query.Limit = int(min(n, uint64(s.options.MaxCount)))
 		value = strconv.Itoa(s.Query.Limit)
 	case "_total":
 		if !slices.Contains([]string{"none", "estimate", "accurate"}, value) {
@@ -93,7 +94,7 @@ func (c *searchCompiler) finish() {
 
 // didYouMean is a hint with the known name nearest to the one given, empty when none is near.
 func didYouMean(given string, known []string) string {
-	best, distance := "", len(given)/2+2
+	best, distance := "", min(len(given), max(3, len(given)/3+2))
 	for _, k := range known {
 		if d := editDistance(given, k); k != "" && d < distance {
 			best, distance = k, d
