@@ -118,6 +118,11 @@ func (t *top) beyond(value float64) bool {
 	return t.full() && (t.need == 0 || t.order.compareValue(0, value, t.kept[0].values[0]) > 0)
 }
 
+// past reports whether everything with this first value or a later one, and this number or a higher one, comes too late.
+func (t *top) past(value float64, num uint64) bool {
+	return t.beyond(value) || t.full() && t.order.compareValue(0, value, t.kept[0].values[0]) == 0 && num > t.kept[0].num
+}
+
 func (t *top) sorted() []candidate {
 	slices.SortFunc(t.kept, func(a, b candidate) int { return t.order.compare(a.place, b.place) })
 	return t.kept

@@ -13,6 +13,8 @@ const (
 	attempts  = 12      // of a search that commits overtake
 	patience  = 400_000 // members that it may read in them altogether
 	slack     = 8       // hits kept beyond the page, for those that are not visible yet
+	many      = 2_000   // numbers that are asked about step by step rather than all at once, where the order allows it
+	stepped   = 100_000 // numbers that a search fetches rather than walk the order of LastUpdated
 	earlyRead = 1024    // heads that a search of one slot may read before it knows whether it needs them
 	earlyMany = 256     // the same for all its slots, where one trip more costs little beside the heads
 )
@@ -27,6 +29,7 @@ type search struct {
 	need    int // hits wanted: skipped, shown, and one that says there are more
 	early   int // heads a shard may read early
 	read    int // members read
+	rarest  int // numbers that the rarest conditions of all slots hold; set by choosePace
 	pace    func() int
 	views   map[hub.Partition]meta
 	names   map[*partition]*directory
@@ -234,11 +237,20 @@ func (s *search) choosePace() int {
 	for _, sum := range sums {
 		likely *= min(1, float64(sum+1)/float64(everything+1))
 	}
+	s.rarest = rarest
+	if s.stepwise() && rarest <= stepped {
+		return 0
+	}
 	each := max(8, 2*float64(s.need)/likely/float64(len(s.shards)))
 	if rarest <= s.ix.limits.Fetch/4 || each*float64(len(s.shards)) >= 2*float64(rarest) {
 		return 0
 	}
 	return int(min(each, float64(s.ix.limits.Fetch)))
+}
+
+// stepwise reports whether the page can be found by going through the numbers as they come: in the order of LastUpdated.
+func (s *search) stepwise() bool {
+	return !s.q.Count && s.need > 0 && len(s.order) == 1 && s.order[0].Param == hub.LastUpdated && !s.order[0].Desc
 }
 
 // rest reads, in one trip, the heads of the hits and the marks that are still unknown.

@@ -89,6 +89,10 @@ func (sh *shard) whole(await func() bool) {
 	if sh.err != nil {
 		return
 	}
+	if sh.stepwise() && sh.rarest > many {
+		sh.step(await, nums)
+		return
+	}
 	sh.read += len(nums)
 	if len(nums) > sh.limits.Fetch {
 		nums = sh.where.sift(sh.trips, await, nums)
@@ -123,6 +127,35 @@ func (sh *shard) whole(await func() bool) {
 	sh.total = len(nums)
 	sh.offer(nums, values)
 }
+
+// step asks about the numbers from the first on, some more each time, and ends when all that follow come too late: they were
+// created no earlier than any before them, and updated no earlier than created.
+func (sh *shard) step(await func() bool, nums []uint64) {
+	created := math.Inf(-1) // at the earliest, what follows
+	for size := sh.firstSteps(); len(nums) > 0 && !sh.top.past(created, nums[0]); size *= 2 {
+		some := nums[:min(size, len(nums))]
+		nums = nums[len(some):]
+		sh.read += len(some)
+		hit := sh.where.ask(sh.trips, await, sh.where.others(), some)
+		if sh.err != nil {
+			return
+		}
+		some, _ = choose(some, nil, hit)
+		values := sh.values(await, some)
+		if sh.err != nil {
+			return
+		}
+		for i, n := range some {
+			if h, err := unpackHead(sh.heads[n]); err == nil && h.version == 1 {
+				created = max(created, values[i])
+			}
+		}
+		sh.offer(some, values)
+	}
+}
+
+// firstSteps is how many numbers a shard asks about first.
+func (sh *shard) firstSteps() int { return max(16, 4*sh.need/len(sh.shards)) }
 
 // values reads the sort values: for each number as many as the order has keys.
 func (sh *shard) values(await func() bool, nums []uint64) []float64 {
