@@ -72,9 +72,7 @@ func (s *Store) follow(i include, from []*Resource) (out []*Resource) {
 			if r.Type != i.typ {
 				continue
 			}
-			for _, t := range s.references(r, i) {
-				out = append(out, t)
-			}
+			out = append(out, s.references(r, i)...)
 		}
 		return out
 	}

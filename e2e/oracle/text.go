@@ -3,6 +3,7 @@ package oracle
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Text is one string that a string parameter looks at.
@@ -45,11 +46,8 @@ func (f *Facts) addText(n Node) {
 
 // written is a whole name as one writes it: a Chinese family name first and without a space, else last.
 func written(family string, given []string) string {
-	for _, r := range family {
-		if unicode.Is(unicode.Han, r) {
-			return family + strings.Join(given, "")
-		}
-		break
+	if first, _ := utf8.DecodeRuneInString(family); unicode.Is(unicode.Han, first) {
+		return family + strings.Join(given, "")
 	}
 	return strings.Join(append(given, family), " ")
 }
