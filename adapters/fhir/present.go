@@ -53,6 +53,10 @@ func checkFormat(format string) error {
 // acceptable refuses requests that want their answer in another format than JSON (R4 http.html#mime-type: _format goes
 // before Accept), rather than answer them with what they cannot read.
 func acceptable(c *gin.Context) {
+	if types := c.Request.Header.Values("Content-Type"); len(types) > 1 {
+		WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the Content-Type is given " + strconv.Itoa(len(types)) + " times"})
+		return
+	}
 	if isBinary(c) {
 		return
 	}

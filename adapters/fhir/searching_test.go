@@ -2,6 +2,7 @@ package fhir_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -218,6 +219,14 @@ func TestWhatIsRefusedSaysWhatWouldDo(t *testing.T) {
 		if got.status < 400 || got.status >= 500 || !strings.Contains(got.at("issue.0.diagnostics"), hint) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
+	}
+	twice, err := http.NewRequestWithContext(t.Context(), "POST", c.base+"/Patient", strings.NewReader(`{"resourceType":"Patient"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice.Header["Content-Type"] = []string{"application/fhir+json", "text/plain"}
+	if got, err := http.DefaultClient.Do(twice); err != nil || got.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("two content types: %v %v", got, err)
 	}
 	c.post("", `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"GET"}}]}`).want(400).is("issue.0.expression.0", "Bundle.entry[0].request.url")
 }

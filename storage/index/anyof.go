@@ -12,7 +12,7 @@ import (
 const abreast = 256
 
 // branching is abreast for alternatives that are conjunctions: each takes several tasks in each slot.
-const branching = 32
+const branching = 16
 
 // chunks are the alternatives that are asked in one trip each.
 func chunks(of []posting) iter.Seq[[]posting] {
