@@ -157,12 +157,6 @@ var known = []disagreement{
 		},
 	},
 	{
-		what: "_lastUpdated with an upper end finds what was written last, too (search.html#lastUpdated)",
-		about: func(p Pair) bool {
-			return strings.Contains(p.Name, "_lastUpdated") || strings.Contains(p.Value, "_lastUpdated")
-		},
-	},
-	{
 		what:  "le and ge hold of an interval that has just the number asked for in common (search.html#prefix)",
 		about: func(p Pair) bool { return strings.Contains(p.Value, "le") || strings.Contains(p.Value, "ge") },
 		bend:  func(s *Store) { s.Apart = true },

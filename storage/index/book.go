@@ -16,6 +16,7 @@ import (
 type page struct {
 	tail            string
 	from, to, reach float64
+	ended           bool // its things are among the ends of the book, too
 }
 
 // book is what pages a Range parameter has in the slots of a partition. What a later commit adds to them while a
@@ -82,12 +83,12 @@ func (t *trips) queueBook(p *partition, typ, param string, into *book) func() er
 
 func (b *book) add(kind byte, typ, param string, at bucket) {
 	from, to := at.bounds()
-	pg := page{pageTail(kind, typ, param, at), from, to, to}
+	pg := page{tail: pageTail(kind, typ, param, at), from: from, to: to, reach: to}
 	switch kind {
 	case next:
 		_, pg.reach = at.next().bounds()
 	case wide:
-		pg.reach = math.Inf(1)
+		pg.reach, pg.ended = math.Inf(1), true
 	case far:
 		b.ends = append(b.ends, pg)
 		return
@@ -157,7 +158,7 @@ func (b *book) candidates(m *hub.Match) (sure, unsure []page) {
 		case !pg.mayMeet(m):
 		case pg.meets(m):
 			sure = append(sure, pg)
-		case math.IsInf(pg.reach, 1):
+		case pg.ended:
 			begins = append(begins, pg)
 		default:
 			unsure = append(unsure, pg)

@@ -15,8 +15,12 @@ import (
 var (
 	params = []string{"code", "name", "date", "a:b", "identifier"}
 	texts  = []string{"", "a", "ab", "abc", "b", "a\x00b", "王", "王小", "王小明", "\xff", "\xffa", "#a", strings.Repeat("long", 30), "a*", "%3A:"}
-	points = []float64{math.Inf(-1), -5.5, -1, 0, 1, 2, 3, 1e12 + 1, 1e12 + 5e7, 1e12 + 2e8, math.Inf(1)}
+	points = []float64{math.Inf(-1), -5.5, -1, 0, 1, 2, 3, 1e12 + 1, 1e12 + 5e7, 1e12 + 2e8,
+		begin, begin + 1500, begin + 1e9, math.Inf(1)}
 )
+
+// begin is the time of a log's first commit; one a second follows.
+var begin = hub.Instant(firstCommit)
 
 func drawLog(t *rapid.T) *Log {
 	l := NewLog(records)

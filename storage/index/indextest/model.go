@@ -32,8 +32,10 @@ type Thing struct {
 
 // NewLog is an empty log.
 func NewLog(p hub.Partition) *Log {
-	return &Log{Partition: p, Things: map[hub.Name]*Thing{}, clock: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return &Log{Partition: p, Things: map[hub.Name]*Thing{}, clock: firstCommit}
 }
+
+var firstCommit = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Put adds a new version of name to the commit being made; a nil entry deletes. Deleting what is not there does nothing.
 func (l *Log) Put(name hub.Name, e *hub.Entry) {
