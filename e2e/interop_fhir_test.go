@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,4 +59,53 @@ func runClient(t *testing.T, name, interpreter, program string, args ...string) 
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
+}
+
+// TestTheExamplesOfTheDocumentsRun executes the shell examples of docs/fhir.md, in one shell on an empty hub, and compares what
+// they print with what the page says. The Chinese page has the same examples.
+func TestTheExamplesOfTheDocumentsRun(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		missing(t, "curl is not in PATH")
+	}
+	const page = "../docs/fhir.md"
+	examples, expected := fenced(t, page, "sh"), fenced(t, page, "output")
+	if len(examples) < 5 || len(examples) != len(expected) {
+		t.Fatalf("%s has %d examples and %d outputs", page, len(examples), len(expected))
+	}
+	chinese := "../docs/fhir.zh-CN.md"
+	if !slices.Equal(fenced(t, chinese, "sh"), examples) || !slices.Equal(fenced(t, chinese, "output"), expected) {
+		t.Errorf("the examples of %s differ", chinese)
+	}
+	on := hubproc.Embedded(t)
+	token := on.Member(t, "village")
+	hub := hubproc.Start(t, on)
+	const end = "\x1e\n"
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", strings.Join(examples, "printf '\\036\\n'\n"))
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "HUB="+hub.URL+"/fhir", "TOKEN="+token)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Errorf("%v: %s", err, stderr.String())
+	}
+	for i, got := range strings.Split(string(out), end) {
+		if i < len(expected) && got != expected[i] {
+			t.Errorf("%s\nprints\n%s\nand not\n%s", examples[i], got, expected[i])
+		}
+	}
+}
+
+// fenced are the blocks of a language in a Markdown file.
+func fenced(t *testing.T, path, language string) []string {
+	t.Helper()
+	var blocks []string
+	for _, part := range strings.Split(string(readFile(t, path)), "\n```"+language+"\n")[1:] {
+		block, _, closed := strings.Cut(part, "\n```\n")
+		if !closed {
+			t.Fatalf("%s: a block of %s is not closed", path, language)
+		}
+		blocks = append(blocks, block+"\n")
+	}
+	return blocks
 }
