@@ -141,19 +141,41 @@ func isLiteral(ref, typ string) bool {
 	return ok && ValidID(id) && (t == typ || typ == "" && IsResourceType(t))
 }
 
-// refersTo reports whether a Reference leads to a resource of type typ, as far as it can be told without reading
-// it: by its type element, or by the last but one segment of its URL.
+// refersTo reports whether a Reference leads to a resource of type typ, as far as it can be told without reading another
+// record: by the contained resource, its type element, or the last but one segment of its URL.
 func refersTo(v Value, typ string) bool {
+	ref := v.Get("reference").Text()
+	if c := contained(v.d, ref); c.Kind() == Object {
+		return c.Get("resourceType").Text() == typ
+	}
 	if t := v.Get("type").Text(); t != "" {
 		return t == typ
 	}
-	ref := unversioned(v.Get("reference").Text())
+	ref = unversioned(ref)
 	path, id, ok := cutLast(ref, '/')
 	if !ok || !ValidID(id) {
 		return false
 	}
 	rest, found := strings.CutSuffix(path, typ)
 	return found && (rest == "" || rest[len(rest)-1] == '/')
+}
+
+// contained is the resource that a reference such as #a leads to; # is the resource that contains it (R4
+// references.html#contained). It is nothing where there is none.
+func contained(d *Doc, ref string) Value {
+	id, local := strings.CutPrefix(ref, "#")
+	switch {
+	case !local:
+		return Value{}
+	case id == "":
+		return d.Root()
+	}
+	for c := range d.Root().Get("contained").Items() {
+		if c.Get("id").Text() == id {
+			return c
+		}
+	}
+	return Value{}
 }
 
 func cutLast(s string, sep byte) (before, after string, ok bool) {

@@ -109,7 +109,7 @@ func (s *specification) addElements(fields []string) {
 		for typ := range strings.SplitSeq(types, "|") {
 			typ, targets, _ := strings.Cut(strings.TrimSuffix(typ, ")"), "(")
 			m := member{key: name, typ: typ, many: many, due: due, codes: s.bindings[set]}
-			if typ == "code" && !many && m.codes != nil {
+			if typ == "code" && m.codes != nil {
 				m.system = m.codes.system
 			}
 			if targets != "" {
