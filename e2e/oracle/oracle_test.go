@@ -141,10 +141,6 @@ var known = []disagreement{
 		},
 	},
 	{
-		what:  "_include of all parameters follows canonical references, too (search.html#include)",
-		about: func(p Pair) bool { return strings.Contains(p.Name, "clude") && strings.HasSuffix(p.Value, ":*") },
-	},
-	{
 		what:  "le and ge hold of an interval that has just the number asked for in common (search.html#prefix)",
 		about: func(p Pair) bool { return strings.Contains(p.Value, "le") || strings.Contains(p.Value, "ge") },
 		bend:  func(s *Store) { s.Apart = true },

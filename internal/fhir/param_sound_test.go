@@ -1,6 +1,11 @@
 package fhir
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"concord/hub"
+)
 
 func TestParametersReadWhatTheirElementsSay(t *testing.T) {
 	const (
@@ -26,5 +31,29 @@ func TestParametersReadWhatTheirElementsSay(t *testing.T) {
 		if got := meets(t, c.search, c.body, SearchOptions{}); got != c.want {
 			t.Errorf("%s: %s is %v", c.says, c.search, got)
 		}
+	}
+}
+
+func TestCanonicalURLsAreFollowed(t *testing.T) {
+	compiled := func(typ, name, value string) *Search {
+		s, err := CompileSearch(typ, []Pair{{name, value}}, SearchOptions{})
+		if err != nil {
+			t.Fatalf("%s?%s=%s: %v", typ, name, value, err)
+		}
+		return s
+	}
+	follows := func(s *Search, typ, param string) bool {
+		return slices.ContainsFunc(s.Includes, func(i hub.Include) bool { return i.Type == typ && i.Param == param })
+	}
+	if !follows(compiled("MeasureReport", "_include", "MeasureReport:*"), "MeasureReport", "measure") ||
+		!follows(compiled("MeasureReport", "_include", "MeasureReport:measure"), "MeasureReport", "measure") ||
+		!follows(compiled("Measure", "_revinclude", "MeasureReport:measure"), "MeasureReport", "measure") {
+		t.Error("includes leave the measure out")
+	}
+	if s := compiled("QuestionnaireResponse", "questionnaire.name", "x"); s.Query.All[0].Refers == nil || s.Query.All[0].Refers.Type != "Questionnaire" {
+		t.Errorf("the chain is %+v", s.Query.All)
+	}
+	if s := compiled("Questionnaire", "_has:QuestionnaireResponse:questionnaire:status", "completed"); s.Query.All[0].Referred == nil {
+		t.Errorf("the reverse chain is %+v", s.Query.All)
 	}
 }

@@ -252,7 +252,7 @@ func TestBeyondTheLimitsASearchIsRefusedByName(t *testing.T) {
 		{"Observation", "subject:Pateint.name=x", hub.Invalid, "did you mean Patient?"},
 		{"Observation", "code.name=x", hub.Invalid, "only references"},
 		{"Observation", "subject:Patient.name:exakt=x", hub.Invalid, "did you mean exact?"},
-		{"QuestionnaireResponse", "questionnaire.name=x", hub.Invalid, "canonical"},
+		{"Bundle", "composition.title=x", hub.Invalid, "inside of Bundle"},
 		{"Patient", "_has:Observation:patient=x", hub.Invalid, "_has:Type"},
 		{"Patient", "_has=x", hub.Unsupported, "_has:Type"},
 		{"Patient", "_has:Observatoin:patient:code=x", hub.Invalid, "did you mean Observation?"},

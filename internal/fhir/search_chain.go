@@ -12,9 +12,7 @@ import (
 type innerCondition func(inner scope) ([]hub.Clause, error)
 
 // chain compiles code[:typ].rest (R4 search.html#chaining): a reference to something that meets the condition. Without a
-// type it is one to anything the parameter may refer to that has the parameters asked for.
-//
-// Canonical URLs name no resource of the hub, so they cannot be followed.
+// type it is one to anything the parameter may refer to that has the parameters asked for. Canonical URLs are followed, too.
 func (s scope) chain(code, typ string, condition innerCondition) ([]hub.Clause, error) {
 	p, err := s.referenceParam(code)
 	if err != nil {
@@ -113,14 +111,14 @@ func (s scope) referenceParam(code string) (*Param, error) {
 	case p.Type != ReferenceParam || !p.Served():
 		return nil, notKnown(code, "only references can be followed, the parameter is of type "+string(p.Type), "")
 	case !p.followable():
-		return nil, notKnown(code, "the parameter holds canonical URLs, which are not followed", "")
+		return nil, notKnown(code, "the parameter stands for a resource inside of "+s.resource.name+", which is not followed", "")
 	}
 	return p, nil
 }
 
-// followable reports whether values may be references to things the hub keeps.
+// followable reports whether values may be references to things the hub keeps, be it by canonical URL.
 func (p *Param) followable() bool {
-	return p.Type == ReferenceParam && p.Served() && slices.ContainsFunc(p.walks, func(w walk) bool { return w.typ == "Reference" })
+	return p.Type == ReferenceParam && p.Served() && slices.ContainsFunc(p.walks, func(w walk) bool { return w.typ != "Resource" })
 }
 
 // targets lists what the parameter may refer to.
