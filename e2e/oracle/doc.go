@@ -16,6 +16,8 @@
 //   - The range above a date is what lies beyond the interval it stands for, so that gt2013-01-14 begins on the 15th.
 //   - ap on a date widens the interval by a tenth of the distance between now and its middle.
 //   - The focus of a compartment is a member of it; :above and :below of URLs go by whole segments of their paths.
+//   - le and ge hold of an interval that only begins or ends at the number asked for as little as lt and gt do.
+//   - A canonical reference that is Type/id leads to that resource.
 //   - Tokens are sorted by code, then by system; references by their text, contained resources being none.
 //   - Hits with equal keys, and those of a search without _sort, come in the order of their creation; those without a
 //     value come last.

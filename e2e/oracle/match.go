@@ -213,11 +213,7 @@ func (s *Store) quantityMatcher(modifier, value string) (func(*Facts) bool, erro
 	return func(f *Facts) bool {
 		return some(f.Quantities, func(q Quantity) bool {
 			q, comparable := q.convert(system, code)
-			op := prefix
-			if interval := q.Lo == nil || q.Hi == nil || q.Lo.Cmp(q.Hi) != 0; s.Apart && interval {
-				op = strings.NewReplacer("le", "lt", "ge", "gt").Replace(prefix)
-			}
-			return comparable && q.holds(op, n, half)
+			return comparable && q.holds(prefix, n, half)
 		})
 	}, nil
 }

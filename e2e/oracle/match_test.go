@@ -124,7 +124,7 @@ func TestQuantitiesCompareInTheirUnits(t *testing.T) {
 		{value(`"value":5.6,"system":"http://unitsofmeasure.org","code":"mmol/L"`), "value-quantity", "5600|http://unitsofmeasure.org|umol/L", true},
 		{value(`"value":5.6,"comparator":"<"`), "value-quantity", "lt1", true},
 		{value(`"value":5.6,"comparator":"<"`), "value-quantity", "ge5.6", false},
-		{value(`"value":5.6,"comparator":"<="`), "value-quantity", "ge5.6", true},
+		{value(`"value":5.6,"comparator":"<="`), "value-quantity", "ge5.6", false},
 		{value(`"value":5.6,"comparator":">"`), "value-quantity", "sa5.6", true},
 		{`{"resourceType":"Condition","onsetRange":{"low":{"value":40},"high":{"value":50}}}`, "onset-age", "gt45", true},
 		{`{"resourceType":"Condition","onsetRange":{"low":{"value":40}}}`, "onset-age", "gt1000", true},

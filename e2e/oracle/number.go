@@ -96,16 +96,22 @@ func (q Quantity) holds(prefix string, n, half *big.Rat) bool {
 	case "lt":
 		return q.Lo == nil || q.Lo.Cmp(n) < 0
 	case "ge":
-		return q.Hi == nil || q.Hi.Cmp(n) > 0 || q.Hi.Cmp(n) == 0 && !q.HiOpen
+		return q.holds("gt", n, half) || q.is(n)
 	case "le":
-		return q.Lo == nil || q.Lo.Cmp(n) < 0 || q.Lo.Cmp(n) == 0 && !q.LoOpen
+		return q.holds("lt", n, half) || q.is(n)
 	case "sa":
 		return q.Lo != nil && (q.Lo.Cmp(n) > 0 || q.Lo.Cmp(n) == 0 && q.LoOpen)
 	case "eb":
 		return q.Hi != nil && (q.Hi.Cmp(n) < 0 || q.Hi.Cmp(n) == 0 && q.HiOpen)
 	}
 	tenth := new(big.Rat).Abs(new(big.Rat).Quo(n, big.NewRat(10, 1)))
-	return q.holds("ge", new(big.Rat).Sub(n, tenth), half) && q.holds("le", new(big.Rat).Add(n, tenth), half) // ap
+	return !q.holds("eb", new(big.Rat).Sub(n, tenth), half) && !q.holds("sa", new(big.Rat).Add(n, tenth), half) // ap
+}
+
+// is reports whether the target is just the number asked for: an interval that only begins or ends there is neither
+// contained in it nor does it overlap with what is below or above it.
+func (q Quantity) is(n *big.Rat) bool {
+	return q.Lo != nil && q.Hi != nil && q.Lo.Cmp(n) == 0 && q.Hi.Cmp(n) == 0
 }
 
 // named reports whether a quantity has the unit asked for by its very names: system and code, or, without a

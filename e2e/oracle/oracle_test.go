@@ -141,11 +141,6 @@ var known = []disagreement{
 		},
 	},
 	{
-		what:  "le and ge hold of an interval that has just the number asked for in common (search.html#prefix)",
-		about: func(p Pair) bool { return strings.Contains(p.Value, "le") || strings.Contains(p.Value, "ge") },
-		bend:  func(s *Store) { s.Apart = true },
-	},
-	{
 		what:  "a chained condition is evaluated inside of contained resources (search.html#contained)",
 		about: func(p Pair) bool { return strings.Contains(p.Name, ".") || strings.Contains(p.Value, ".") },
 		bend:  func(s *Store) { s.Flat = true },

@@ -15,9 +15,6 @@ type Store struct {
 	Now time.Time
 	// Flat keeps chains out of contained resources, against search.html#contained.
 	Flat bool
-	// Apart keeps le and ge from holding where an interval and the number asked for have but that number in common,
-	// against search.html#prefix.
-	Apart bool
 
 	byType map[string][]*Resource
 	byName map[string]*Resource   // Type/id
@@ -99,6 +96,9 @@ func (s *Store) resolve(r *Resource, ref Ref, contained bool) []*Resource {
 			return []*Resource{t}
 		}
 	case ref.Canonical:
+		if t := s.byName[ref.Text]; t != nil {
+			return []*Resource{t}
+		}
 		url, version, versioned := strings.Cut(ref.Text, "|")
 		var all []*Resource
 		for _, t := range s.byURL[url] {
