@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/fhir-definitions.sh
 scripts/dicom-definitions.sh
+scripts/ucum-definitions.sh
 go generate ./...
 changed=$(git status --porcelain -- '*_gen.go')
 if [ -n "$changed" ]; then

@@ -16,7 +16,7 @@ import (
 	"concord/hub"
 )
 
-//go:generate go run ./gen -from ../../node_modules/@lhncbc/ucum-lhc -to units_gen.go
+//go:generate go run ./gen -from ../../.cache/ucum/package -to units_gen.go
 
 // System is the URI of UCUM as a code system.
 const System = "http://unitsofmeasure.org"

@@ -1,7 +1,7 @@
 // Command gen writes the table of UCUM units from the definitions in the npm package @lhncbc/ucum-lhc, unpacked in a
 // folder:
 //
-//	go run ./gen -from node_modules/@lhncbc/ucum-lhc -to units_gen.go
+//	go run ./gen -from .cache/ucum/package -to units_gen.go
 package main
 
 import (
