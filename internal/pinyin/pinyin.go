@@ -1,7 +1,7 @@
 // Package pinyin spells Chinese text in Latin letters, so that it can be found by typing them.
 //
-// Many characters are read in several ways. A text has all its readings, the usual ones first, up to MaxReadings; a surname
-// that is read in its own way (单 shan, 仇 qiu) is read so first.
+// Some characters are read in several ways. A text has all its readings of today, the usual ones first, up to MaxReadings; a
+// surname that is read in its own way (单 shan, 仇 qiu) is read so first.
 package pinyin
 
 import (
@@ -14,12 +14,11 @@ import (
 	readings "github.com/mozillazg/go-pinyin"
 )
 
-// The bounds of what is spelled: characters behind the 24th are left out, of a character's readings those beyond the
-// third, and of a text's those beyond the eighth. A dictionary lists the rare ones last.
+// The bounds of what is spelled: characters behind the 24th are left out, and of a text's readings those
+// beyond the eighth. polyphones have up to three.
 const (
 	MaxCharacters = 24
 	MaxReadings   = 8
-	maxOfOne      = 3
 )
 
 // Spell gives the readings of a text without tones and spaces, and their initials: 张伟 is zhangwei and zw. Letters and
@@ -94,10 +93,13 @@ func read(r rune, first string) []syllable {
 		}
 	}
 	add(first)
-	for text := range strings.SplitSeq(readings.PinyinDict[int(r)], ",") {
-		if text = toneless(text); len(all) < maxOfOne {
+	if several := polyphoneTable()[r]; several != nil {
+		for _, text := range several {
 			add(text)
 		}
+	} else {
+		usual, _, _ := strings.Cut(readings.PinyinDict[int(r)], ",")
+		add(toneless(usual))
 	}
 	if len(all) == 0 {
 		return []syllable{{string(r), len(string(r)), true}}

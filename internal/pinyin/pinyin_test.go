@@ -49,6 +49,26 @@ func TestWhatIsNotChineseHasNoReading(t *testing.T) {
 	}
 }
 
+func TestObsoleteReadingsAreLeftOut(t *testing.T) {
+	for text, want := range map[string]string{"王": "wang", "月": "yue", "石": "shi", "南": "nan", "王女士": "wangnvshi wangnushi", "大庆": "daqing daiqing",
+		"重庆": "zhongqing chongqing", "音乐": "yinle yinyue", "那英": "naying", "宁夏": "ningxia", "任华": "renhua", "佛山": "foshan fushan", "无锡": "wuxi"} {
+		if whole, _ := Spell(text); strings.Join(whole, " ") != want {
+			t.Errorf("%s is %v", text, whole)
+		}
+	}
+}
+
+func TestPolyphonesAreRead(t *testing.T) {
+	for r, all := range polyphoneTable() {
+		if len(all) < 2 || len(all) > 3 {
+			t.Errorf("%c has %v", r, all)
+		}
+		if spelled := read(r, ""); spelled[0].text != all[0] || spelled[1].text != all[1] {
+			t.Errorf("%c is %v", r, spelled)
+		}
+	}
+}
+
 func TestReadingsAreLatin(t *testing.T) {
 	for r := rune(0x4e00); r < 0x9fa6; r++ {
 		for _, s := range read(r, "") {
