@@ -18,6 +18,8 @@
 //   - The focus of a compartment is a member of it; :above and :below of URLs go by whole segments of their paths.
 //   - le and ge hold of an interval that only begins or ends at the number asked for as little as lt and gt do.
 //   - A canonical reference that is Type/id leads to that resource.
+//   - The first resource of a Bundle is a value of composition and message, of whatever type it and the Bundle are: that is
+//     their expression.
 //   - Tokens are sorted by code, then by system; references by their text, contained resources being none.
 //   - Hits with equal keys, and those of a search without _sort, come in the order of their creation; those without a
 //     value come last.

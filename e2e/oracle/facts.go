@@ -89,7 +89,7 @@ func (ev evaluator) add(f *Facts, p *Param, n Node) {
 			f.URIs = append(f.URIs, s)
 		}
 	}
-	if f.count() > before || applies(p.Type, n.Type) {
+	if f.count() > before || applies(p.Type, n.Type) || ev.defs.IsType(n.Type) {
 		f.Present = true
 	}
 }

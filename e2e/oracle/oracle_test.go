@@ -135,12 +135,6 @@ type disagreement struct {
 // to go.
 var known = []disagreement{
 	{
-		what: "the first resource of a Bundle is a value of composition or message when it is one (SearchParameter Bundle-composition: for documents)",
-		about: func(p Pair) bool {
-			return p.Name == "composition:missing" || p.Name == "message:missing" || strings.Contains(p.Value, "composition pr ") || strings.Contains(p.Value, "message pr ")
-		},
-	},
-	{
 		what:  "a chained condition is evaluated inside of contained resources (search.html#contained)",
 		about: func(p Pair) bool { return strings.Contains(p.Name, ".") || strings.Contains(p.Value, ".") },
 		bend:  func(s *Store) { s.Flat = true },
