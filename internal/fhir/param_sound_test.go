@@ -57,3 +57,16 @@ func TestCanonicalURLsAreFollowed(t *testing.T) {
 		t.Errorf("the reverse chain is %+v", s.Query.All)
 	}
 }
+
+func TestWhatCanonicalsNameIsFoundByItsOwnParameters(t *testing.T) {
+	for _, r := range definitions().resources {
+		for _, code := range []string{"url", "version"} {
+			if p := r.byCode[code]; p != nil && p.Served() && !p.stored() {
+				t.Errorf("%s has no terms of %s", r.name, code)
+			}
+		}
+	}
+	if !meets(t, "system=http://a/b", `{"resourceType":"CodeSystem","url":"http://a/b","status":"draft","content":"complete"}`, SearchOptions{}) {
+		t.Error("the code system is not found by system, which has the values of url")
+	}
+}

@@ -10,9 +10,10 @@ import (
 // setUnion finds out whether p has just the values of other parameters together, as combo-code of an Observation has those
 // of code and of component-code. Then it needs no terms: a search by it is one by the others.
 //
-// References are left as they are, since chains and includes follow the terms of their own parameter.
+// References are left as they are, since chains and includes follow the terms of their own parameter, and so is what canonical
+// references lead to.
 func (r *resourceType) setUnion(p *Param) {
-	if !p.served || p.Type == ReferenceParam || p.Type == CompositeParam || len(p.walks) == 0 {
+	if !p.served || p.Type == ReferenceParam || p.Type == CompositeParam || p.followed() || len(p.walks) == 0 {
 		return
 	}
 	var parts []*Param
@@ -21,8 +22,8 @@ func (r *resourceType) setUnion(p *Param) {
 		if q == p || !q.served || q.Type != p.Type || len(q.union) > 0 || len(q.walks) > len(p.walks) {
 			continue
 		}
-		if len(q.walks) == len(p.walks) && q.Code > p.Code {
-			continue // of two with the same values the first by code has the terms
+		if len(q.walks) == len(p.walks) && q.Code > p.Code && !q.followed() {
+			continue // of two with the same values the followed one has the terms, or the first by code
 		}
 		at, news := q.within(p)
 		if !at {
@@ -41,6 +42,9 @@ func (r *resourceType) setUnion(p *Param) {
 		p.union = parts
 	}
 }
+
+// followed reports whether canonical references are resolved by the terms of p.
+func (p *Param) followed() bool { return p.Code == "url" || p.Code == "version" }
 
 // setRest finds out which members of a name or address have parameters of their own, as family and given of a Patient's
 // name: p needs terms of the others alone.
