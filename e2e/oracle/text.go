@@ -93,15 +93,15 @@ func normalise(s string) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// pinyin says how the characters of the data's names are read, with the readings that only large dictionaries give.
+// pinyin says how the characters of the data's names are read today.
 var pinyin = map[rune][]string{
-	'张': {"zhang"}, '伟': {"wei"}, '王': {"wang", "yu"}, '芳': {"fang"}, '李': {"li"}, '娜': {"na", "nuo"}, '秀': {"xiu"}, '英': {"ying", "yang"}, '刘': {"liu"}, '洋': {"yang", "xiang"},
+	'张': {"zhang"}, '伟': {"wei"}, '王': {"wang"}, '芳': {"fang"}, '李': {"li"}, '娜': {"na", "nuo"}, '秀': {"xiu"}, '英': {"ying"}, '刘': {"liu"}, '洋': {"yang"},
 	'陈': {"chen"}, '静': {"jing"}, '杨': {"yang"}, '赵': {"zhao"}, '磊': {"lei"}, '黄': {"huang"}, '丽': {"li"}, '周': {"zhou"}, '强': {"qiang", "jiang"},
-	'吴': {"wu", "tun"}, '敏': {"min"}, '徐': {"xu"}, '军': {"jun"}, '孙': {"sun"}, '欧': {"ou"}, '阳': {"yang"}, '明': {"ming", "meng"}, '诸': {"zhu"}, '葛': {"ge"}, '亮': {"liang"},
-	'无': {"wu", "mo"}, '忌': {"ji"}, '上': {"shang"}, '海': {"hai"}, '市': {"shi", "fu"}, '埔': {"pu", "bu"}, '区': {"qu", "ou"}, '当': {"dang"}, '路': {"lu", "luo"}, '号': {"hao", "xiao"},
+	'吴': {"wu"}, '敏': {"min"}, '徐': {"xu"}, '军': {"jun"}, '孙': {"sun"}, '欧': {"ou"}, '阳': {"yang"}, '明': {"ming"}, '诸': {"zhu"}, '葛': {"ge"}, '亮': {"liang"},
+	'无': {"wu"}, '忌': {"ji"}, '上': {"shang"}, '海': {"hai"}, '市': {"shi"}, '埔': {"pu", "bu"}, '区': {"qu", "ou"}, '当': {"dang"}, '路': {"lu"}, '号': {"hao"},
 	'县': {"xian"}, '镇': {"zhen"}, '人': {"ren"}, '民': {"min"}, '医': {"yi"}, '院': {"yuan"}, '卫': {"wei"}, '生': {"sheng"}, '社': {"she"}, '中': {"zhong"}, '心': {"xin"},
-	'阴': {"yin"}, '性': {"xing"}, '弱': {"ruo"}, '童': {"tong", "zhong"}, '年': {"nian", "ning"}, '体': {"ti", "ben", "cui"}, '结': {"jie"}, '果': {"guo", "luo", "guan"},
-	'月': {"yue", "ru"}, '红': {"hong", "gong"}, '建': {"jian"}, '国': {"guo"}, '志': {"zhi"}, '文': {"wen"}, '马': {"ma"}, '超': {"chao", "tiao"}, '林': {"lin"}, '高': {"gao"},
+	'阴': {"yin"}, '性': {"xing"}, '弱': {"ruo"}, '童': {"tong"}, '年': {"nian"}, '体': {"ti"}, '结': {"jie"}, '果': {"guo"},
+	'月': {"yue"}, '红': {"hong"}, '建': {"jian"}, '国': {"guo"}, '志': {"zhi"}, '文': {"wen"}, '马': {"ma"}, '超': {"chao"}, '林': {"lin"}, '高': {"gao"},
 }
 
 // sounds spells a normalised text in pinyin and in initials, without spaces, in every combination of readings; nil when

@@ -17,8 +17,8 @@ const polyphones = `行 xing,hang 长 chang,zhang 重 zhong,chong 乐 le,yue 朝
 卡 ka,qia 壳 ke,qiao 粘 nian,zhan 落 luo,la,lao 露 lu,lou 剥 bo,bao 屏 ping,bing 模 mo,mu 没 mei,mo 佛 fo,fu 贾 jia,gu 夹 jia,ga
 句 ju,gou 折 zhe,she 祭 ji,zhai 繁 fan,po 叶 ye,xie 谷 gu,yu 扎 zha,za 爪 zhao,zhua 似 si,shi 识 shi,zhi 说 shuo,shui 颤 chan,zhan
 龟 gui,jun,qiu 嚼 jiao,jue 臂 bi,bei 膀 bang,pang 脉 mai,mo 尿 niao,sui 溺 ni,niao 纶 lun,guan 拓 tuo,ta 缪 miao,mou 圩 wei,xu
-褚 chu,zhu 牟 mou,mu 乜 nie,mie 冯 feng,ping 若 ruo,re 呱 gua,gu 匙 chi,shi 殷 yin,yan
- 吁 xu,yu 隽 juan,jun 亲 qin,qing 熟 shu,shou 什 shen,shi 阚 kan,han 莘 shen,xin 杉 shan,sha 弄 nong,long
+褚 chu,zhu 牟 mou,mu 乜 nie,mie 冯 feng,ping 若 ruo,re 呱 gua,gu 匙 chi,shi 殷 yin,yan 埔 pu,bu
+吁 xu,yu 隽 juan,jun 亲 qin,qing 熟 shu,shou 什 shen,shi 阚 kan,han 莘 shen,xin 杉 shan,sha 弄 nong,long
 钥 yao,yue 蔚 wei,yu 术 shu,zhu 恶 e,wu`
 
 var polyphoneTable = sync.OnceValue(func() map[rune][]string {
