@@ -56,6 +56,7 @@ func Doors() map[string][]string {
 		"internal/bench":     {"internal/sample", "internal/dicom"},
 		"internal/fhir":      {"internal/pinyin", "internal/ucum"},
 		"internal/fhirpatch": {"internal/fhir"},
+		"internal/pixels":    {"internal/dicom"},
 		"internal/sample":    {"internal/cnid"},
 		"internal/story":     {"internal/sample"},
 		"mappings":           {"hub/recognition"}, // its rules, as data

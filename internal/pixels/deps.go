@@ -1,0 +1,6 @@
+package pixels
+
+import (
+	_ "github.com/tetratelabs/wazero"
+	_ "golang.org/x/image/draw"
+)
