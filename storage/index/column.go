@@ -8,90 +8,135 @@ import (
 	"concord/hub"
 )
 
-// column has the values of a Range parameter by number, as far as a shard has read them. Those of LastUpdated are
-// in the heads.
-type column struct {
-	sh    *shard
-	param string
-	got   map[uint64]string // packed spans or heads, "" for none
-	last  *blocks
+// value is what one thing has of a Range parameter: hardly ever more than one span.
+type value struct {
+	span           // the least; Lo is NaN for none
+	several string // all of them, packed, when there is more than one
 }
 
-// column is made once a parameter.
+var noValue = value{span: span{math.NaN(), math.NaN()}}
+
+func (v value) none() bool { return math.IsNaN(v.lo) }
+
+// matches reports whether a span of it matches m.
+func (v value) matches(m *hub.Match) (is bool) {
+	match := func(s span) bool {
+		is = m.Matches(&hub.Term{Kind: hub.Range, Lo: s.lo, Hi: s.hi})
+		return !is
+	}
+	switch {
+	case v.several != "":
+		_ = unpackSpans(v.several, match) // it was read before
+	case !v.none():
+		match(v.span)
+	}
+	return is
+}
+
+// unpackValue reads a column's field, "" for none.
+func unpackValue(packed string) (v value, err error) {
+	v = noValue
+	n := 0
+	err = unpackSpans(packed, func(s span) bool {
+		if n == 0 {
+			v.span = s
+		}
+		n++
+		return true
+	})
+	if n > 1 {
+		v.several = packed
+	}
+	return v, err
+}
+
+// column has the values of a Range parameter by number, as far as a shard has read them or the cache knows them. Those of LastUpdated are
+// in the heads.
+type column struct {
+	sh     *shard
+	param  string
+	read   map[uint64]value
+	cached *cachedColumn // nil for LastUpdated
+	last   *blocks
+}
+
+// column is made once a parameter, when the shard knows its first mark.
 func (sh *shard) column(param string) *column {
 	c := sh.columns[param]
 	if c == nil {
-		c = &column{sh: sh, param: param, got: map[uint64]string{}}
-		if param == hub.LastUpdated {
-			c.got = sh.heads
+		c = &column{sh: sh, param: param, read: map[uint64]value{}}
+		if param != hub.LastUpdated {
+			c.cached = sh.ix.cache.column(columnID{sh.p, sh.slot, param}, sh.began)
 		}
 		sh.columns[param] = c
 	}
 	return c
 }
 
-// read reads the values of nums, which are ascending, unless it has them. Of two tasks that want the same in one trip
+// known fills in what is known of nums, and lists those that are not.
+func (c *column) known(nums []uint64, into []value) (unknown []uint64) {
+	note := func(i int) {
+		if v, has := c.read[nums[i]]; has {
+			into[i] = v
+		} else {
+			unknown = append(unknown, nums[i])
+		}
+	}
+	if c.cached != nil {
+		for _, i := range c.cached.recall(c.sh.began, nums, into) {
+			note(i)
+		}
+		return unknown
+	}
+	for i := range nums {
+		note(i)
+	}
+	return unknown
+}
+
+// values are those of nums, which are ascending. What is not known is read; of two tasks that want the same in one trip
 // only the first asks.
-func (c *column) read(await func() bool, nums []uint64) {
+func (c *column) values(await func() bool, nums []uint64) []value {
 	if len(nums) == 0 {
-		return
+		return nil
+	}
+	vals := make([]value, len(nums))
+	unknown := c.known(nums, vals)
+	if len(unknown) == 0 {
+		return vals
 	}
 	if b := c.last; b == nil || b.made != c.sh.made || len(b.wanted) != len(nums) || &b.wanted[0] != &nums[0] {
-		var missing []uint64
-		for _, n := range nums {
-			if _, has := c.got[n]; !has {
-				missing = append(missing, n)
-			}
-		}
-		if len(missing) == 0 {
-			return
-		}
 		key := func(n uint64) string { return c.sh.p.columnKey(c.sh.slot, c.param, n) }
 		if c.param == hub.LastUpdated {
 			key = func(n uint64) string { return c.sh.p.headKey(c.sh.slot, n) }
 		}
-		c.last = c.sh.queueBlocks(missing, key)
+		c.last = c.sh.queueBlocks(unknown, key)
 		c.last.wanted = nums
 	}
-	if b := c.last; await() {
-		b.read(c.got)
+	b := c.last
+	if !await() {
+		return nil
 	}
-}
-
-// spans gives each of the values of num that were read.
-func (c *column) spans(num uint64, each func(span) bool) {
-	packed := c.got[num]
-	if packed == "" {
-		return
-	}
-	var err error
-	if c.param == hub.LastUpdated {
-		var h head
-		if h, err = unpackHead(packed); err == nil {
-			each(span{float64(h.ms), float64(h.ms)})
+	b.each(func(num uint64, packed string) {
+		v, err := noValue, error(nil)
+		if c.param != hub.LastUpdated {
+			v, err = unpackValue(packed)
+		} else if c.sh.heads[num] = packed; packed != "" {
+			var h head
+			h, err = unpackHead(packed)
+			v = value{span: span{float64(h.ms), float64(h.ms)}}
 		}
-	} else {
-		err = unpackSpans(packed, each)
-	}
-	if err != nil {
-		c.sh.err = err
-	}
-}
-
-// least is the value by which num is sorted, NaN when it has none.
-func (c *column) least(num uint64) float64 {
-	least := math.NaN()
-	c.spans(num, func(s span) bool { least = s.lo; return false })
-	return least
-}
-
-// matches reports whether a value of num matches m.
-func (c *column) matches(num uint64, m *hub.Match) (is bool) {
-	c.spans(num, func(s span) bool {
-		is = m.Matches(&hub.Term{Kind: hub.Range, Lo: s.lo, Hi: s.hi})
-		return !is
+		if err != nil {
+			c.sh.err = err
+		}
+		c.read[num] = v
 	})
-	return is
+	for i, n := range nums {
+		if v, has := c.read[n]; has {
+			vals[i] = v
+		}
+	}
+	return vals
 }
 
 // blocks is a reading of fields that lie in hashes by blocks of numbers.
@@ -122,11 +167,12 @@ func (sh *shard) queueBlocks(nums []uint64, key func(uint64) string) *blocks {
 	return b
 }
 
-func (b *blocks) read(into map[uint64]string) {
+// each gives the replies out, once.
+func (b *blocks) each(do func(num uint64, field string)) {
 	for i, part := range b.parts {
 		vals := b.cmds[i].Val()
 		for j, num := range part[:min(len(part), len(vals))] {
-			into[num] = vals[j]
+			do(num, vals[j])
 		}
 	}
 	b.cmds, b.parts = nil, nil

@@ -9,7 +9,8 @@ import (
 // exactPosting is a set of numbers.
 type exactPosting struct {
 	key   string
-	card  *redis.IntCmd
+	card  *redis.IntCmd // nil: guess is the size, by and large
+	guess int
 	all   *redis.StringSliceCmd // asked for when asked trips had been made
 	asked int
 	known []uint64
@@ -20,7 +21,12 @@ func (e *exactPosting) queueSize(t *trips) { e.card = t.pipe.SCard(t.ctx, e.key)
 
 func (e *exactPosting) measure(t *trips, await func() bool) { e.queueSize(t); await() }
 
-func (e *exactPosting) size() (int, bool) { return int(e.card.Val()), true }
+func (e *exactPosting) size() (int, bool) {
+	if e.card == nil {
+		return e.guess, false
+	}
+	return int(e.card.Val()), true
+}
 
 // queueMembers queues the one command that reads all members; false when they are too many for that.
 func (e *exactPosting) queueMembers(t *trips) bool {

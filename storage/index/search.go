@@ -126,7 +126,7 @@ func (s *search) run(ps []hub.Partition) (*overtaken, error) {
 		if sh.mark.gen != view.Generation {
 			return nil, errEmpty(sh.p.name)
 		}
-		if seq > view.Applied && (last == nil || seq > last.seq) {
+		if over := seq > view.Applied || sh.mark.changed != sh.began.changed; over && (last == nil || seq > last.seq) {
 			last = &overtaken{sh.p, seq}
 		}
 	}
@@ -139,6 +139,11 @@ func (s *search) run(ps []hub.Partition) (*overtaken, error) {
 			if m.changed > view.Applied && (last == nil || m.changed > last.seq) {
 				last = &overtaken{p, m.changed}
 			}
+		}
+	}
+	if last == nil {
+		for _, sh := range s.shards {
+			sh.learn(s.views[sh.p.name].Applied)
 		}
 	}
 	return last, nil
@@ -267,7 +272,8 @@ func (s *search) rest() error {
 		case len(nums) > 0:
 			readers = append(readers, sh.queueHeads(nums))
 		case !sh.marked:
-			readers = append(readers, sh.queueMark())
+			read := sh.queueMark()
+			readers = append(readers, func() { sh.mark, sh.marked = read(), true })
 		}
 	}
 	if !s.trip() {

@@ -19,10 +19,10 @@ type shard struct {
 	everything *exactPosting
 	where      *allOf
 	columns    map[string]*column
-	many       *redis.IntCmd // things with several values of the first sort key
 
 	total   int
 	heads   map[uint64]string // heads that are read already; "" for none
+	began   mark              // of the first trip
 	mark    mark
 	marked  bool // the mark was read behind everything else
 	offered map[uint64]bool
@@ -38,9 +38,13 @@ func newShard(s *search, p *partition, slot int, qs []*question) *shard {
 }
 
 func (sh *shard) run(await func() bool) {
-	mark, before := sh.queueMeasures(), sh.made
+	sh.queuePopulation(len(sh.where.must) == 0)
+	mark, before := sh.queueMark(), sh.made
 	sh.where.measure(sh.trips, await)
 	if sh.err != nil {
+		return
+	}
+	if sh.began = mark(); sh.err != nil {
 		return
 	}
 	for sh.measured++; sh.measured < len(sh.shards); {
@@ -48,35 +52,29 @@ func (sh *shard) run(await func() bool) {
 			return
 		}
 	}
-	fresh := sh.made == before+1 // nothing was read behind the mark
+	sh.mark, sh.marked = sh.began, sh.made == before+1 // nothing was read behind it yet
 	total, known := sh.where.size()
 	everything, _ := sh.everything.size()
 	if total == 0 || everything == 0 {
-		if fresh {
-			mark()
-		}
 		return
 	}
 	sh.total = total
-	switch {
-	case known && sh.need == 0:
-		if fresh {
-			mark()
-		}
-	case sh.q.Count && !known, sh.pastValues(), sh.stride() == 0:
+	if known && sh.need == 0 {
+		return
+	}
+	sh.marked = false
+	if sh.q.Count && !known || sh.pastValues() || sh.stride() == 0 || !sh.walk(await, total) {
 		sh.whole(await)
-	default:
-		if !sh.walk(await, total) {
-			sh.whole(await)
-		}
 	}
 }
 
-// queueMeasures queues what the shard wants to know besides its conditions, and returns what reads the mark.
-func (sh *shard) queueMeasures() func() {
+// queuePopulation queues how much lives of the type, unless a number that was true a moment ago will do.
+func (sh *shard) queuePopulation(exactly bool) {
+	if n, known := sh.ix.population(sh.p, sh.slot, sh.q.Type); known && !exactly {
+		sh.everything.guess = n
+		return
+	}
 	sh.everything.queueSize(sh.trips)
-	sh.many = sh.pipe.SCard(sh.ctx, sh.p.manyKey(sh.slot, sh.q.Type, sh.order[0].Param))
-	return sh.queueMark()
 }
 
 // pastValues: the page begins among the things without a value, which no walk meets.
@@ -163,18 +161,18 @@ func (sh *shard) values(await func() bool, nums []uint64) []float64 {
 		return nil
 	}
 	width := len(sh.order)
+	columns := make([][]value, width)
 	tasks := make([]task, width)
 	for k := range width {
-		tasks[k] = func(await func() bool) { sh.column(sh.order[k].Param).read(await, nums) }
+		tasks[k] = func(await func() bool) { columns[k] = sh.column(sh.order[k].Param).values(await, nums) }
 	}
 	if together(await, tasks...); sh.err != nil {
 		return nil
 	}
 	values := make([]float64, width*len(nums))
-	for k := range width {
-		c := sh.column(sh.order[k].Param)
-		for i, n := range nums {
-			values[i*width+k] = finite(c.least(n))
+	for k, column := range columns {
+		for i := range nums {
+			values[i*width+k] = finite(column[i].lo)
 		}
 	}
 	return values
@@ -236,22 +234,35 @@ func choose(nums []uint64, values []float64, hit []bool) ([]uint64, []float64) {
 func (sh *shard) queueHeads(nums []uint64) func() {
 	nums = slices.DeleteFunc(slices.Clone(nums), func(n uint64) bool { _, known := sh.heads[n]; return known })
 	b := sh.queueBlocks(distinct(nums), func(n uint64) string { return sh.p.headKey(sh.slot, n) })
-	readMark := sh.queueMark()
+	read := sh.queueMark()
 	return func() {
-		b.read(sh.heads)
-		readMark()
+		b.each(func(num uint64, packed string) { sh.heads[num] = packed })
+		sh.mark, sh.marked = read(), true
 	}
 }
 
 // queueMark queues the slot's mark. It tells whether anything changed up to then, so it counts only when nothing
 // is read behind it.
-func (sh *shard) queueMark() func() {
+func (sh *shard) queueMark() func() mark {
 	cmd := sh.slice("hmget", sh.p.markKey(sh.slot), "gen", "seq", "changed")
-	return func() {
+	return func() mark {
 		m, err := readMark(cmd.Val())
 		if err != nil {
 			sh.err = err
 		}
-		sh.mark, sh.marked = m, true
+		return m
+	}
+}
+
+// learn keeps, after a search that nothing overtook, what it read.
+func (sh *shard) learn(applied uint64) {
+	if sh.everything.card != nil {
+		n, _ := sh.everything.size()
+		sh.ix.populate(sh.p, sh.slot, sh.q.Type, n)
+	}
+	for _, c := range sh.columns {
+		if c.cached != nil && len(c.read) > 0 {
+			sh.ix.cache.remember(c.cached, sh.mark, c.read, sh.mark.seq <= applied)
+		}
 	}
 }

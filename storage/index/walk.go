@@ -11,11 +11,14 @@ import (
 // more than the rarest clause holds, or when what remains has no value to be walked by.
 func (sh *shard) walk(await func() bool, rarest int) bool {
 	key := sh.order[0]
+	asked := sh.made
+	sh.everything.queueSize(sh.trips)
+	several := sh.pipe.SCard(sh.ctx, sh.p.manyKey(sh.slot, sh.q.Type, key.Param))
 	book := sh.book(await, key.Param)
-	if sh.err != nil {
+	if sh.err != nil || sh.made == asked && !await() {
 		return true
 	}
-	pages, bounded := sh.ahead(book, key)
+	pages, bounded := sh.ahead(book, key, several.Val() > 0)
 	everything, _ := sh.everything.size()
 	each := 1 + everything/max(1, len(book.pages)) // things of a page, by and large
 	step := 1 + sh.stride()/each
@@ -69,7 +72,8 @@ func (sh *shard) take(await func() bool, nums []uint64) bool {
 
 // ahead lists the pages that a walk goes through: behind the page before, and where a clause asks for an interval of
 // the very parameter that is walked, in that interval. Then, bounded, things without a value need not be looked for.
-func (sh *shard) ahead(book *book, key hub.Sort) (pages []page, bounded bool) {
+// several: some things have more than one value.
+func (sh *shard) ahead(book *book, key hub.Sort, several bool) (pages []page, bounded bool) {
 	m := anything()
 	for _, c := range sh.q.All {
 		if c.Not || len(c.Either) > 0 || c.Param != key.Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
@@ -77,7 +81,7 @@ func (sh *shard) ahead(book *book, key hub.Sort) (pages []page, bounded bool) {
 		}
 		one := c.Any[0]
 		bounded, m.LoMax, m.HiMax = true, min(m.LoMax, one.LoMax), min(m.HiMax, one.HiMax)
-		if sh.many.Val() == 0 { // else a thing is met at its least value, and another one may match
+		if !several { // else a thing is met at its least value, and another one may match
 			m.LoMin, m.HiMin = max(m.LoMin, one.LoMin), max(m.HiMin, one.HiMin)
 		} else {
 			m.HiMax = math.Inf(1)

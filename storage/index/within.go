@@ -16,7 +16,7 @@ type withinPosting struct {
 	match   *hub.Match
 	sure    []page
 	unsure  []page
-	many    *redis.IntCmd
+	many    *redis.IntCmd // asked where a size must be exact
 	guess   int
 	opened  bool // sure and unsure are known
 	counted bool
@@ -30,7 +30,9 @@ const counting = 2048
 
 // measure guesses that everything is in the interval: most searches have something rarer, and ask no more.
 func (w *withinPosting) measure(t *trips, await func() bool) {
-	w.many = t.pipe.SCard(t.ctx, w.sh.p.manyKey(w.sh.slot, w.sh.q.Type, w.param))
+	if w.sh.q.Count {
+		w.many = t.pipe.SCard(t.ctx, w.sh.p.manyKey(w.sh.slot, w.sh.q.Type, w.param))
+	}
 	if await() {
 		w.guess, _ = w.sh.everything.size()
 	}
@@ -71,7 +73,7 @@ func (w *withinPosting) size() (int, bool) {
 	if w.whole {
 		return len(w.known), true
 	}
-	return w.guess, w.guess == 0 || w.counted && len(w.unsure) == 0 && w.many.Val() == 0
+	return w.guess, w.guess == 0 || w.counted && len(w.unsure) == 0 && w.many != nil && w.many.Val() == 0
 }
 
 func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
@@ -84,12 +86,12 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 	var sure, nums []uint64
 	together(await, func(await func() bool) { sure = w.sh.members(await, w.sure) }, func(await func() bool) { nums = w.sh.members(await, w.unsure) })
 	if len(nums) > 0 && t.err == nil {
-		c := w.sh.column(w.param)
-		if c.read(await, nums); t.err != nil {
+		vals := w.sh.column(w.param).values(await, nums)
+		if t.err != nil {
 			return nil
 		}
-		for _, n := range nums {
-			if c.matches(n, w.match) {
+		for i, n := range nums {
+			if vals[i].matches(w.match) {
 				sure = append(sure, n)
 			}
 		}
@@ -99,16 +101,24 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 }
 
 func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := w.size(); w.whole || w.opened && len(w.sure)+len(w.unsure)+n/8 < len(nums) { // a number's values cost a command, or nearly
-		meet(w.members(t, await), nums, hit)
+	if w.whole {
+		meet(w.known, nums, hit)
 		return
 	}
 	c := w.sh.column(w.param)
-	if c.read(await, nums); t.err != nil {
+	if w.opened {
+		unknown := c.known(nums, make([]value, len(nums)))
+		if n, _ := w.size(); len(w.sure)+len(w.unsure)+n/8 < len(unknown) { // a number's values cost a command, or nearly
+			meet(w.members(t, await), nums, hit)
+			return
+		}
+	}
+	vals := c.values(await, nums)
+	if t.err != nil {
 		return
 	}
-	for i, n := range nums {
-		if c.matches(n, w.match) {
+	for i := range nums {
+		if vals[i].matches(w.match) {
 			hit[i] = true
 		}
 	}
