@@ -7,22 +7,23 @@ import (
 	"concord/internal/dicom/dict"
 )
 
-// Level is one of the three levels of the Query/Retrieve model that the hub keeps (PS3.4 C.6; patients are found
-// through their studies).
+// Level is one of the levels of the Query/Retrieve model (PS3.4 C.6). Of patients the hub keeps no records: they are found
+// through their studies.
 type Level uint8
 
 const (
-	Study Level = iota
+	Patient Level = iota
+	Study
 	Series
 	Instance
 )
 
-// Type is the hub's record type of the level: "dicom.study", "dicom.series", "dicom.instance".
+// Type is the hub's record type of the level: "dicom.study", "dicom.series", "dicom.instance"; "dicom.patient" has no records.
 func (l Level) Type() string {
-	return [...]string{"dicom.study", "dicom.series", "dicom.instance"}[l]
+	return [...]string{"dicom.patient", "dicom.study", "dicom.series", "dicom.instance"}[l]
 }
 
-// String is "study", "series" or "instance".
+// String is "patient", "study", "series" or "instance".
 func (l Level) String() string { return l.Type()[len("dicom."):] }
 
 // StudyName, SeriesName and InstanceName name the records of an instance.

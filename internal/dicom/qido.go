@@ -15,7 +15,7 @@ type Search struct {
 	Level Level
 	// Clauses are, by level, what the study, the series and the instance must fulfil. Below Level there are none; UIDs of
 	// parents are clauses of Level itself, since its entries have them as terms.
-	Clauses [3][]hub.Clause
+	Clauses [4][]hub.Clause
 	// Include lists attributes asked for beyond the default ones; IncludeAll asks for all.
 	Include    []Tag
 	IncludeAll bool

@@ -21,8 +21,8 @@ const (
 
 // TestQueriesFindWhatWasProjected runs compiled queries against projected entries.
 func TestQueriesFindWhatWasProjected(t *testing.T) {
-	bodies := [...]string{studyBody, seriesBody, instanceBody}
-	projections := [...]func([]byte) (hub.Entry, error){ProjectStudy, ProjectSeries, ProjectInstance}
+	bodies := [...]string{Study: studyBody, Series: seriesBody, Instance: instanceBody}
+	projections := [...]func([]byte) (hub.Entry, error){Study: ProjectStudy, Series: ProjectSeries, Instance: ProjectInstance}
 	tests := []struct {
 		name  string
 		level Level
@@ -182,22 +182,23 @@ func TestEveryInstanceOfTheCorpusIsFoundByItsUIDs(t *testing.T) {
 		uids := []string{h.StudyInstanceUID, h.SeriesInstanceUID, h.SOPInstanceUID}
 		keys := []string{"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"}
 		bodies := [][]byte{AppendStudyJSON(nil, h), AppendSeriesJSON(nil, h), AppendJSON(nil, h, JSONOptions{})}
-		for level, project := range []func([]byte) (hub.Entry, error){ProjectStudy, ProjectSeries, ProjectInstance} {
-			checkJSON(t, bodies[level])
-			entry, err := project(bodies[level])
+		for i, project := range []func([]byte) (hub.Entry, error){ProjectStudy, ProjectSeries, ProjectInstance} {
+			level := Study + Level(i)
+			checkJSON(t, bodies[i])
+			entry, err := project(bodies[i])
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			params := map[string][]string{}
-			for i := range level + 1 {
-				params[keys[i]] = []string{uids[i]}
+			for j := range i + 1 {
+				params[keys[j]] = []string{uids[j]}
 			}
-			s, err := CompileQIDO(Level(level), params)
+			s, err := CompileQIDO(level, params)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if q := s.Query(); !q.Matches(&entry) || entry.Route != h.StudyInstanceUID {
-				t.Errorf("%s is not found at level %v; route %q", name, Level(level), entry.Route)
+				t.Errorf("%s is not found at level %v; route %q", name, level, entry.Route)
 			}
 		}
 	}
