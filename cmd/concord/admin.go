@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -33,12 +35,16 @@ func memberCommand() *cobra.Command {
 	cmd.PersistentFlags().SortFlags = false
 
 	var name, tier string
-	var aets []string
+	var addDICOM, newDICOM dicomFlags
 	add := &cobra.Command{
 		Use: "add ID", Short: "Take in an institution and print its client secret, once", Args: cobra.ExactArgs(1),
 		Example: `  concord member add county-hospital --name "县人民医院" --tier lead --aet COUNTYPACS`,
 		RunE: withStore(func(cmd *cobra.Command, args []string, r *rooms) error {
-			secret, err := r.registrar.Add(cmd.Context(), access.Member{ID: args[0], Name: name, Tier: access.Tier(tier), AETs: aets})
+			d, err := addDICOM.read()
+			if err != nil {
+				return err
+			}
+			secret, err := r.registrar.Add(cmd.Context(), access.Member{ID: args[0], Name: name, Tier: access.Tier(tier), DICOM: d})
 			if err != nil {
 				return err
 			}
@@ -48,7 +54,7 @@ func memberCommand() *cobra.Command {
 	}
 	add.Flags().StringVar(&name, "name", "", "the institution's name")
 	add.Flags().StringVar(&tier, "tier", "community", "lead or community")
-	add.Flags().StringSliceVar(&aets, "aet", nil, "DICOM application entity titles")
+	addDICOM.on(add.Flags())
 	add.MarkFlagRequired("name")
 
 	list := &cobra.Command{
@@ -80,11 +86,42 @@ func memberCommand() *cobra.Command {
 			}
 			return err
 		})}
-	for _, c := range []*cobra.Command{add, list, disable, enable, renew} {
+	dicom := &cobra.Command{Use: "dicom ID", Short: "Replace all that is known of an institution's DICOM networking", Args: cobra.ExactArgs(1),
+		Example: `  concord member dicom county-hospital --aet CT1,COUNTYPACS@10.2.0.7:104 --network 10.2.0.0/16 --certificate ct1.pem`,
+		RunE: withStore(func(cmd *cobra.Command, args []string, r *rooms) error {
+			d, err := newDICOM.read()
+			if err != nil {
+				return err
+			}
+			return r.registrar.SetDICOM(cmd.Context(), args[0], d)
+		})}
+	newDICOM.on(dicom.Flags())
+	for _, c := range []*cobra.Command{add, list, disable, enable, renew, dicom} {
 		storeFlags(c.Flags())
 		cmd.AddCommand(c)
 	}
 	return cmd
+}
+
+// dicomFlags are how a member takes part in DICOM networking, as typed.
+type dicomFlags struct{ titles, networks, certificates []string }
+
+func (d *dicomFlags) on(f *pflag.FlagSet) {
+	f.StringSliceVar(&d.titles, "aet", nil, "application entity `TITLE`s it calls from; TITLE@HOST:PORT: it takes instances there")
+	f.StringSliceVar(&d.networks, "network", nil, "addresses or `networks` from which its titles are believed (default: those of serve --dimse-trusted)")
+	f.StringSliceVar(&d.certificates, "certificate", nil, "PEM `files` of the client certificates it calls with")
+}
+
+func (d *dicomFlags) read() (access.DICOM, error) {
+	var pems [][]byte
+	for _, path := range d.certificates {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return access.DICOM{}, fmt.Errorf("read a certificate: %w", err)
+		}
+		pems = append(pems, data)
+	}
+	return access.NewDICOM(d.titles, d.networks, pems)
 }
 
 func tokenCommand() *cobra.Command {

@@ -68,7 +68,7 @@ func (r *rooms) cast(ctx context.Context) (c story.Cast, err error) {
 		{&c.Left, "dongqiao", "东桥村卫生室", "Dongqiao Village Clinic", "DONGQIAO", access.Community},
 	} {
 		*m.at = story.Institution{ID: m.id, Name: m.name, English: m.english}
-		secret, err := r.registrar.Add(ctx, access.Member{ID: m.id, Name: m.name, Tier: m.tier, AETs: []string{m.ae}})
+		secret, err := r.registrar.Add(ctx, access.Member{ID: m.id, Name: m.name, Tier: m.tier, DICOM: access.DICOM{AETs: []string{m.ae}}})
 		if hub.Is(err, hub.Conflict) { // there from an earlier start
 			err = r.registrar.Enable(ctx, m.id)
 		}

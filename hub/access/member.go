@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,8 +29,7 @@ type Member struct {
 	ID   string
 	Name string
 	Tier Tier
-	// AETs are the DICOM application entity titles it calls from. A title is no identity by itself.
-	AETs []string
+	DICOM
 	// SecretHash is the SHA-256 of the client secret, lower-case hexadecimal. A secret has 256 random bits, so that a
 	// plain hash is as hard to turn round as a slow one.
 	SecretHash string
@@ -37,20 +37,32 @@ type Member struct {
 	Added      time.Time
 }
 
+// DICOM is how a member takes part in DICOM networking.
+type DICOM struct {
+	// AETs are the application entity titles it calls from. A title is no identity by itself.
+	AETs []string `json:"aets,omitempty"`
+	// Networks are the addresses, as prefixes, from which its titles are believed.
+	Networks []netip.Prefix `json:"networks,omitempty"`
+	// Certificates are the client certificates it calls with: the SHA-256 of each, lower-case hexadecimal.
+	Certificates []string `json:"certificates,omitempty"`
+	// Destinations are where its application entities take instances: title → host:port. Its titles are among AETs.
+	Destinations map[string]string `json:"destinations,omitempty"`
+}
+
 // MemberType is the type of the names under which members are kept.
 const MemberType = "Member"
 
 type memberBody struct {
-	Name       string    `json:"name"`
-	Tier       Tier      `json:"tier"`
-	AETs       []string  `json:"aets,omitempty"`
+	Name string `json:"name"`
+	Tier Tier   `json:"tier"`
+	DICOM
 	SecretHash string    `json:"secretHash"`
 	Disabled   bool      `json:"disabled,omitempty"`
 	Added      time.Time `json:"added"`
 }
 
 func (m Member) body() ([]byte, error) {
-	return json.Marshal(memberBody{m.Name, m.Tier, m.AETs, m.SecretHash, m.Disabled, m.Added})
+	return json.Marshal(memberBody{m.Name, m.Tier, m.DICOM, m.SecretHash, m.Disabled, m.Added})
 }
 
 func memberOf(rec *hub.Record) (Member, error) {
@@ -58,7 +70,7 @@ func memberOf(rec *hub.Record) (Member, error) {
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
 		return Member{}, &hub.Error{Kind: hub.Corrupt, Path: rec.Name.String(), Msg: "the member's record is unreadable", Err: err}
 	}
-	return Member{rec.Name.ID, b.Name, b.Tier, b.AETs, b.SecretHash, b.Disabled, b.Added}, nil
+	return Member{rec.Name.ID, b.Name, b.Tier, b.DICOM, b.SecretHash, b.Disabled, b.Added}, nil
 }
 
 // check looks at what an administrator typed.
@@ -71,13 +83,7 @@ func (m Member) check() error {
 	case strings.TrimSpace(m.Name) == "" || len(m.Name) > 256 || !utf8.ValidString(m.Name) || strings.ContainsFunc(m.Name, isControl):
 		return &hub.Error{Kind: hub.Invalid, Path: "name", Msg: "a member needs a name of at most 256 bytes of UTF-8 without control characters"}
 	}
-	for _, aet := range m.AETs {
-		if !validAET(aet) {
-			return &hub.Error{Kind: hub.Invalid, Path: "aet", Msg: fmt.Sprintf("%q is no application entity title", aet),
-				Hint: "1 to 16 printable ASCII characters, no backslash, no space at either end (PS3.5 6.2, AE)"}
-		}
-	}
-	return nil
+	return m.DICOM.check()
 }
 
 func validID(id string) bool {

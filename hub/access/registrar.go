@@ -22,7 +22,7 @@ type Registrar struct {
 	one sync.Mutex // one change at a time, so that a batch never holds two claims to one AE title
 }
 
-// Add takes in a new member (ID, Name, Tier, AETs are read from m) and returns its client secret, which is kept
+// Add takes in a new member (ID, Name, Tier, DICOM are read from m) and returns its client secret, which is kept
 // nowhere and cannot be asked for again. An id that was ever used, or an AE title of another member, is a Conflict.
 func (r *Registrar) Add(ctx context.Context, m Member) (secret string, err error) {
 	if err := m.check(); err != nil {
@@ -35,10 +35,8 @@ func (r *Registrar) Add(ctx context.Context, m Member) (secret string, err error
 		if ok {
 			return m, false, &hub.Error{Kind: hub.Conflict, Path: "id", Msg: fmt.Sprintf("member %s exists", m.ID), Hint: "its secret can be renewed"}
 		}
-		for _, aet := range m.AETs {
-			if other, taken := r.Registry.ByAET(aet); taken {
-				return m, false, &hub.Error{Kind: hub.Conflict, Path: "aet", Msg: fmt.Sprintf("application entity title %s belongs to member %s", aet, other.ID)}
-			}
+		if err := r.unclaimed(m); err != nil {
+			return m, false, err
 		}
 		m.Added = v.Time()
 		return m, true, nil
@@ -70,10 +68,44 @@ func (r *Registrar) Enable(ctx context.Context, id string) error {
 	return r.change(ctx, id, func(m *Member) { m.Disabled = false })
 }
 
+// SetDICOM replaces how a member takes part in DICOM networking. A title or certificate of another member is a Conflict.
+func (r *Registrar) SetDICOM(ctx context.Context, id string, d DICOM) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	return r.submit(ctx, id, func(_ *commit.View, there Member, ok bool) (Member, bool, error) {
+		if !ok {
+			return there, false, noMember(id)
+		}
+		next := there
+		next.DICOM = d
+		return next, !d.equal(there.DICOM), r.unclaimed(next)
+	})
+}
+
+// unclaimed refuses titles and certificates that another member has.
+func (r *Registrar) unclaimed(m Member) error {
+	for _, aet := range m.AETs {
+		if other, taken := r.Registry.ByAET(aet); taken && other.ID != m.ID {
+			return &hub.Error{Kind: hub.Conflict, Path: "aet", Msg: fmt.Sprintf("application entity title %s belongs to member %s", aet, other.ID)}
+		}
+	}
+	for _, c := range m.Certificates {
+		if other, taken := r.Registry.ByCertificate(c); taken && other.ID != m.ID {
+			return &hub.Error{Kind: hub.Conflict, Path: "certificate", Msg: fmt.Sprintf("the certificate belongs to member %s", other.ID)}
+		}
+	}
+	return nil
+}
+
+func noMember(id string) error {
+	return &hub.Error{Kind: hub.NotFound, Path: "id", Msg: fmt.Sprintf("there is no member %q", id)}
+}
+
 func (r *Registrar) change(ctx context.Context, id string, edit func(*Member)) error {
 	return r.submit(ctx, id, func(_ *commit.View, there Member, ok bool) (Member, bool, error) {
 		if !ok {
-			return there, false, &hub.Error{Kind: hub.NotFound, Path: "id", Msg: fmt.Sprintf("there is no member %q", id)}
+			return there, false, noMember(id)
 		}
 		next := there
 		edit(&next)

@@ -42,6 +42,7 @@ type roll struct {
 	members map[string]Member
 	heads   map[hub.Name]hub.Head
 	byAET   map[string]string // title → member id
+	byCert  map[string]string // fingerprint → member id
 }
 
 // NewRegistry knows nobody until Refresh.
@@ -105,7 +106,7 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 
 func (r *Registry) fold(c *hub.Commit) error {
 	old := r.roll.Load()
-	next := &roll{seq: c.Seq, members: maps.Clone(old.members), heads: maps.Clone(old.heads), byAET: map[string]string{}}
+	next := &roll{seq: c.Seq, members: maps.Clone(old.members), heads: maps.Clone(old.heads), byAET: map[string]string{}, byCert: map[string]string{}}
 	if next.members == nil {
 		next.members, next.heads = map[string]Member{}, map[hub.Name]hub.Head{}
 	}
@@ -128,6 +129,9 @@ func (r *Registry) fold(c *hub.Commit) error {
 		for _, aet := range m.AETs {
 			next.byAET[aet] = m.ID
 		}
+		for _, c := range m.Certificates {
+			next.byCert[c] = m.ID
+		}
 	}
 	r.roll.Store(next)
 	return nil
@@ -148,6 +152,16 @@ func (r *Registry) Members() []Member {
 func (r *Registry) ByAET(aet string) (Member, bool) {
 	now := r.roll.Load()
 	id, ok := now.byAET[strings.Trim(aet, " ")]
+	if !ok {
+		return Member{}, false
+	}
+	return now.members[id], true
+}
+
+// ByCertificate finds the member that calls with a certificate of this Fingerprint.
+func (r *Registry) ByCertificate(fingerprint string) (Member, bool) {
+	now := r.roll.Load()
+	id, ok := now.byCert[fingerprint]
 	if !ok {
 		return Member{}, false
 	}

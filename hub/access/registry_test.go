@@ -35,7 +35,7 @@ func open(t testing.TB, store hub.Objects) office {
 
 func add(t testing.TB, o office, id string, aets ...string) (secret string) {
 	t.Helper()
-	secret, err := o.desk.Add(t.Context(), access.Member{ID: id, Name: "县人民医院", Tier: access.Lead, AETs: aets})
+	secret, err := o.desk.Add(t.Context(), access.Member{ID: id, Name: "县人民医院", Tier: access.Lead, DICOM: access.DICOM{AETs: aets}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,10 +95,10 @@ func TestMembersThatCannotBeAreRefused(t *testing.T) {
 		"no tier":                           {access.Member{ID: "a", Name: "x"}, hub.Invalid},
 		"a name with a line break":          {access.Member{ID: "a", Name: "x\ny", Tier: access.Lead}, hub.Invalid},
 		"no name":                           {access.Member{ID: "a", Tier: access.Lead}, hub.Invalid},
-		"an AE title of another member":     {access.Member{ID: "a", Name: "x", Tier: access.Lead, AETs: []string{"CT1"}}, hub.Conflict},
-		"an AE title of 17 characters":      {access.Member{ID: "a", Name: "x", Tier: access.Lead, AETs: []string{"ABCDEFGHIJKLMNOPQ"}}, hub.Invalid},
-		"an AE title with a backslash":      {access.Member{ID: "a", Name: "x", Tier: access.Lead, AETs: []string{`A\B`}}, hub.Invalid},
-		"an AE title with a trailing space": {access.Member{ID: "a", Name: "x", Tier: access.Lead, AETs: []string{"CT "}}, hub.Invalid},
+		"an AE title of another member":     {access.Member{ID: "a", Name: "x", Tier: access.Lead, DICOM: access.DICOM{AETs: []string{"CT1"}}}, hub.Conflict},
+		"an AE title of 17 characters":      {access.Member{ID: "a", Name: "x", Tier: access.Lead, DICOM: access.DICOM{AETs: []string{"ABCDEFGHIJKLMNOPQ"}}}, hub.Invalid},
+		"an AE title with a backslash":      {access.Member{ID: "a", Name: "x", Tier: access.Lead, DICOM: access.DICOM{AETs: []string{`A\B`}}}, hub.Invalid},
+		"an AE title with a trailing space": {access.Member{ID: "a", Name: "x", Tier: access.Lead, DICOM: access.DICOM{AETs: []string{"CT "}}}, hub.Invalid},
 	}
 	for name, c := range cases {
 		if _, err := o.desk.Add(t.Context(), c.m); !hub.Is(err, c.kind) {
@@ -119,7 +119,7 @@ func TestOneOfTwoProcessesGetsAnAETitle(t *testing.T) {
 	errs := make(chan error, 2)
 	for id, o := range map[string]office{"one": one, "two": two} {
 		go func() {
-			_, err := o.desk.Add(t.Context(), access.Member{ID: id, Name: id, Tier: access.Community, AETs: []string{"SHARED"}})
+			_, err := o.desk.Add(t.Context(), access.Member{ID: id, Name: id, Tier: access.Community, DICOM: access.DICOM{AETs: []string{"SHARED"}}})
 			errs <- err
 		}()
 	}

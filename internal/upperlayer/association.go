@@ -130,9 +130,9 @@ type Server struct {
 
 // Observer is told what happens. Its methods must return fast.
 type Observer interface {
-	Opened()                     // an association was accepted
-	Closed(err error)            // it ended; nil for a release
-	Refused(reason string)       // a connection did not become an association
+	Opened()                      // an association was accepted
+	Closed(err error)             // it ended; nil for a release
+	Refused(reason string)        // a connection did not become an association
 	Message(f Field, bytes int64) // a request came in, with so many bytes of data set
 }
 
