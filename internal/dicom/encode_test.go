@@ -46,7 +46,7 @@ func TestTextIsWrittenInTheSetAskedForWhereItFits(t *testing.T) {
 		{"Chinese as GBK", "王", "GBK", "GBK", "\xcd\xf5"},
 		{"Latin-1", "Äneas", "ISO_IR 100", "ISO_IR 100", "\xc4neas"},
 		{"Chinese does not fit into Latin-1", "王", "ISO_IR 100", "ISO_IR 192", "王"},
-		{"code extensions are not written", "王", `ISO 2022 IR 6\ISO 2022 IR 58`, "ISO_IR 192", "王"},
+		{"Chinese by escape", "王", `ISO 2022 IR 6\ISO 2022 IR 58`, `ISO 2022 IR 6\ISO 2022 IR 58`, "\x1b$)A\xcd\xf5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			data, err := AppendDataSet(nil, name(c.text), explicitLittle, strings.Split(c.asked, `\`))

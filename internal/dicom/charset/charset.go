@@ -4,8 +4,6 @@ package charset
 
 import (
 	"bytes"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -73,98 +71,12 @@ func (s Set) Given(repair Repair) Set {
 
 // New makes the set of the values of (0008,0005). Terms it does not know come back in unknown and count as undeclared.
 func New(terms []string) (set Set, unknown []string) {
-	set.guess = true
-	for i, term := range terms {
-		name, ok := canonical(term)
-		if !ok {
-			unknown = append(unknown, term)
-			continue
-		}
-		switch name {
-		case "192":
-			if i == 0 {
-				set.utf8, set.guess = true, false
-			}
-			continue
-		case "GB18030":
-			if i == 0 {
-				set.whole, set.guess = simplifiedchinese.GB18030, false
-			}
-			continue
-		}
-		if strings.Contains(term, "2022") || i > 0 {
-			set.extends = true
-		}
-		if s, ok := rightHalf(name); ok && i == 0 {
-			set.g1 = s
-			set.guess = name == "100"
-		}
+	d := declare(terms)
+	set = Set{utf8: d.utf8, extends: d.extends, g1: d.g1, guess: !d.utf8 && d.whole == nil && (d.g1.plane == none || d.latin1)}
+	if d.whole != nil {
+		set.whole = simplifiedchinese.GB18030 // GBK is a part of it, and those who write GBK exceed it
 	}
-	return set, unknown
-}
-
-// canonical reduces the spellings of a defined term to its ISO-IR number or "GB18030".
-func canonical(term string) (string, bool) {
-	t := strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' {
-			return ' '
-		}
-		return unicode.ToUpper(r)
-	}, strings.TrimSpace(term))
-	t = strings.TrimPrefix(strings.TrimPrefix(t, "ISO "), "2022 ")
-	t = strings.TrimSpace(strings.TrimPrefix(t, "IR"))
-	switch t {
-	case "", "6":
-		return "6", true
-	case "UTF 8", "UTF8", "192":
-		return "192", true
-	case "GBK", "GB18030", "GB 18030", "GB2312", "GB 2312", "CP936":
-		return "GB18030", true
-	case "LATIN1", "8859 1":
-		return "100", true
-	case "87", "159":
-		return t, true
-	}
-	_, ok := rightHalf(t)
-	return t, ok
-}
-
-// rightHalf is what a term as first value puts into G1 (PS3.3 Tables C.12-2 to C.12-4).
-func rightHalf(ir string) (slot, bool) {
-	switch ir {
-	case "13":
-		return slot{plane: katakana}, true
-	case "149":
-		return slot{plane: ksx1001}, true
-	case "58":
-		return slot{plane: gb2312}, true
-	}
-	var table *charmap.Charmap
-	switch ir {
-	case "100":
-		table = charmap.ISO8859_1
-	case "101":
-		table = charmap.ISO8859_2
-	case "109":
-		table = charmap.ISO8859_3
-	case "110":
-		table = charmap.ISO8859_4
-	case "144":
-		table = charmap.ISO8859_5
-	case "127":
-		table = charmap.ISO8859_6
-	case "126":
-		table = charmap.ISO8859_7
-	case "138":
-		table = charmap.ISO8859_8
-	case "148":
-		table = charmap.ISO8859_9
-	case "203":
-		table = charmap.ISO8859_15
-	case "166":
-		table = charmap.Windows874
-	}
-	return slot{latin, table}, table != nil
+	return set, d.unknown
 }
 
 // Plain reports whether v is printable as it stands in every character set: no byte above 127, no escape.

@@ -6,24 +6,28 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// escape is one designating sequence of PS3.3 Tables C.12-3 and C.12-4, without its ESC.
+// escape is one designating sequence of PS3.3 Tables C.12-3 and C.12-4: the ISO-IR number of the term that allows it, and
+// what follows ESC.
 type escape struct {
-	seq string
-	g1  bool
-	to  slot
+	ir, seq string
+	g1      bool
+	to      slot
 }
 
 func escapes() []escape {
 	return []escape{
-		{"$B", false, slot{plane: jis0208}}, {"$@", false, slot{plane: jis0208}}, {"$(D", false, slot{plane: jis0212}},
-		{"$)C", true, slot{plane: ksx1001}}, {"$)A", true, slot{plane: gb2312}}, {"$A", false, slot{plane: gb2312}},
-		{"(B", false, slot{plane: ascii}}, {"(J", false, slot{plane: ascii}}, {")I", true, slot{plane: katakana}},
-		{"-A", true, slot{latin, charmap.ISO8859_1}}, {"-B", true, slot{latin, charmap.ISO8859_2}},
-		{"-C", true, slot{latin, charmap.ISO8859_3}}, {"-D", true, slot{latin, charmap.ISO8859_4}},
-		{"-L", true, slot{latin, charmap.ISO8859_5}}, {"-G", true, slot{latin, charmap.ISO8859_6}},
-		{"-F", true, slot{latin, charmap.ISO8859_7}}, {"-H", true, slot{latin, charmap.ISO8859_8}},
-		{"-M", true, slot{latin, charmap.ISO8859_9}}, {"-b", true, slot{latin, charmap.ISO8859_15}},
-		{"-T", true, slot{latin, charmap.Windows874}},
+		{"87", "$B", false, slot{plane: jis0208}}, {"159", "$(D", false, slot{plane: jis0212}},
+		{"149", "$)C", true, slot{plane: ksx1001}}, {"58", "$)A", true, slot{plane: gb2312}},
+		{"13", ")I", true, slot{plane: katakana}},
+		{"100", "-A", true, slot{latin, charmap.ISO8859_1}}, {"101", "-B", true, slot{latin, charmap.ISO8859_2}},
+		{"109", "-C", true, slot{latin, charmap.ISO8859_3}}, {"110", "-D", true, slot{latin, charmap.ISO8859_4}},
+		{"144", "-L", true, slot{latin, charmap.ISO8859_5}}, {"127", "-G", true, slot{latin, charmap.ISO8859_6}},
+		{"126", "-F", true, slot{latin, charmap.ISO8859_7}}, {"138", "-H", true, slot{latin, charmap.ISO8859_8}},
+		{"148", "-M", true, slot{latin, charmap.ISO8859_9}}, {"203", "-b", true, slot{latin, charmap.ISO8859_15}},
+		{"166", "-T", true, slot{latin, charmap.Windows874}},
+		{"", "(B", false, slot{plane: ascii}}, {"", "(J", false, slot{plane: ascii}},
+		// Not in the standard, and written all the same: JIS C 6226 of 1978, and GB 2312 in G0.
+		{"", "$@", false, slot{plane: jis0208}}, {"", "$A", false, slot{plane: gb2312}},
 	}
 }
 
