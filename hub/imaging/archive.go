@@ -37,6 +37,7 @@ const (
 const (
 	modality  dicom.Tag = 0x00080060
 	patientID dicom.Tag = 0x00100020
+	seriesUID dicom.Tag = 0x0020000E
 )
 
 // Archive takes instances in.

@@ -1,0 +1,182 @@
+package imaging
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"concord/hub"
+	"concord/hub/commit"
+	"concord/internal/dicom"
+)
+
+// Place names a study, one of its series (Series set), or one of its instances (Instance set, Series as the caller
+// believes it or empty).
+type Place struct{ Study, Series, Instance string }
+
+// mostDeleted bounds what one deletion takes away.
+const mostDeleted = 100_000
+
+// Delete takes away what is at a place, for everybody and at once: each instance, and the series and study that have none
+// left, get a tombstone. may is asked about the member of each instance and refuses them all by its error. The bytes and the
+// versions before stay in the store until retention says otherwise; the same UID may be stored again and is its next version.
+//
+// What never was is NotFound, what is deleted already Gone. It returns how many instances there were.
+func (a *Archive) Delete(ctx context.Context, member string, at Place, may func(owner string) error) (int, error) {
+	d := &deletion{Place: at, may: may}
+	names := []hub.Name{dicom.StudyName(at.Study)}
+	if at.Instance != "" {
+		names = append(names, dicom.InstanceName(at.Study, at.Instance))
+	}
+	_, err := a.Writers[a.PartitionOf(at.Study)].Submit(ctx, commit.Write{Member: member, Names: names, Plan: d.plan})
+	return d.count, err
+}
+
+// deletion is one on its way into the log.
+type deletion struct {
+	Place
+	may   func(owner string) error
+	count int // of instances, found by the last plan
+}
+
+func (d *deletion) plan(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+	instances, err := d.instances(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	d.count = len(instances)
+	drafts := make([]commit.Draft, 0, len(instances)+2)
+	for _, n := range instances {
+		rec, err := v.Record(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		if d.Instance != "" {
+			if series := parse(&rec).text(seriesUID); d.Series == "" {
+				d.Series = series
+			} else if d.Series != series {
+				return nil, &hub.Error{Kind: hub.NotFound, Msg: "the series has no such instance"}
+			}
+		}
+		if err := d.may(rec.Member); err != nil {
+			return nil, err
+		}
+		drafts = append(drafts, commit.Draft{Name: n, Delete: true})
+	}
+	above, err := d.above(ctx, v)
+	return append(drafts, above...), err
+}
+
+// instances are those to be deleted; there is at least one.
+func (d *deletion) instances(ctx context.Context, v *commit.View) ([]hub.Name, error) {
+	if d.Instance != "" {
+		name := dicom.InstanceName(d.Study, d.Instance)
+		head, err := v.Head(ctx, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case head.Version == 0:
+			return nil, &hub.Error{Kind: hub.NotFound, Msg: "there is no such instance"}
+		case head.Deleted:
+			return nil, &hub.Error{Kind: hub.Gone, Msg: "the instance was deleted"}
+		}
+		return []hub.Name{name}, nil
+	}
+	found, err := v.Find(ctx, inside(dicom.Instance, d.Study, d.Series, mostDeleted+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) > mostDeleted:
+		return nil, &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a deletion takes %d instances at most", mostDeleted), Hint: "delete series by series"}
+	case len(found) == 0:
+		head, err := v.Head(ctx, dicom.StudyName(d.Study))
+		if err == nil && head.Deleted {
+			return nil, &hub.Error{Kind: hub.Gone, Msg: "the study was deleted"}
+		}
+		if err == nil {
+			err = &hub.Error{Kind: hub.NotFound, Msg: "there is no such study or series"}
+		}
+		return nil, err
+	}
+	return found, nil
+}
+
+// above drafts what becomes of series and study.
+func (d *deletion) above(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+	if d.Instance != "" {
+		left, err := v.Find(ctx, inside(dicom.Instance, d.Study, d.Series, 2))
+		if err != nil || len(left) > 1 {
+			return nil, err
+		}
+	}
+	series, err := v.Find(ctx, inside(dicom.Series, d.Study, "", mostDeleted))
+	if err != nil {
+		return nil, err
+	}
+	gone, all := dicom.SeriesName(d.Study, d.Series), d.Series == ""
+	var drafts []commit.Draft
+	var left []hub.Name
+	for _, n := range series {
+		if all || n == gone {
+			drafts = append(drafts, commit.Draft{Name: n, Delete: true})
+		} else {
+			left = append(left, n)
+		}
+	}
+	study := commit.Draft{Name: dicom.StudyName(d.Study), Delete: true}
+	if len(left) == 0 {
+		return append(drafts, study), nil
+	}
+	rec, err := v.Record(ctx, study.Name)
+	if err != nil {
+		return nil, err
+	}
+	body, err := withoutSeries(ctx, v, rec.Body, left)
+	if err != nil || body == nil {
+		return drafts, err
+	}
+	return append(drafts, commit.Draft{Name: study.Name, Member: rec.Member, Body: constant(body)}), nil
+}
+
+// withoutSeries is a study's body with the modalities of those series alone that are left, nil where nothing changes.
+func withoutSeries(ctx context.Context, v *commit.View, body []byte, left []hub.Name) ([]byte, error) {
+	list := attribute{VR: "CS"}
+	for _, n := range left {
+		rec, err := v.Record(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		if m := parse(&rec).text(modality); m != "" && !slices.Contains(list.Value, m) {
+			list.Value = append(list.Value, m)
+		}
+	}
+	slices.Sort(list.Value)
+	var attrs map[string]json.RawMessage
+	if err := json.Unmarshal(body, &attrs); err != nil {
+		return nil, fmt.Errorf("read a study's attributes: %w", err)
+	}
+	var before attribute
+	if raw, ok := attrs[modalitiesInStudy.Hex()]; ok && json.Unmarshal(raw, &before) == nil && slices.Equal(before.Value, list.Value) {
+		return nil, nil
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	attrs[modalitiesInStudy.Hex()] = raw
+	return json.Marshal(attrs)
+}
+
+// inside asks for what a study, or one of its series, has of a level.
+func inside(level dicom.Level, study, series string, limit int) hub.Query {
+	q := hub.Query{Type: level.Type(), Routes: []string{study}, Limit: limit, All: []hub.Clause{equals(StudyParam, study)}}
+	if series != "" {
+		q.All = append(q.All, equals(SeriesParam, series))
+	}
+	return q
+}
+
+func equals(param, text string) hub.Clause {
+	return hub.Clause{Param: param, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: text}}}
+}
