@@ -57,7 +57,9 @@ type encoder struct {
 	implicit bool
 	order    byteOrder
 	set      charset.Encoder
-	misfit   bool // some text has characters beyond set
+	misfit   bool        // some text has characters beyond set
+	depth    int         // of items
+	bulks    *bulkWriter // nil leaves bulk data out
 }
 
 func (w *encoder) dataSet(body []byte, root bool) error {
@@ -91,8 +93,8 @@ func (w *encoder) attribute(a Attribute) error {
 	if !vr.Known() {
 		return &hub.Error{Kind: hub.Invalid, Path: dict.Name(a.Tag), Msg: "has no known value representation"}
 	}
-	if a.BulkDataURI() != "" {
-		return nil
+	if uri := a.BulkDataURI(); uri != "" {
+		return w.bulk(a.Tag, vr, uri)
 	}
 	at := w.begin(a.Tag, vr)
 	switch {
@@ -101,9 +103,11 @@ func (w *encoder) attribute(a Attribute) error {
 			from := len(w.out) + 8
 			w.tag(0xFFFEE000)
 			w.out = append(w.out, 0, 0, 0, 0)
+			w.depth++
 			if err := w.dataSet(item, false); err != nil {
 				return err
 			}
+			w.depth--
 			w.order.PutUint32(w.out[from-4:], uint32(len(w.out)-from))
 		}
 	case vr.Binary():
@@ -140,11 +144,7 @@ func (w *encoder) begin(t Tag, vr VR) int {
 // end pads the value that began at `at` to an even length and fills the length in.
 func (w *encoder) end(at int, vr VR) error {
 	if (len(w.out)-at)%2 == 1 {
-		pad := byte(' ')
-		if vr == dict.UI || vr.Binary() {
-			pad = 0
-		}
-		w.out = append(w.out, pad)
+		w.out = append(w.out, padding(vr))
 	}
 	n := len(w.out) - at
 	switch {
@@ -156,6 +156,14 @@ func (w *encoder) end(at int, vr VR) error {
 		w.order.PutUint16(w.out[at-2:], uint16(n))
 	}
 	return nil
+}
+
+// padding is what makes a value's length even (PS3.5 6.2).
+func padding(vr VR) byte {
+	if vr == dict.UI || vr.Binary() {
+		return 0
+	}
+	return ' '
 }
 
 // inline writes an InlineBinary value, which is in little endian (F.2.7).

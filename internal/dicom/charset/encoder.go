@@ -86,10 +86,10 @@ func (e Encoder) Append(dst []byte, s string) (out []byte, ok bool) {
 	switch {
 	case plainText(s):
 		return append(dst, s...), true
-	case strings.Contains(s, "\x1b"):
-		return dst, false
 	case e.utf8:
 		return append(dst, strings.ToValidUTF8(s, "\uFFFD")...), true
+	case strings.Contains(s, "\x1b"):
+		return dst, false
 	case e.whole != nil:
 		text, err := e.whole.NewEncoder().String(s)
 		if err != nil {
