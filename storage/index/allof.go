@@ -48,6 +48,19 @@ func (a *allOf) driver() posting {
 	return a.everything
 }
 
+// remembered reports whether the driver's members are known without asking.
+func (a *allOf) remembered() bool {
+	if len(a.must) == 0 {
+		return false
+	}
+	g, is := a.must[0].(*anyOf)
+	if !is || len(g.of) != 1 {
+		return false
+	}
+	e, is := g.of[0].(*exactPosting)
+	return is && e.recall()
+}
+
 func (a *allOf) others() []posting {
 	if len(a.must) == 0 {
 		return nil
@@ -69,6 +82,18 @@ func (a *allOf) members(t *trips, await func() bool) []uint64 {
 		return a.sift(t, await, nums)
 	}
 	nums, _ = choose(nums, nil, a.ask(t, await, a.others(), nums))
+	return nums
+}
+
+// prune leaves out what an interval does not have, as far as that is known without asking.
+func (a *allOf) prune(nums []uint64) []uint64 {
+	for _, p := range a.others() {
+		if g, is := p.(*anyOf); is && len(g.of) == 1 {
+			if w, is := g.of[0].(*withinPosting); is {
+				nums = w.prune(nums)
+			}
+		}
+	}
 	return nums
 }
 

@@ -27,6 +27,7 @@ type book struct {
 
 	found map[hub.Match][2][]page // by candidates
 	way   *way                    // by ahead
+	said  map[hub.Match]*sample   // by sample
 
 	read func() error // the replies, in the trip that came when made trips had been made
 	made int
@@ -79,6 +80,19 @@ func (t *trips) queueBook(p *partition, typ, param string, into *book) func() er
 		slices.SortFunc(into.pages, func(a, b page) int { return cmp.Compare(a.from, b.from) })
 		return nil
 	}
+}
+
+// sample is how much some slots have in an interval.
+type sample struct{ slots, things int }
+
+func (b *book) sample(m *hub.Match) *sample {
+	if b.said == nil {
+		b.said = map[hub.Match]*sample{}
+	}
+	if b.said[*m] == nil {
+		b.said[*m] = &sample{}
+	}
+	return b.said[*m]
 }
 
 func (b *book) add(kind byte, typ, param string, at bucket) {

@@ -6,16 +6,23 @@ import (
 	"sync/atomic"
 )
 
-// valueCache remembers values of Range parameters that searches have read, so that an interval or an order costs a
-// command a slot rather than one for each few numbers. What it says is true as long as nothing in the slot was rewritten or
-// removed: a column is good for one value of the slot's mark "changed", and additions leave it alone.
-type valueCache struct {
-	most    int64 // values, all columns together
-	values  atomic.Int64
+// cache remembers what searches have read: values of Range parameters, so that an interval or an order costs no command for each few
+// numbers, and sets of numbers. What it says is true as long as nothing in the slot was rewritten or removed: it is good for one value of
+// the slot's mark "changed". Additions leave values alone, and they make a set larger, which is measured before it is used.
+type cache struct {
+	most    int64 // bytes
+	size    atomic.Int64
 	clock   atomic.Int64
 	mu      sync.Mutex
 	columns map[columnID]*cachedColumn
+	sets    map[string]*cachedSet // by key
 }
+
+// What a value and a member of a set take, in bytes.
+const (
+	valueSize  = 40
+	memberSize = 8
+)
 
 // columnID names the values of one Range parameter in one slot.
 type columnID struct {
@@ -33,43 +40,51 @@ type cachedColumn struct {
 	used    atomic.Int64
 }
 
-func newValueCache(most int) *valueCache {
-	return &valueCache{most: int64(most), columns: map[columnID]*cachedColumn{}}
+// cachedSet has all members of a set as it was then, ascending. Nobody writes to nums.
+type cachedSet struct {
+	gen     string
+	changed uint64
+	nums    []uint64
+	used    atomic.Int64
+}
+
+func newCache(bytes int) *cache {
+	return &cache{most: int64(bytes), columns: map[columnID]*cachedColumn{}, sets: map[string]*cachedSet{}}
 }
 
 // column is nil when what is remembered is younger than now; what is older is forgotten.
-func (vc *valueCache) column(id columnID, now mark) *cachedColumn {
-	vc.mu.Lock()
-	c := vc.columns[id]
-	if c == nil {
-		c = &cachedColumn{values: map[uint64]span{}}
-		vc.columns[id] = c
+func (c *cache) column(id columnID, now mark) *cachedColumn {
+	c.mu.Lock()
+	col := c.columns[id]
+	if col == nil {
+		col = &cachedColumn{values: map[uint64]span{}}
+		c.columns[id] = col
 	}
-	vc.mu.Unlock()
-	c.used.Store(vc.clock.Add(1))
-	c.mu.RLock()
-	gen, changed := c.gen, c.changed
-	c.mu.RUnlock()
+	c.mu.Unlock()
+	col.used.Store(c.clock.Add(1))
+	col.mu.RLock()
+	gen, changed := col.gen, col.changed
+	col.mu.RUnlock()
 	switch {
 	case gen == now.gen && changed == now.changed:
-		return c
+		return col
 	case gen == now.gen && changed > now.changed:
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	vc.values.Add(-int64(len(c.values)))
-	c.gen, c.changed, c.values = now.gen, now.changed, map[uint64]span{}
-	return c
+	col.mu.Lock()
+	defer col.mu.Unlock()
+	c.size.Add(-valueSize * int64(len(col.values)))
+	col.gen, col.changed, col.values = now.gen, now.changed, map[uint64]span{}
+	return col
 }
 
 // recall fills in what it knows of nums, at the mark, and lists the others.
-func (c *cachedColumn) recall(at mark, nums []uint64, into []value) (unknown []int) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	good := c.gen == at.gen && c.changed == at.changed
+func (col *cachedColumn) recall(at mark, nums []uint64, into []value) (unknown []int) {
+	col.mu.RLock()
+	defer col.mu.RUnlock()
+	good := col.gen == at.gen && col.changed == at.changed
 	for i, n := range nums {
-		if s, has := c.values[n]; has && good {
+		if s, has := col.values[n]; has && good {
 			into[i] = value{span: s}
 		} else {
 			unknown = append(unknown, i)
@@ -79,43 +94,77 @@ func (c *cachedColumn) recall(at mark, nums []uint64, into []value) (unknown []i
 }
 
 // remember takes what was read while the slot's mark was at. absences: also that there is no value.
-func (vc *valueCache) remember(c *cachedColumn, at mark, read map[uint64]value, absences bool) {
-	c.mu.Lock()
-	if c.gen == at.gen && c.changed == at.changed {
-		before := len(c.values)
+func (c *cache) remember(col *cachedColumn, at mark, read map[uint64]value, absences bool) {
+	col.mu.Lock()
+	if col.gen == at.gen && col.changed == at.changed {
+		before := len(col.values)
 		for num, v := range read {
 			if v.several == "" && (absences || !v.none()) {
-				c.values[num] = v.span
+				col.values[num] = v.span
 			}
 		}
-		vc.values.Add(int64(len(c.values) - before))
+		c.size.Add(valueSize * int64(len(col.values)-before))
 	}
-	c.mu.Unlock()
-	if vc.values.Load() > vc.most {
-		vc.forget()
-	}
+	col.mu.Unlock()
+	c.trim()
 }
 
-// forget empties the columns that were not asked for longest until a quarter is free.
-func (vc *valueCache) forget() {
-	vc.mu.Lock()
-	defer vc.mu.Unlock()
-	for vc.values.Load() > vc.most/4*3 {
-		var oldest columnID
-		least := int64(math.MaxInt64)
-		for id, c := range vc.columns {
-			if used := c.used.Load(); used < least {
-				oldest, least = id, used
+// set is what the set at key has, if size of it are remembered.
+func (c *cache) set(key string, now mark, size int) (nums []uint64, has bool) {
+	c.mu.Lock()
+	s := c.sets[key]
+	c.mu.Unlock()
+	if s == nil || s.gen != now.gen || s.changed != now.changed || len(s.nums) != size {
+		return nil, false
+	}
+	s.used.Store(c.clock.Add(1))
+	return s.nums, true
+}
+
+func (c *cache) rememberSet(key string, at mark, nums []uint64) {
+	c.mu.Lock()
+	if old := c.sets[key]; old != nil {
+		c.size.Add(-memberSize * int64(len(old.nums)))
+	}
+	s := &cachedSet{gen: at.gen, changed: at.changed, nums: nums[:len(nums):len(nums)]}
+	s.used.Store(c.clock.Add(1))
+	c.sets[key] = s
+	c.mu.Unlock()
+	c.size.Add(memberSize * int64(len(nums)))
+	c.trim()
+}
+
+// trim forgets what was not asked for longest until a quarter is free.
+func (c *cache) trim() {
+	if c.size.Load() <= c.most {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Ages are looked at in rough classes: all of the oldest half of what there is, then again.
+	for c.size.Load() > c.most/4*3 && len(c.columns)+len(c.sets) > 0 {
+		first, last := int64(math.MaxInt64), int64(0)
+		for _, col := range c.columns {
+			first, last = min(first, col.used.Load()), max(last, col.used.Load())
+		}
+		for _, s := range c.sets {
+			first, last = min(first, s.used.Load()), max(last, s.used.Load())
+		}
+		old := first + (last-first)/2
+		for id, col := range c.columns {
+			if col.used.Load() <= old {
+				delete(c.columns, id)
+				col.mu.Lock()
+				c.size.Add(-valueSize * int64(len(col.values)))
+				col.gen, col.values = "", nil
+				col.mu.Unlock()
 			}
 		}
-		c := vc.columns[oldest]
-		if c == nil {
-			return
+		for key, s := range c.sets {
+			if s.used.Load() <= old {
+				delete(c.sets, key)
+				c.size.Add(-memberSize * int64(len(s.nums)))
+			}
 		}
-		delete(vc.columns, oldest)
-		c.mu.Lock()
-		vc.values.Add(-int64(len(c.values)))
-		c.gen, c.values = "", nil
-		c.mu.Unlock()
 	}
 }

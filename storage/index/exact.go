@@ -8,6 +8,7 @@ import (
 
 // exactPosting is a set of numbers.
 type exactPosting struct {
+	sh    *shard // nil where nothing is remembered
 	key   string
 	card  *redis.IntCmd // nil: guess is the size, by and large
 	guess int
@@ -28,13 +29,22 @@ func (e *exactPosting) size() (int, bool) {
 	return int(e.card.Val()), true
 }
 
+// recall reports whether the members are known, from the cache if from nowhere else.
+func (e *exactPosting) recall() bool {
+	if !e.whole && e.sh != nil && e.card != nil {
+		n, _ := e.size()
+		e.known, e.whole = e.sh.ix.cache.set(e.key, e.sh.began, n)
+	}
+	return e.whole
+}
+
 // queueMembers queues the one command that reads all members; false when they are too many for that.
 func (e *exactPosting) queueMembers(t *trips) bool {
 	n, _ := e.size()
 	if n > 16*t.limits.Fetch {
 		return false
 	}
-	if !e.whole && e.all == nil {
+	if !e.recall() && e.all == nil {
 		e.all, e.asked = t.pipe.SMembers(t.ctx, e.key), t.made
 	}
 	return true
@@ -42,7 +52,7 @@ func (e *exactPosting) queueMembers(t *trips) bool {
 
 // members waits for nothing when they were queued before the last trip.
 func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
-	if e.whole {
+	if e.recall() {
 		return e.known
 	}
 	var nums []uint64
@@ -70,11 +80,14 @@ func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
 		}
 	}
 	e.known, e.whole = distinct(nums), true
+	if e.sh != nil {
+		e.sh.fetched = append(e.sh.fetched, e)
+	}
 	return e.known
 }
 
 func (e *exactPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := e.size(); e.whole || worthFetching(n, len(nums)) {
+	if n, _ := e.size(); e.recall() || worthFetching(n, len(nums)) {
 		meet(e.members(t, await), nums, hit)
 		return
 	}

@@ -21,7 +21,7 @@ type Index struct {
 	limits     Limits
 	tuned      atomic.Bool
 	rolls      map[hub.Partition]*rolls
-	cache      *valueCache
+	cache      *cache
 	populations
 }
 
@@ -32,7 +32,7 @@ var _ hub.Index = (*Index)(nil)
 func Open(client redis.UniversalClient, layout Layout) *Index {
 	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), rolls: map[hub.Partition]*rolls{},
 		limits: layout.Limits.orDefaults()}
-	ix.cache, ix.populations.known = newValueCache(ix.limits.Cached), map[population]count{}
+	ix.cache, ix.populations.known = newCache(ix.limits.Cached), map[population]count{}
 	_, ix.cluster = client.(*redis.ClusterClient)
 	for name, pl := range layout.Partitions {
 		ix.partitions[name], ix.rolls[name] = newPartition(name, pl, layout.Projection), &rolls{}

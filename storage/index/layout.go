@@ -29,12 +29,12 @@ type Limits struct {
 	Fetch int
 	// Whole is how many members a commit may write to be applied in one MULTI: 20,000.
 	Whole int
-	// Cached is how many values of Range parameters a hub remembers, about 40 bytes each: 3,000,000.
+	// Cached is how many bytes a hub takes to remember what searches have read: 128 MB.
 	Cached int
 }
 
 func (l Limits) orDefaults() Limits {
-	return Limits{cmp.Or(l.Terms, 500_000), cmp.Or(l.Fetch, 4096), cmp.Or(l.Whole, 20_000), cmp.Or(l.Cached, 3_000_000)}
+	return Limits{cmp.Or(l.Terms, 500_000), cmp.Or(l.Fetch, 4096), cmp.Or(l.Whole, 20_000), cmp.Or(l.Cached, 128<<20)}
 }
 
 // piece and command are the members of one piece of a commit that is not applied whole, and of one command.

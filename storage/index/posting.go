@@ -33,7 +33,11 @@ type quick interface {
 func (sh *shard) postingOf(param string, m *hub.Match) posting {
 	switch {
 	case m.Kind == hub.Equals && m.Term == hub.Exact:
-		return sh.p.exactOf(sh.slot, sh.q.Type, param, m.Text)
+		p := sh.p.exactOf(sh.slot, sh.q.Type, param, m.Text)
+		if e, is := p.(*exactPosting); is {
+			e.sh = sh
+		}
+		return p
 	case m.Kind == hub.Equals && m.Term == hub.Text, m.Kind == hub.Prefix, m.Kind == hub.Pattern:
 		return newTextPosting(sh.p.textKey(sh.slot, sh.q.Type, param), m)
 	case m.Kind == hub.Within && !(m.LoMin > m.LoMax) && !(m.HiMin > m.HiMax) && m.LoMin == m.LoMin && m.LoMax == m.LoMax && m.HiMin == m.HiMin && m.HiMax == m.HiMax:
@@ -58,9 +62,18 @@ func distinct(nums []uint64) []uint64 {
 	return slices.Compact(nums)
 }
 
-// meet sets hit where a number is among the members, which are ascending.
+// meet sets hit where a number is among the members; both are ascending.
 func meet(members, nums []uint64, hit []bool) {
 	for i, n := range nums {
+		if len(members) <= 4*(len(nums)-i) { // step, where many are asked
+			for len(members) > 0 && members[0] < n {
+				members = members[1:]
+			}
+			if len(members) > 0 && members[0] == n {
+				hit[i] = true
+			}
+			continue
+		}
 		if _, there := slices.BinarySearch(members, n); there {
 			hit[i] = true
 		}

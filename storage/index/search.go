@@ -225,13 +225,15 @@ func (s *search) stride() int { return s.pace() }
 // rarest clauses, or so much of the order that the page is likely to be full if the clauses are independent. What is
 // met on a walk is cheaper, because sort values are read only of what matches.
 func (s *search) choosePace() int {
-	everything, rarest, likely := 0, 0, 1.0
+	everything, rarest, known, likely := 0, 0, 0, 1.0
 	sums := map[int]int{}
 	for _, sh := range s.shards {
 		n, _ := sh.everything.size()
 		everything += n
 		n, _ = sh.where.size()
-		rarest += n
+		if rarest += n; sh.where.remembered() {
+			known += n
+		}
 		for i, c := range sh.where.must {
 			if !c.(*anyOf).isInterval(s.order[0].Param) { // else the walk is within it
 				n, _ := c.size()
@@ -247,6 +249,7 @@ func (s *search) choosePace() int {
 		return 0
 	}
 	each := max(8, 2*float64(s.need)/likely/float64(len(s.shards)))
+	rarest -= known / 4 * 3 // what is remembered costs less
 	if rarest <= s.ix.limits.Fetch/4 || each*float64(len(s.shards)) >= 2*float64(rarest) {
 		return 0
 	}

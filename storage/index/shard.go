@@ -19,6 +19,7 @@ type shard struct {
 	everything *exactPosting
 	where      *allOf
 	columns    map[string]*column
+	fetched    []*exactPosting // read in this search
 
 	total   int
 	heads   map[uint64]string // heads that are read already; "" for none
@@ -31,6 +32,7 @@ type shard struct {
 // newShard is nil when nothing in the slot can fulfil the query.
 func newShard(s *search, p *partition, slot int, qs []*question) *shard {
 	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), heads: map[uint64]string{}, columns: map[string]*column{}}
+	sh.everything.sh = sh
 	if sh.where = sh.all(qs); sh.where == nil {
 		return nil
 	}
@@ -91,6 +93,7 @@ func (sh *shard) whole(await func() bool) {
 		sh.step(await, nums)
 		return
 	}
+	nums = sh.where.prune(nums)
 	sh.read += len(nums)
 	if len(nums) > sh.limits.Fetch {
 		nums = sh.where.sift(sh.trips, await, nums)
@@ -264,5 +267,8 @@ func (sh *shard) learn(applied uint64) {
 		if c.cached != nil && len(c.read) > 0 {
 			sh.ix.cache.remember(c.cached, sh.mark, c.read, sh.mark.seq <= applied)
 		}
+	}
+	for _, e := range sh.fetched {
+		sh.ix.cache.rememberSet(e.key, sh.mark, e.known)
 	}
 }

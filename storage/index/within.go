@@ -46,7 +46,7 @@ func (w *withinPosting) open(await func() bool) {
 	}
 }
 
-// count is for those who have to know better.
+// count is for those who have to know better. Only an exact total is counted in all slots; else some of them speak for the others.
 func (w *withinPosting) count(t *trips, await func() bool) {
 	if w.open(await); t.err != nil {
 		return
@@ -56,18 +56,35 @@ func (w *withinPosting) count(t *trips, await func() bool) {
 		w.guess = 1 + w.guess*len(pages)/max(1, len(w.sh.book(await, w.param).pages))
 		return
 	}
-	cards := make([]*redis.IntCmd, len(pages))
-	for i, pg := range pages {
-		cards[i] = t.pipe.SCard(t.ctx, w.sh.key(pg))
+	if len(pages) == 0 {
+		w.guess, w.counted = 0, true
+		return
 	}
-	if len(pages) > 0 && !await() {
+	sample := w.sh.books[w.param].sample(w.match)
+	speaks := w.sh.q.Count || sample.slots < speakers
+	var cards []*redis.IntCmd
+	if speaks {
+		sample.slots++
+		for _, pg := range pages {
+			cards = append(cards, t.pipe.SCard(t.ctx, w.sh.key(pg)))
+		}
+	}
+	if !await() {
+		return
+	}
+	if !speaks {
+		w.guess = 1 + sample.things/sample.slots
 		return
 	}
 	w.guess, w.counted = 0, true
 	for _, card := range cards {
 		w.guess += int(card.Val())
 	}
+	sample.things += w.guess
 }
+
+// speakers is how many slots are counted to know by and large what is in all.
+const speakers = 4
 
 func (w *withinPosting) size() (int, bool) {
 	if w.whole {
@@ -122,4 +139,24 @@ func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []
 			hit[i] = true
 		}
 	}
+}
+
+func (w *withinPosting) prune(nums []uint64) []uint64 {
+	c := w.sh.column(w.param)
+	if c.cached == nil {
+		return nums
+	}
+	vals := make([]value, len(nums))
+	unknown := c.known(nums, vals)
+	kept := make([]uint64, 0, len(nums))
+	for i, n := range nums {
+		switch {
+		case len(unknown) > 0 && unknown[0] == n:
+			unknown = unknown[1:]
+			kept = append(kept, n)
+		case vals[i].matches(w.match):
+			kept = append(kept, n)
+		}
+	}
+	return kept
 }

@@ -11,9 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"concord/hub"
 	"concord/storage/index"
@@ -33,6 +36,8 @@ func TestAMillion(t *testing.T) {
 	for _, s := range servers() {
 		if s.name == which {
 			client := s.open(t)
+			sent := &sentCommands{}
+			client.AddHook(sent)
 			ix, w := fresh(t, client), newWard(2000)
 			before := 0.0
 			if which == "redis" {
@@ -44,7 +49,7 @@ func TestAMillion(t *testing.T) {
 				fmt.Printf("%.0f bytes a record\n", (usedMemory(t, client)-before)/float64(w.made))
 				keyKinds(t, client, w.made)
 			}
-			ask(t, ix, w)
+			ask(t, ix, w, sent)
 		}
 	}
 }
@@ -95,12 +100,25 @@ func cpu(t *testing.T, w *ward) float64 {
 	return sum
 }
 
+// sentCommands counts what the index asks.
+type sentCommands struct{ trips, commands atomic.Int64 }
+
+func (*sentCommands) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (*sentCommands) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (c *sentCommands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.trips.Add(1)
+		c.commands.Add(int64(len(cmds)))
+		return next(ctx, cmds)
+	}
+}
+
 type question struct {
 	name string
 	ask  func(rnd *rand.Rand) hub.Query
 }
 
-func ask(t *testing.T, ix *index.Index, w *ward) {
+func ask(t *testing.T, ix *index.Index, w *ward, sent *sentCommands) {
 	having := func(param, text string) hub.Clause {
 		return hub.Clause{Param: param, Any: []hub.Match{{Kind: hub.Equals, Text: text}}}
 	}
@@ -223,7 +241,7 @@ func ask(t *testing.T, ix *index.Index, w *ward) {
 			var wg sync.WaitGroup
 			var took []time.Duration
 			var hits, total int64
-			before := cpu(t, w)
+			before, trips, commands := cpu(t, w), sent.trips.Load(), sent.commands.Load()
 			end := time.Now().Add(1500 * time.Millisecond)
 			for c := range clients {
 				wg.Go(func() {
@@ -247,7 +265,7 @@ func ask(t *testing.T, ix *index.Index, w *ward) {
 			slices.Sort(took)
 			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 			n := int64(max(1, len(took)))
-			line += fmt.Sprintf("  %d: p50 %7.2f p99 %7.2f cpu %7.2f ms (%5.1f hits, %d)", clients, ms(took[n/2]), ms(took[n*99/100]), 1000*(cpu(t, w)-before)/float64(n), float64(hits)/float64(n), total/n)
+			line += fmt.Sprintf("  %d: p50 %7.2f p99 %7.2f cpu %7.2f ms %5d commands in %2d trips (%5.1f hits, %d)", clients, ms(took[n/2]), ms(took[n*99/100]), 1000*(cpu(t, w)-before)/float64(n), (sent.commands.Load()-commands)/n, (sent.trips.Load()-trips)/n, float64(hits)/float64(n), total/n)
 		}
 		fmt.Println(line)
 	}
