@@ -3,15 +3,58 @@ package upperlayer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"net"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
 )
 
 // Association is one association in force, whoever opened it. Its methods may be called from several goroutines.
 type Association struct {
+	link     *link
 	peer     Peer
 	contexts []Context
 	user     UserInformation
+	handle   Handler
+	observe  Observer
+
+	ctx    context.Context // of the handlers; ends with the association
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	err    error // set before done is closed
+
+	sending   sync.Mutex // a message is not mixed with another
+	perform   chan struct{}
+	invoke    chan struct{}
+	operating sync.WaitGroup
+
+	mu        sync.Mutex
+	running   map[uint16]context.CancelCauseFunc // operations of the peer, by message ID
+	calls     map[uint16]*Call                   // operations of this side
+	lastID    uint16
+	receiving bool // a message is being read
+	draining  bool
+}
+
+func newAssociation(ctx context.Context, l *link, p Peer, contexts []Context, theirs UserInformation, h Handler, o Observer) *Association {
+	theirs.Identity = nil
+	a := &Association{link: l, peer: p, contexts: contexts, user: theirs, handle: h, observe: o, done: make(chan struct{}),
+		running: map[uint16]context.CancelCauseFunc{}, calls: map[uint16]*Call{}}
+	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	return a
+}
+
+// windows sets how many operations there may be at a time each way; 0 is no limit but our own.
+func (a *Association) windows(performed, invoked uint16) {
+	ours := func(n uint16) uint16 {
+		if n == 0 || n > a.link.Operations {
+			return a.link.Operations
+		}
+		return n
+	}
+	a.perform, a.invoke = make(chan struct{}, ours(performed)), make(chan struct{}, ours(invoked))
 }
 
 // Peer says who is at the other end.
@@ -33,109 +76,337 @@ func (a *Association) ContextFor(abstract, transfer string) (Context, bool) {
 	return Context{}, false
 }
 
-// Call sends a request in a context and returns when it is sent; its message ID is given here. data may be nil. The call
-// waits while as many are under way as the peer performs at a time.
-func (a *Association) Call(ctx context.Context, in Context, c Command, data io.Reader) (*Call, error) {
-	return nil, errors.ErrUnsupported
+func (a *Association) context(id byte) (Context, bool) {
+	for _, c := range a.contexts {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Context{}, false
 }
 
-// Release ends an association in good order (PS3.8 7.2) and waits for the peer's consent.
-func (a *Association) Release(ctx context.Context) error { return errors.ErrUnsupported }
+// Release ends an association in good order (PS3.8 7.2) and waits for the peer's consent, or until ctx ends and the
+// association is aborted.
+func (a *Association) Release(ctx context.Context) error {
+	if _, err := a.link.on(evSayRelease, shortPDU(releaseRQ, 0, 0, 0)); err != nil {
+		select {
+		case <-a.done:
+			return a.Err()
+		default:
+			return err
+		}
+	}
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+		a.Abort()
+		<-a.done
+		return ctx.Err()
+	}
+	return a.Err()
+}
 
 // Abort ends it at once.
-func (a *Association) Abort() {}
+func (a *Association) Abort() { a.abort(errAbortedHere) }
 
-// Done is closed when the association has ended; Err then says why, nil for a release.
-func (a *Association) Done() <-chan struct{} { return nil }
+var errAbortedHere = errors.New("the association was aborted on this side")
 
-// Err says why the association ended.
-func (a *Association) Err() error { return nil }
-
-// Message is a command and its data set.
-type Message struct {
-	Context Context
-	Command Command
-	// Data is the data set as it arrives, nil for none. The association reads nothing else until it was read to its end or
-	// the message is done with; it implements Take (hub/imaging.Taker).
-	Data *DataSet
+func (a *Association) abort(why error) {
+	a.cancel(why)
+	a.link.on(evSayAbort, shortPDU(abortPDU, 0, byUser, noReason)) // where it cannot happen, it has ended already
+	a.link.stop()                                                  // wakes the reader, which ends the association
 }
 
-// DataSet is a data set that comes in by P-DATA.
-type DataSet struct{}
+// Done is closed when the association has ended; Err then says why.
+func (a *Association) Done() <-chan struct{} { return a.done }
 
-// Read implements io.Reader.
-func (d *DataSet) Read(p []byte) (int, error) { return 0, io.EOF }
-
-// Take hands out the next bytes where they lie, at least one and at most max; they are good until the next call.
-func (d *DataSet) Take(max int) ([]byte, error) { return nil, io.EOF }
-
-// Request is a message that this side has to answer.
-type Request struct {
-	Message
-	Association *Association
+// Err says why the association ended; nil for a release, and while it has not.
+func (a *Association) Err() error {
+	select {
+	case <-a.done:
+		if errors.Is(a.err, ErrReleased) {
+			return nil
+		}
+		return a.err
+	default:
+		return nil
+	}
 }
 
-// Respond sends one response: with a pending status there may be more, any other ends the operation. Field, message ID and,
-// where they are empty, SOP class and instance are taken from the request. data may be nil. What is left of the request's
-// data set is passed over first.
-func (r *Request) Respond(c Command, data io.Reader) error { return errors.ErrUnsupported }
-
-// ErrCancelled is the cause of a handler's context when the peer sent C-CANCEL for the request.
-var ErrCancelled = errors.New("the peer cancelled the operation")
-
-// Handler answers one request. It runs in a goroutine of its own; ctx ends when the association does or, with cause
-// ErrCancelled, when the peer cancels. A request that the handler leaves without a final response is answered with
-// ProcessingFailure.
-type Handler func(ctx context.Context, r *Request)
-
-// Call is a request that was sent.
-type Call struct{}
-
-// ID is the call's message ID.
-func (c *Call) ID() uint16 { return 0 }
-
-// Next waits for the next response. The one before is done with. After the final one it returns io.EOF.
-func (c *Call) Next(ctx context.Context) (*Message, error) { return nil, errors.ErrUnsupported }
-
-// Cancel asks the peer to stop (C-CANCEL); responses still come, the last one with status Cancelled or another.
-func (c *Call) Cancel() error { return errors.ErrUnsupported }
-
-// Close forgets the call: responses that still come are passed over.
-func (c *Call) Close() {}
-
-// Dialer opens associations.
-type Dialer struct {
-	Options
-	// Handle answers what the peer requests of this side (N-EVENT-REPORT, the C-STORE of a C-GET); nil: nothing.
-	Handle Handler
+// run reads messages until the association ends, and then waits for the transport to close.
+func (a *Association) run() {
+	r := &a.link.reader
+	r.grow()
+	r.quiet, r.arrived = a.busy, a.arrives
+	err := a.read()
+	if cause := context.Cause(a.ctx); cause != nil && a.ctx.Err() != nil && !errors.Is(err, ErrAborted) {
+		err = cause
+	}
+	switch {
+	case errors.Is(err, errRelease):
+		a.finish()
+		err = ErrReleased
+		if _, werr := a.link.on(evAnswerRelease, shortPDU(releaseRP, 0, 0, 0)); werr != nil {
+			err = werr
+		}
+	case errors.Is(err, errAnswered):
+		err = ErrReleased
+	case errors.Is(err, ErrClosed):
+		a.link.on(evClosed, nil)
+	default:
+		var f *fault
+		if errors.As(err, &f) && !a.ending() {
+			a.link.on(evInvalid, abortPDUFor(f.reason))
+		}
+	}
+	a.link.stop()
+	a.end(err)
+	if a.ending() {
+		a.link.linger()
+	}
+	a.link.conn.Close()
 }
 
-// Dial connects to address and proposes an association. The error is a *Rejection when the peer said no.
-func (d *Dialer) Dial(ctx context.Context, address string, p Proposal) (*Association, error) {
-	return nil, errors.ErrUnsupported
+// ending reports that only the transport is left to be closed.
+func (a *Association) ending() bool {
+	a.link.mu.Lock()
+	defer a.link.mu.Unlock()
+	return a.link.state == awaitClose
 }
 
-// Server accepts associations.
-type Server struct {
-	Options
-	Limits Limits
-	// Admit decides about a proposal: an Agreement and the context that the requests' handlers get, or a *Rejection (another
-	// error is told as RejectNoReason).
-	Admit func(ctx context.Context, p Peer, q *Proposal) (context.Context, *Agreement, error)
-	// Handle answers requests.
-	Handle Handler
-	// Observe is told how things go, for metrics; nil for nobody.
-	Observe Observer
+// finish lets the operations that are under way come to their ends when the peer releases before it has the answers.
+func (a *Association) finish() {
+	ended := make(chan struct{})
+	go func() { a.operating.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(a.link.Pause):
+		a.cancel(ErrReleased)
+		<-ended
+	case <-a.ctx.Done():
+		<-ended
+	}
 }
 
-// Observer is told what happens. Its methods must return fast.
-type Observer interface {
-	Opened()                      // an association was accepted
-	Closed(err error)             // it ended; nil for a release
-	Refused(reason string)        // a connection did not become an association
-	Message(f Field, bytes int64) // a request came in, with so many bytes of data set
+func (a *Association) end(err error) {
+	a.cancel(err)
+	a.mu.Lock()
+	calls := a.calls
+	a.calls = map[uint16]*Call{}
+	a.mu.Unlock()
+	a.err = err
+	close(a.done)
+	for _, c := range calls {
+		c.forget()
+	}
+	a.operating.Wait()
 }
 
-// Serve accepts associations on l until ctx ends; then those that are idle are aborted, the others when their operations
-// are done or Limits.Drain is over. It closes l.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error { return errors.ErrUnsupported }
+// busy reports that something is under way, so that silence is no fault.
+func (a *Association) busy() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ctx.Err() == nil && (len(a.running) > 0 || len(a.calls) > 0)
+}
+
+// arrives notes that a message begins; false when the association is being closed for lack of any.
+func (a *Association) arrives() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.receiving = true
+	return a.ctx.Err() == nil
+}
+
+// rests notes that nothing is being received.
+func (a *Association) rests() {
+	a.mu.Lock()
+	a.receiving = false
+	stop := a.draining && len(a.running) == 0
+	a.mu.Unlock()
+	if stop {
+		a.abort(errDraining)
+	}
+}
+
+var errDraining = errors.New("this side is shutting down")
+
+// drain ends the association as soon as nothing is under way.
+func (a *Association) drain() {
+	a.mu.Lock()
+	a.draining = true
+	stop := !a.receiving && len(a.running) == 0
+	a.mu.Unlock()
+	if stop {
+		a.abort(errDraining)
+	}
+}
+
+// read takes messages in until one of the errors that end an association.
+func (a *Association) read() error {
+	r := &a.link.reader
+	for {
+		c, in, err := a.command()
+		if err != nil {
+			return err
+		}
+		a.arrives()
+		m := Message{Context: in, Command: *c}
+		if c.dataFollows {
+			m.Data = &DataSet{reader: r, context: in.ID, done: make(chan struct{})}
+		}
+		if err := a.dispatch(m); err != nil {
+			return err
+		}
+		if m.Data != nil {
+			select {
+			case <-m.Data.done:
+			case <-a.ctx.Done():
+				return context.Cause(a.ctx)
+			}
+			if err := m.Data.fault; err != nil {
+				return err
+			}
+		}
+		if a.observe != nil {
+			a.observe.Message(c.Field, m.Data.Size())
+		}
+		r.leave()
+		a.rests()
+	}
+}
+
+// command reads a command set.
+func (a *Association) command() (*Command, Context, error) {
+	r := &a.link.reader
+	var whole []byte
+	var in Context
+	for {
+		f, err := r.next()
+		if err != nil {
+			return nil, in, err
+		}
+		switch c, ok := a.context(f.context); {
+		case !ok:
+			return nil, in, faulty(invalidPDU, "a fragment came in presentation context %d, which is not in force", f.context)
+		case !f.command:
+			return nil, in, faulty(invalidPDU, "a data set came where a command is due")
+		case whole != nil && c.ID != in.ID:
+			return nil, in, faulty(invalidPDU, "a command changes its presentation context")
+		case uint64(len(whole))+uint64(f.size) > maxCommand:
+			return nil, in, faulty(invalidPDU, "a command set is larger than %d bytes", maxCommand)
+		default:
+			in = c
+		}
+		piece, err := r.content(f.size)
+		if err != nil {
+			return nil, in, err
+		}
+		if whole = append(whole, piece...); whole == nil {
+			whole = []byte{}
+		}
+		if f.last {
+			break
+		}
+	}
+	c, err := decodeCommand(whole)
+	if err != nil {
+		return nil, in, &fault{invalidPDU, err}
+	}
+	return c, in, nil
+}
+
+// dispatch hands a message to whom it is for.
+func (a *Association) dispatch(m Message) error {
+	switch c := &m.Command; {
+	case c.Field == CCancelRQ:
+		a.mu.Lock()
+		cancel := a.running[c.MessageID]
+		a.mu.Unlock()
+		if cancel != nil {
+			cancel(ErrCancelled)
+		}
+		return m.pass()
+	case c.Field.IsResponse():
+		a.mu.Lock()
+		call := a.calls[c.MessageID]
+		if call != nil && !c.Status.Pending() {
+			delete(a.calls, c.MessageID)
+		}
+		a.mu.Unlock()
+		if call == nil {
+			return m.pass() // an answer to what nobody waits for any longer
+		}
+		return call.deliver(m)
+	}
+	return a.performs(m)
+}
+
+// performs starts the handler of a request as soon as the window allows.
+func (a *Association) performs(m Message) error {
+	r := &Request{Message: m, Association: a}
+	wait := time.NewTimer(a.link.Pause)
+	defer wait.Stop()
+	select {
+	case a.perform <- struct{}{}:
+	case <-a.ctx.Done():
+		return context.Cause(a.ctx)
+	case <-wait.C:
+		return faulty(noReason, "the peer has more operations under way than was agreed")
+	}
+	ctx, cancel := context.WithCancelCause(a.ctx)
+	a.mu.Lock()
+	_, twice := a.running[m.Command.MessageID]
+	if !twice {
+		a.running[m.Command.MessageID] = cancel
+	}
+	a.mu.Unlock()
+	a.operating.Go(func() {
+		defer func() { <-a.perform }()
+		if twice {
+			cancel(nil)
+			r.Respond(Command{Status: DuplicateInvocation}, nil)
+			return
+		}
+		defer a.performed(m.Command.MessageID, cancel)
+		if a.handle == nil {
+			r.Respond(Command{Status: UnrecognizedOperation}, nil)
+			return
+		}
+		a.answer(ctx, r)
+	})
+	return nil
+}
+
+// answer runs the handler. One that panics costs its request, not the hub.
+func (a *Association) answer(ctx context.Context, r *Request) {
+	defer r.close()
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("handler panics", "command", r.Command.Field.String(), "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	a.handle(ctx, r)
+}
+
+func (a *Association) performed(id uint16, cancel context.CancelCauseFunc) {
+	cancel(nil)
+	a.mu.Lock()
+	delete(a.running, id)
+	stop := a.draining && !a.receiving && len(a.running) == 0
+	a.mu.Unlock()
+	if stop {
+		a.abort(errDraining)
+	}
+}
+
+// send writes one message: the command and, in P-DATA-TFs as large as the peer takes, the data set.
+func (a *Association) send(in Context, c *Command, data io.Reader) error {
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	err := a.link.message(in.ID, c, data, int(a.user.MaxPDU))
+	if err != nil {
+		err = fmt.Errorf("send %v: %w", c.Field, err)
+		a.abort(err)
+	}
+	return err
+}

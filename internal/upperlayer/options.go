@@ -16,7 +16,7 @@ type Options struct {
 	Idle time.Duration
 	// Pause is the longest wait for a next byte inside a message: 30 s.
 	Pause time.Duration
-	// Rate is the least average inside messages, in bytes a second over Window of waiting: 512 over 20 s.
+	// Rate is the least average inside messages, in bytes a second over Window of waiting: 512 over 60 s.
 	Rate   int64
 	Window time.Duration
 	// Write is the longest that a peer may take over one PDU: 60 s.
@@ -49,7 +49,7 @@ func (o *Options) fill() {
 	or(&o.Idle, 5*time.Minute)
 	or(&o.Pause, 30*time.Second)
 	or(&o.Rate, 512)
-	or(&o.Window, 20*time.Second)
+	or(&o.Window, time.Minute)
 	or(&o.Write, time.Minute)
 	or(&o.Operations, 16)
 	or(&o.ImplementationUID, "2.25.295438412312893012839012839012839")
