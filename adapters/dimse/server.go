@@ -66,6 +66,7 @@ type Deps struct {
 	// Observe is told how associations go, for metrics; nil for nobody.
 	Observe upperlayer.Observer
 	Now     func() time.Time // default time.Now
+	Holdings
 }
 
 // Server answers associations.

@@ -37,5 +37,5 @@ type Handler func(ctx context.Context, r *upperlayer.Request)
 
 // services is the table. Each file of services has a function that adds its lines.
 func (s *Server) services() []Service {
-	return slices.Concat(s.verification(), s.storage())
+	return slices.Concat(s.verification(), s.storage(), s.query(), s.getting(), s.moving())
 }

@@ -1,0 +1,17 @@
+package dimse
+
+import (
+	"concord/hub/imaging"
+	"concord/internal/pixels"
+)
+
+// Holdings are what the query and retrieve services answer from.
+type Holdings struct {
+	Finder *imaging.Finder
+	// Decoder writes instances anew for peers that take them uncompressed only; nil: those fail.
+	Decoder *pixels.Decoder
+	// Results is the greatest number of matches of a C-FIND: 10,000. What is beyond ends with A700.
+	Results int
+}
+
+const defaultResults = 10_000

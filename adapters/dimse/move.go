@@ -1,0 +1,188 @@
+package dimse
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+
+	"concord/hub"
+	"concord/hub/access"
+	"concord/hub/audit"
+	"concord/internal/dicom"
+	"concord/internal/upperlayer"
+)
+
+const (
+	studyRootMove   = "1.2.840.10008.5.1.4.1.2.2.2"
+	patientRootMove = "1.2.840.10008.5.1.4.1.2.1.2"
+)
+
+// moving are the services that send instances to a known application entity (PS3.4 C.4.2).
+func (s *Server) moving() []Service {
+	line := func(name, class string, root dicom.Root) Service {
+		return Service{Name: name, SOPClass: class, Extended: queryExtensions,
+			Commands: map[upperlayer.Field]Command{upperlayer.CMoveRQ: {access.Read, s.move(root)}}}
+	}
+	return []Service{
+		line("Study Root Query/Retrieve Information Model – MOVE", studyRootMove, dicom.StudyRoot),
+		line("Patient Root Query/Retrieve Information Model – MOVE", patientRootMove, dicom.PatientRoot),
+	}
+}
+
+// destination is an application entity that takes instances, and the member it belongs to.
+type destination struct {
+	title, address string
+	who            access.Caller
+}
+
+// destination finds an application entity by its title. One that is not known, has no address, or belongs to a member that
+// may not act is NotFound.
+func (s *Server) destination(title string) (destination, error) {
+	m, ok := s.Members.ByAET(title)
+	if !ok || m.Destinations[title] == "" {
+		return destination{}, &hub.Error{Kind: hub.NotFound, Path: "MoveDestination", Msg: "is no application entity with a known address",
+			Hint: "concord member dicom ID --aet TITLE@HOST:PORT"}
+	}
+	if _, err := s.Members.Active(m.ID, s.Now()); err != nil {
+		return destination{}, &hub.Error{Kind: hub.NotFound, Path: "MoveDestination", Msg: "belongs to no active member", Err: err}
+	}
+	return destination{title, m.Destinations[title], access.NewCaller(m.ID, "system/"+access.ImagingStudy+".rs", "")}, nil
+}
+
+// move answers C-MOVE.
+func (s *Server) move(root dicom.Root) Handler {
+	return func(ctx context.Context, r *upperlayer.Request) {
+		q, err := question(r, root)
+		if err != nil {
+			refuse(r, err)
+			return
+		}
+		to, err := s.destination(r.Command.Destination)
+		if err != nil {
+			c := refusal(err)
+			c.Status = unknownDestination
+			r.Respond(c, nil)
+			return
+		}
+		who, _ := access.CallerFrom(ctx)
+		items, err := s.items(ctx, who, q)
+		if err != nil {
+			refuse(r, err)
+			return
+		}
+		t := &retrieval{r: r, total: len(items)}
+		from := origin{r.Association.Peer().Calling, r.Command.MessageID}
+		if err := s.send(ctx, to, items, from, func(it *item, status upperlayer.Status, err error) error {
+			t.count(it, status, err)
+			return t.progress()
+		}); err != nil && ctx.Err() == nil {
+			slog.Warn("instances cannot be sent", "destination", to.title, "err", err)
+		}
+		t.end(ctx)
+	}
+}
+
+// send stores items at a destination, over as many associations as their SOP classes and syntaxes need, and tells each
+// one's end. It goes on after an instance that failed. Instances that the destination's member may not read fail unseen by
+// it. What ctx ends before is not told of; an association that cannot be had fails all that was to go over it.
+func (s *Server) send(ctx context.Context, to destination, items []item, from origin, done func(*item, upperlayer.Status, error) error) error {
+	var failed error
+	for len(items) > 0 && ctx.Err() == nil {
+		batch, contexts := proposals(items)
+		items = items[len(batch):]
+		if err := s.sendBatch(ctx, to, batch, contexts, from, done); err != nil {
+			var stop *stopped
+			if errors.As(err, &stop) {
+				return stop.err
+			}
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// stopped is the error of a done function, which ends everything.
+type stopped struct{ err error }
+
+func (e *stopped) Error() string { return e.err.Error() }
+
+func (s *Server) sendBatch(ctx context.Context, to destination, items []item, contexts []upperlayer.ProposedContext, from origin, done func(*item, upperlayer.Status, error) error) error {
+	tell := func(it *item, status upperlayer.Status, err error) error {
+		if err := done(it, status, err); err != nil {
+			return &stopped{err}
+		}
+		return nil
+	}
+	a, err := s.dial(ctx, to, upperlayer.Proposal{Contexts: contexts})
+	if err != nil {
+		for i := range items {
+			if err := tell(&items[i], 0, err); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+	defer a.Abort() // does nothing after a release
+	sure := context.WithoutCancel(ctx)
+	for i := range items {
+		if ctx.Err() != nil {
+			break
+		}
+		it := &items[i]
+		var status upperlayer.Status
+		err := s.disclose(sure, to.who, it)
+		if err == nil {
+			status, err = s.deliver(sure, to.who, a, it, from)
+		}
+		if err := tell(it, status, err); err != nil {
+			return err
+		}
+	}
+	return a.Release(sure)
+}
+
+// disclose asks whether the destination's member may have the instance, and notes that it gets it.
+func (s *Server) disclose(ctx context.Context, who access.Caller, it *item) error {
+	if err := s.Reader.MayRead(ctx, who, s.PartitionOf(it.study), &it.record); err != nil {
+		return err
+	}
+	return s.Trail.Note(ctx, audit.Event{Action: audit.Export, Member: who.Member, Type: it.record.Name.Type, Names: []hub.Name{it.record.Name}, Count: 1})
+}
+
+// mostContexts is how many presentation contexts an association can have: odd numbers in a byte (PS3.8 9.3.2.2).
+const mostContexts = 128
+
+// proposals takes as many items from the front as one association has room for, and proposes for each SOP class one context
+// for each syntax that its instances are stored in, and one for what they can be decoded to.
+func proposals(items []item) (batch []item, contexts []upperlayer.ProposedContext) {
+	has := func(class string, syntaxes []string) bool {
+		return slices.ContainsFunc(contexts, func(c upperlayer.ProposedContext) bool {
+			return c.Abstract == class && slices.Equal(c.Transfer, syntaxes)
+		})
+	}
+	for i := range items {
+		var need []upperlayer.ProposedContext
+		for _, syntaxes := range [][]string{{items[i].syntax}, {explicitLittle}, {implicitLittle}} {
+			if !has(items[i].class, syntaxes) && !slices.ContainsFunc(need, func(c upperlayer.ProposedContext) bool { return slices.Equal(c.Transfer, syntaxes) }) {
+				need = append(need, upperlayer.ProposedContext{Abstract: items[i].class, Transfer: syntaxes})
+			}
+		}
+		if len(contexts)+len(need) > mostContexts {
+			return items[:i], contexts
+		}
+		for _, c := range need {
+			c.ID = byte(2*len(contexts) + 1)
+			contexts = append(contexts, c)
+		}
+	}
+	return items, contexts
+}
+
+// dial opens an association to a member's application entity.
+func (s *Server) dial(ctx context.Context, to destination, p upperlayer.Proposal) (*upperlayer.Association, error) {
+	p.Called, p.Calling = to.title, s.AETitle
+	d := upperlayer.Dialer{Options: s.Options}
+	d.TLS = nil // destinations are addresses in the members' own networks
+	return d.Dial(ctx, to.address, p)
+}
