@@ -9,6 +9,7 @@ package dimse
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"net/netip"
 	"time"
 
@@ -69,19 +70,87 @@ type Deps struct {
 	Holdings
 }
 
-// Server answers associations.
+// Server answers associations, and opens some itself.
 type Server struct {
 	Config
 	Deps
-	table []Service
+	table    []Service
+	failures *failures
 }
 
 // New makes a Server of its parts.
 func New(c Config, d Deps) *Server {
-	s := &Server{Config: c, Deps: d}
+	if c.AETitle == "" {
+		c.AETitle = "CONCORD"
+	}
+	if c.Trusted == nil {
+		c.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	c.Options.ImplementationUID, c.Options.ImplementationVersion = implementationUID, "CONCORD"
+	s := &Server{Config: c, Deps: d, failures: newFailures(d.Trail)}
 	s.table = s.services()
 	return s
 }
 
-func (s *Server) verification() []Service { return nil }
-func (s *Server) storage() []Service      { return nil }
+// implementationUID names this implementation (PS3.7 D.3.3.2), also in the files that C-STORE makes (PS3.10 7.1). It is a
+// UUID made once (PS3.5 B.2), and part of what makes the same instance sent twice the same bytes: it does not change.
+const implementationUID = "2.25.190384757202948172039485720394857203"
+
+// Serve answers on l until ctx ends and what is under way is done, or the drain time over.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	o := s.Config.Options
+	o.TLS = serverTLS(s.TLS)
+	server := upperlayer.Server{Options: o, Limits: s.Limits, Admit: s.admit, Handle: s.handle, Observe: s.Observe}
+	return server.Serve(ctx, l)
+}
+
+// serverTLS asks callers for a certificate. None is demanded, since there are other ways to say who one is, and none is
+// checked against authorities: members register the very certificates they call with.
+func serverTLS(c *tls.Config) *tls.Config {
+	if c == nil {
+		return nil
+	}
+	c = c.Clone()
+	c.MinVersion = max(c.MinVersion, tls.VersionTLS12) // BCP 195; Go has no others than its recommended suites by default
+	if c.ClientAuth == tls.NoClientCert {
+		c.ClientAuth = tls.RequestClientCert
+	}
+	return c
+}
+
+// handle answers one request of an association, inbound or outbound.
+func (s *Server) handle(ctx context.Context, r *upperlayer.Request) {
+	service := s.service(r.Context.Abstract)
+	if service == nil {
+		r.Respond(upperlayer.Command{Status: upperlayer.NoSuchSOPClass}, nil)
+		return
+	}
+	command, ok := service.Commands[r.Command.Field]
+	if !ok {
+		r.Respond(upperlayer.Command{Status: upperlayer.UnrecognizedOperation}, nil)
+		return
+	}
+	if err := s.may(ctx, command.Needs); err != nil {
+		r.Respond(upperlayer.Command{Status: upperlayer.NotAuthorized, ErrorComment: comment(err)}, nil)
+		return
+	}
+	command.Do(ctx, r)
+}
+
+// may checks the caller's scope, and that its member may still act: associations last long.
+func (s *Server) may(ctx context.Context, needs access.Action) error {
+	if needs == 0 {
+		return nil
+	}
+	who, ok := access.CallerFrom(ctx)
+	if !ok {
+		return &hub.Error{Kind: hub.Forbidden, Msg: "only members may do this"}
+	}
+	if _, err := s.Members.Active(who.Member, s.Now()); err != nil {
+		return err
+	}
+	return who.May(needs, access.ImagingStudy)
+}
