@@ -381,15 +381,15 @@ func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, 
 	if head, err = v.Head(ctx, series.Name); err != nil {
 		return nil, err
 	}
-	if head.Version > 0 && !head.Deleted {
-		return nil, nil
+	var drafts []commit.Draft
+	if head.Version == 0 || head.Deleted {
+		series.Body = constant(dicom.AppendSeriesJSON(nil, h))
+		drafts = append(drafts, series)
 	}
-	series.Body = constant(dicom.AppendSeriesJSON(nil, h))
-	body, err := withModality(rec.Body, h.Text(modality))
-	if err != nil || body == nil {
-		return []commit.Draft{series}, err
+	if body := dicom.WithInstance(rec.Body, h); body != nil {
+		drafts = append(drafts, commit.Draft{Name: study, Member: rec.Member, Body: constant(body)})
 	}
-	return []commit.Draft{series, {Name: study, Member: rec.Member, Body: constant(body)}}, nil
+	return drafts, nil
 }
 
 // otherPatient is what the sender is told, within the 64 characters of an Error Comment.

@@ -33,36 +33,23 @@ func squeeze(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// nameForms are the texts under which one component group is found: "wang^xiaodong", "wang xiaodong", and for
-// ideographs also "王小东", since their readers write no space.
-func nameForms(group string) []string {
-	caret := foldName(group)
-	if caret == "" {
-		return nil
-	}
-	forms := []string{caret}
-	if !strings.Contains(caret, "^") {
-		return forms
-	}
-	parts := strings.FieldsFunc(caret, func(r rune) bool { return r == '^' })
-	forms = append(forms, strings.Join(parts, " "))
-	if ideographic(caret) {
-		forms = append(forms, strings.Join(parts, ""))
-	}
-	return forms
-}
-
-// foldName folds a component group and drops padding around and empty components behind.
-func foldName(group string) string {
+// nameForm is the text as which one component group, or a pattern for one, is compared: folded, with a caret between any
+// two words, since many write a space there, and without any between ideographs, whose readers write none. Padding and empty
+// components behind are dropped (PS3.5 6.2.1.1).
+func nameForm(group string) string {
 	group = Fold(group)
-	if strings.Contains(group, " ^") || strings.Contains(group, "^ ") {
-		parts := strings.Split(group, "^")
-		for i := range parts {
-			parts[i] = strings.TrimSpace(parts[i])
-		}
-		group = strings.Join(parts, "^")
+	if ideographic(group) {
+		return strings.Map(func(r rune) rune {
+			if r == '^' || r == ' ' {
+				return -1
+			}
+			return r
+		}, group)
 	}
-	return strings.TrimRight(group, "^ ")
+	for strings.Contains(group, " ^") || strings.Contains(group, "^ ") {
+		group = strings.ReplaceAll(strings.ReplaceAll(group, " ^", "^"), "^ ", "^")
+	}
+	return strings.TrimRight(strings.ReplaceAll(group, " ", "^"), "^")
 }
 
 func ideographic(s string) bool {

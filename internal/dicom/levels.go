@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"slices"
 	"strconv"
 
 	"concord/hub"
@@ -38,37 +39,39 @@ func InstanceName(study, instance string) hub.Name {
 }
 
 // AppendStudyJSON appends what the header says of its study: the attributes of PS3.18 Table 10.6.3-3 and of the patient.
-// Modalities in Study (0008,0061) holds this instance's modality; who folds instances together merges it.
+// Modalities in Study (0008,0061) and SOP Classes in Study (0008,0062) hold those of this instance, see WithInstance.
 func AppendStudyJSON(dst []byte, h *Header) []byte {
-	modality := h.Text(0x00080060)
-	if modality == "" {
-		return h.appendJSON(dst, JSONOptions{}, studyTags())
+	body := h.appendJSON(nil, JSONOptions{}, studyTags())
+	if more := WithInstance(body, h); more != nil {
+		body = more
 	}
-	dst = append(dst, '{')
-	start := len(dst)
-	due := true
-	for a := range Attributes(h.appendJSON(nil, JSONOptions{}, studyTags())) {
-		if due && a.Tag > tagModalities {
-			dst = append(appendModalities(dst, modality), ',')
-			due = false
-		}
-		dst = append(append(a.Tag.AppendHex(append(dst, '"')), `":`...), a.Raw...)
-		dst = append(dst, ',')
-	}
-	if due {
-		return append(appendModalities(dst, modality), '}')
-	}
-	if len(dst) > start {
-		dst = dst[:len(dst)-1]
-	}
-	return append(dst, '}')
+	return append(dst, body...)
 }
 
-const tagModalities Tag = 0x00080061
-
-func appendModalities(dst []byte, modality string) []byte {
-	dst = appendString(append(dst, `"00080061":{"vr":"CS","Value":[`...), []byte(modality))
-	return append(dst, "]}"...)
+// WithInstance is a study's stored body with the modality and SOP class of one more instance among those in the study; nil
+// when it has them already.
+func WithInstance(study []byte, h *Header) []byte {
+	var news []byte
+	for _, s := range []struct {
+		tag   Tag
+		value string
+	}{{tagModalities, h.Text(tagModality)}, {tagClasses, h.SOPClassUID}} {
+		a, _ := attribute(study, s.tag)
+		values := a.Strings()
+		if s.value == "" || slices.Contains(values, s.value) {
+			continue
+		}
+		if news != nil {
+			news = append(news, ',')
+		}
+		values = append(values, s.value)
+		slices.Sort(values)
+		news = appendCodes(news, s.tag, values...)
+	}
+	if news == nil {
+		return nil
+	}
+	return Merge(nil, nil, slices.Concat([]byte{'{'}, news, []byte{'}'}), study)
 }
 
 // AppendSeriesJSON appends what the header says of its series: the attributes of PS3.18 Table 10.6.3-4 and of common use.
@@ -83,7 +86,7 @@ func studyTags() []Tag {
 }
 
 func seriesTags() []Tag {
-	return []Tag{tagCharset, 0x00080021, 0x00080031, 0x00080060, 0x00080070, 0x00080080, 0x00080201, 0x00081010, 0x0008103E,
+	return []Tag{tagCharset, 0x00080021, 0x00080031, tagModality, 0x00080070, 0x00080080, 0x00080201, 0x00081010, 0x0008103E,
 		0x00081050, 0x00081090, 0x00180015, 0x00181030, tagStudy, tagSeries, 0x00200011, 0x00200060, 0x00400244, 0x00400245, 0x00400275}
 }
 

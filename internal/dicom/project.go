@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,8 +11,8 @@ import (
 )
 
 // ProjectStudy says what a study's stored DICOM JSON adds to the index: terms whose Param is the tag in eight digits.
-// Identifiers and codes are Exact as sent and, where PS3.4 C.2.2.2.4 allows wildcards, Text folded; names are Text, one
-// for each form of each component group; dates are a Range in milliseconds of their UTC midnight, times one in
+// UIDs, identifiers and codes are Exact, and what PS3.4 C.2.2.2.4 allows wildcards for is Text, both as sent; names are Text
+// folded, one for each component group, and patients' ones as they are spelled, under a parameter of their own; dates are a Range in milliseconds of their UTC midnight, times one in
 // milliseconds of the day, as wide as they are imprecise. The route is the Study Instance UID.
 func ProjectStudy(body []byte) (hub.Entry, error) { return project(Study, body) }
 
@@ -22,9 +23,7 @@ func ProjectSeries(body []byte) (hub.Entry, error) { return project(Series, body
 func ProjectInstance(body []byte) (hub.Entry, error) { return project(Instance, body) }
 
 func project(level Level, body []byte) (hub.Entry, error) {
-	p := projection{keys: slices.DeleteFunc(matchKeys(), func(k matchKey) bool {
-		return k.level != level && (k.match != byUID || k.level > level)
-	})}
+	p := projection{keys: projected()[level]}
 	p.entry.Terms = make([]hub.Term, 0, 16)
 	for a := range Attributes(body) {
 		p.attribute(a, [2]Tag{a.Tag}, 1)
@@ -77,13 +76,21 @@ func (p *projection) terms(k *matchKey, values []string) {
 			}
 		case byCode:
 			p.add(hub.Term{Param: param, Kind: hub.Exact, Text: v})
-		case byText:
+		case byID:
 			p.add(hub.Term{Param: param, Kind: hub.Exact, Text: v})
-			p.add(hub.Term{Param: param, Kind: hub.Text, Text: Fold(v)})
+			p.add(hub.Term{Param: param, Kind: hub.Text, Text: v})
+		case byText:
+			p.add(hub.Term{Param: param, Kind: hub.Text, Text: v})
 		case byName:
 			for group := range strings.SplitSeq(v, "=") {
-				for _, form := range nameForms(group) {
+				if form := nameForm(group); form != "" {
 					p.add(hub.Term{Param: param, Kind: hub.Text, Text: form})
+				}
+				if param != spelledNames {
+					continue
+				}
+				for _, words := range spellings(group) {
+					p.add(hub.Term{Param: param + spelled, Kind: hub.Text, Text: words})
 				}
 			}
 		case byDate:
@@ -95,9 +102,8 @@ func (p *projection) terms(k *matchKey, values []string) {
 				p.add(hub.Term{Param: param, Kind: hub.Range, Lo: lo, Hi: hi})
 			}
 		case byNumber:
-			if n, err := strconv.ParseInt(v, 10, 32); err == nil {
-				p.add(hub.Term{Param: param, Kind: hub.Exact, Text: strconv.FormatInt(n, 10)})
-				p.add(hub.Term{Param: param, Kind: hub.Range, Lo: float64(n), Hi: float64(n)}) // orders series and instances
+			if n, err := strconv.ParseFloat(v, 64); err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) {
+				p.add(hub.Term{Param: param, Kind: hub.Range, Lo: n, Hi: n}) // orders series and instances
 			}
 		}
 	}
@@ -107,9 +113,7 @@ func (p *projection) terms(k *matchKey, values []string) {
 const longestTerm = 1024
 
 func (p *projection) add(t hub.Term) {
-	if len(t.Text) > longestTerm {
-		t.Text = strings.ToValidUTF8(t.Text[:longestTerm], "")
-	}
+	t.Text = cut(t.Text)
 	if !slices.Contains(p.entry.Terms, t) {
 		p.entry.Terms = append(p.entry.Terms, t)
 	}

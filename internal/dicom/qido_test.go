@@ -31,7 +31,11 @@ func TestQueriesFindWhatWasProjected(t *testing.T) {
 	}{
 		{"a patient ID", Study, "PatientID=P*1", true}, // "*" is a wildcard that happens to match itself
 		{"another patient ID", Study, "00100020=P2", false},
-		{"a wildcard regardless of case", Study, "PatientID=p*", true},
+		{"a wildcard", Study, "PatientID=P*", true},
+		{"a wildcard in another case", Study, "PatientID=p*", false},
+		{"a spelled name", Study, "PatientName=wangxiao&fuzzymatching=true", true},
+		{"initials", Study, "PatientName=wxd&fuzzymatching=true", true},
+		{"a spelling without being asked for", Study, "PatientName=wxd", false},
 		{"one character", Study, "AccessionNumber=A-1?", true},
 		{"one character too many", Study, "AccessionNumber=A-1??", false},
 		{"an accession number in another case", Study, "AccessionNumber=a-17", false},
@@ -83,7 +87,11 @@ func TestQueriesFindWhatWasProjected(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := s.Query()
-			if got := q.Matches(&entry); got != tt.found || q.Type != tt.level.Type() {
+			got, err := q.Meets(&hub.Record{Body: []byte(bodies[tt.level])}, &entry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != tt.found || q.Type != tt.level.Type() {
 				t.Errorf("%s finds it: %v\nclauses %+v\nterms %+v", tt.query, got, q.All, entry.Terms)
 			}
 		})
@@ -120,8 +128,11 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		want  string
 	}{
 		{"a misspelt keyword names the nearest", Study, "PatientNmae=x", "PatientNmae", "did you mean PatientName?"},
-		{"an attribute that is not indexed", Study, "PatientWeight=70", "PatientWeight", "attributes that can"},
-		{"a sequence that is not indexed", Study, "ProcedureCodeSequence.CodeValue=1", "ProcedureCodeSequence.CodeValue", "cannot be searched"},
+		{"an attribute that no study has", Study, "ImageType=ORIGINAL", "ImageType", "attributes that can"},
+		{"a private attribute, which no study has", Study, "00091002=1", "00091002", "cannot be searched"},
+		{"a sequence that no study has", Study, "ReferencedSeriesSequence.SeriesInstanceUID=1", "ReferencedSeriesSequence.SeriesInstanceUID", "cannot be searched"},
+		{"a value of a sequence", Study, "ProcedureCodeSequence=1", "ProcedureCodeSequence", "does not name an attribute with a value"},
+		{"a number that the hub counts", Study, "NumberOfStudyRelatedInstances=1", "NumberOfStudyRelatedInstances", "is counted"},
 		{"an attribute of a level below", Study, "InstanceNumber=1", "InstanceNumber", "belongs to the instance level"},
 		{"an included attribute that does not exist", Study, "includefield=PatientIdd", "PatientIdd", "did you mean PatientID?"},
 		{"a negative limit", Study, "limit=-1", "limit", "not negative"},
@@ -129,7 +140,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		{"a hyphen alone", Study, "StudyDate=-", "StudyDate", "YYYYMMDD"},
 		{"a date with a wildcard", Study, "StudyDate=2024*", "StudyDate", "YYYYMMDD"},
 		{"a UID with a wildcard", Study, "StudyInstanceUID=1.2*", "StudyInstanceUID", "is not a UID"},
-		{"a number with letters", Series, "SeriesNumber=x", "SeriesNumber", "whole number"},
+		{"a number with letters", Series, "SeriesNumber=x", "SeriesNumber", "a number"},
 		{"fuzzy perhaps", Study, "fuzzymatching=maybe", "fuzzymatching", "true or false"},
 	}
 	for _, tt := range tests {
@@ -155,7 +166,7 @@ func TestIncludeFieldsLimitAndOffset(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for tag, want := range map[Tag]bool{0x00101010: true, 0x00400275: true, tagStudy: true, 0x00102000: false} {
-		if s.Includes(tag) != want {
+		if s.Wants(tag) != want {
 			t.Errorf("%v included: %v", tag, !want)
 		}
 	}

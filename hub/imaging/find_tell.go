@@ -1,0 +1,196 @@
+package imaging
+
+import (
+	"context"
+	"fmt"
+
+	"concord/hub"
+	"concord/hub/access"
+	"concord/internal/dicom"
+)
+
+// telling is one page of matches on its way to what is told of them.
+type telling struct {
+	*Finder
+	who  access.Caller
+	find *dicom.Find
+	all  []Found
+	// counted holds for each match the numbers that are wanted.
+	counted [][]count
+	studies map[string]*hub.Record
+}
+
+// count is a computed number (PS3.4 C.3.4).
+type count struct {
+	tag dicom.Tag
+	n   int64
+}
+
+// tell completes records to what is wanted of them.
+func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, recs []hub.Record) ([]Found, error) {
+	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs))}
+	for i := range recs {
+		t.all[i] = foundOf(find.Level, &recs[i])
+	}
+	if err := t.count(ctx); err != nil {
+		return nil, err
+	}
+	if find.WantsStudy() {
+		if err := t.readStudies(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for i := range t.all {
+		t.all[i].Body = t.body(i)
+	}
+	return t.all, nil
+}
+
+func foundOf(level dicom.Level, rec *hub.Record) Found {
+	study, own := places(rec)
+	found := Found{Study: study, Record: *rec}
+	switch level {
+	case dicom.Series:
+		found.Series = own
+	case dicom.Instance:
+		found.Series, found.Instance = parse(rec).text(seriesUID), own
+	}
+	return found
+}
+
+// body is what is told of the i-th match.
+func (t *telling) body(i int) []byte {
+	found := &t.all[i]
+	computed := []byte{'{'}
+	if t.find.Wants(dicom.TagAvailability) {
+		computed = fmt.Appendf(computed, `"%s":{"vr":"CS","Value":["ONLINE"]},`, dicom.TagAvailability.Hex())
+	}
+	for _, c := range t.counted[i] {
+		computed = fmt.Appendf(computed, `"%s":{"vr":"IS","Value":[%d]},`, c.tag.Hex(), c.n)
+	}
+	if n := len(computed) - 1; n > 0 {
+		computed = computed[:n]
+	}
+	bodies := [][]byte{append(computed, '}'), found.Record.Body}
+	if study := t.studies[found.Study]; study != nil {
+		bodies = append(bodies, study.Body)
+	}
+	return dicom.Merge(nil, t.find.Wants, bodies...)
+}
+
+// readStudies reads the studies of matches below them.
+func (t *telling) readStudies(ctx context.Context) error {
+	t.studies = map[string]*hub.Record{}
+	names := map[hub.Partition][]hub.Name{}
+	for i := range t.all {
+		if uid := t.all[i].Study; t.studies[uid] == nil {
+			t.studies[uid] = &hub.Record{}
+			names[t.PartitionOf(uid)] = append(names[t.PartitionOf(uid)], dicom.StudyName(uid))
+		}
+	}
+	for p, list := range names {
+		recs, err := t.Reader.Many(ctx, t.who, p, list)
+		if err != nil {
+			return err
+		}
+		for i := range recs {
+			t.studies[recs[i].Name.ID] = &recs[i]
+		}
+	}
+	return nil
+}
+
+// counters are the numbers that can be told of a match at or below a level, counted by the UID of that level.
+func counters() []struct {
+	tag   dicom.Tag
+	level dicom.Level
+	of    dicom.Level
+	param string
+} {
+	return []struct {
+		tag   dicom.Tag
+		level dicom.Level
+		of    dicom.Level
+		param string
+	}{
+		{dicom.TagSeriesOfStudy, dicom.Study, dicom.Series, StudyParam},
+		{dicom.TagInstancesOfStudy, dicom.Study, dicom.Instance, StudyParam},
+		{dicom.TagInstancesOfSeries, dicom.Series, dicom.Instance, SeriesParam},
+	}
+}
+
+// count finds the numbers that are wanted, one question for each partition.
+func (t *telling) count(ctx context.Context) error {
+	at := map[hub.Partition][]int{}
+	for i := range t.all {
+		p := t.PartitionOf(t.all[i].Study)
+		at[p] = append(at[p], i)
+	}
+	for _, c := range counters() {
+		if c.level > t.find.Level || !t.find.Wants(c.tag) {
+			continue
+		}
+		for p, places := range at {
+			uids := make([]string, len(places))
+			for j, i := range places {
+				uids[j] = t.all[i].Study
+				if c.level == dicom.Series {
+					uids[j] = t.all[i].Series
+				}
+			}
+			counts, err := t.Reader.Counts(ctx, p, c.of.Type(), c.param, uids)
+			if err != nil {
+				return err
+			}
+			for j, i := range places {
+				t.counted[i] = append(t.counted[i], count{c.tag, counts[j]})
+			}
+		}
+	}
+	if t.find.WantsAny(dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient) && !t.find.IncludeAll {
+		return t.countPatients(ctx)
+	}
+	return nil
+}
+
+// countPatients counts what there is of the patient of each match: by identifier, over all partitions.
+func (t *telling) countPatients(ctx context.Context) error {
+	for i := range t.all {
+		id := parse(&t.all[i].Record).text(patientID)
+		if id == "" {
+			continue
+		}
+		q := hub.Query{Type: dicom.Study.Type(), Limit: mostParents,
+			All: []hub.Clause{{Param: patientID.Hex(), Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: id}}}}}
+		studies, err := t.Reader.Search(ctx, t.who, t.Partitions, q, "PatientID")
+		if err != nil {
+			return err
+		}
+		sums := map[dicom.Tag]int64{dicom.TagStudiesOfPatient: int64(len(studies.Records))}
+		of := map[hub.Partition][]string{}
+		for j := range studies.Records {
+			uid, _ := places(&studies.Records[j])
+			of[t.PartitionOf(uid)] = append(of[t.PartitionOf(uid)], uid)
+		}
+		for tag, level := range map[dicom.Tag]dicom.Level{dicom.TagSeriesOfPatient: dicom.Series, dicom.TagInstancesOfPatient: dicom.Instance} {
+			for p, uids := range of {
+				if !t.find.Wants(tag) {
+					break
+				}
+				counts, err := t.Reader.Counts(ctx, p, level.Type(), StudyParam, uids)
+				if err != nil {
+					return err
+				}
+				for _, n := range counts {
+					sums[tag] += n
+				}
+			}
+		}
+		for _, tag := range []dicom.Tag{dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient} {
+			if t.find.Wants(tag) {
+				t.counted[i] = append(t.counted[i], count{tag, sums[tag]})
+			}
+		}
+	}
+	return nil
+}
