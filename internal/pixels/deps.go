@@ -1,6 +1,0 @@
-package pixels
-
-import (
-	_ "github.com/tetratelabs/wazero"
-	_ "golang.org/x/image/draw"
-)
