@@ -31,9 +31,9 @@ type Config struct {
 
 	// Listen is the HTTP address.
 	Listen string `koanf:"listen"`
-	// DIMSE and MLLP are the addresses of the DICOM and HL7 v2 listeners.
-	DIMSE string `koanf:"dimse"`
-	MLLP  string `koanf:"mllp"`
+	// MLLP is the address of the HL7 v2 listener.
+	MLLP        string `koanf:"mllp"`
+	DIMSEConfig `koanf:",squash"`
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert string `koanf:"tls-cert"`
 	TLSKey  string `koanf:"tls-key"`
@@ -80,6 +80,7 @@ func defaults() Config {
 		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxDeletes: 1000, MaxHeaderMB: 16,
 		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
 		MemberRate: 50000, MemberConcurrent: 1024,
+		DIMSEConfig: defaultDIMSE(),
 	}
 }
 
@@ -97,7 +98,7 @@ func serveFlags(f *pflag.FlagSet) {
 	d := defaults()
 	storeFlags(f)
 	f.String("listen", d.Listen, "HTTP `address`")
-	f.String("dimse", "", "DICOM `address` (reserved; no listener in this version)")
+	dimseFlags(f)
 	f.String("mllp", "", "HL7 v2 `address` (reserved; no listener in this version)")
 	f.String("tls-cert", "", "PEM `file` with the certificate chain")
 	f.String("tls-key", "", "PEM `file` with the private key")

@@ -67,10 +67,8 @@ func profileCPU(path string) (stop func(), err error) {
 
 // serve runs a hub until ctx ends.
 func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
-	for flag, address := range map[string]string{"dimse": cfg.DIMSE, "mllp": cfg.MLLP} {
-		if address != "" {
-			slog.Warn("this version has no listener for it; the setting is kept for later", "setting", flag)
-		}
+	if cfg.MLLP != "" {
+		slog.Warn("this version has no listener for it; the setting is kept for later", "setting", "mllp")
 	}
 	if cfg.DemoExit {
 		cfg.Demo = true
@@ -117,11 +115,12 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // ends after the last request
+	defer stop()
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer stop()
-		return server.Serve(gctx, listener)
-	})
+	if err := r.listenDIMSE(gctx, g, server.Metrics()); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	g.Go(func() error { return server.Serve(gctx, listener) })
 	go r.registry.Run(background)
 	go func() { // until it is done, requests are answered 503
 		if err := r.catchUp(background); err != nil && background.Err() == nil {

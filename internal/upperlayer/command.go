@@ -34,17 +34,49 @@ func (f Field) Response() Field { return f | response }
 // IsResponse tells answers from requests.
 func (f Field) IsResponse() bool { return f&response != 0 }
 
+// Known reports whether PS3.7 has this command.
+func (f Field) Known() bool { return f.name() != "" }
+
 // String is the name of PS3.7.
 func (f Field) String() string {
-	name, ok := map[Field]string{CStoreRQ: "C-STORE", CGetRQ: "C-GET", CFindRQ: "C-FIND", CMoveRQ: "C-MOVE", CEchoRQ: "C-ECHO", NEventReportRQ: "N-EVENT-REPORT",
-		NGetRQ: "N-GET", NSetRQ: "N-SET", NActionRQ: "N-ACTION", NCreateRQ: "N-CREATE", NDeleteRQ: "N-DELETE", CCancelRQ: "C-CANCEL"}[f&^response]
-	switch {
-	case !ok:
+	switch name := f.name(); {
+	case name == "":
 		return fmt.Sprintf("command %04X", uint16(f))
 	case f.IsResponse():
 		return name + "-RSP"
+	default:
+		return name + "-RQ"
 	}
-	return name + "-RQ"
+}
+
+func (f Field) name() string {
+	switch f &^ response {
+	case CStoreRQ:
+		return "C-STORE"
+	case CGetRQ:
+		return "C-GET"
+	case CFindRQ:
+		return "C-FIND"
+	case CMoveRQ:
+		return "C-MOVE"
+	case CEchoRQ:
+		return "C-ECHO"
+	case NEventReportRQ:
+		return "N-EVENT-REPORT"
+	case NGetRQ:
+		return "N-GET"
+	case NSetRQ:
+		return "N-SET"
+	case NActionRQ:
+		return "N-ACTION"
+	case NCreateRQ:
+		return "N-CREATE"
+	case NDeleteRQ:
+		return "N-DELETE"
+	case CCancelRQ:
+		return "C-CANCEL"
+	}
+	return ""
 }
 
 // requested reports whether the command names its SOP class and instance as Requested (0000,0003) and (0000,1001)

@@ -33,8 +33,8 @@ type Observer interface {
 	Message(f Field, bytes int64) // a message came in, with so many bytes of data set
 }
 
-// errCrowded is why a connection was closed unheard.
-var errCrowded = errors.New("too many connections wait for an association")
+// ErrCrowded is why a connection was closed unheard.
+var ErrCrowded = errors.New("too many connections wait for an association")
 
 // Serve accepts associations on l until ctx ends; then those that are idle are aborted, the others when their operations
 // are done or Limits.Drain is over. It closes l.
@@ -67,7 +67,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		}
 		if !a.crowd.wait(addressOf(conn), conn) {
 			conn.Close()
-			a.refused(errCrowded)
+			a.refused(ErrCrowded)
 			continue
 		}
 		all.Go(func() { a.serve(inner, conn) })
@@ -213,7 +213,8 @@ func (a *acceptor) associate(ctx context.Context, l *link, p Peer, q *Proposal) 
 	if err != nil {
 		r := RejectNoReason
 		errors.As(err, &r)
-		return l.reject(r)
+		l.reject(r)
+		return err
 	}
 	agreed.MaxPDU, agreed.ImplementationUID, agreed.ImplementationVersion = l.MaxPDU, l.ImplementationUID, l.ImplementationVersion
 	window := Window{1, 1}
