@@ -26,7 +26,7 @@ type Options struct {
 	Quick     bool     // few requests, one round
 	Only      []string // names of groups; empty: all
 	Clients   int      // instead of each work's own number; 0: its own
-	Resources int      // of the large load; 0: 1,000,000, or 10,000 when quick
+	Resources int      // results of the large load; 0: 1,000,000, or 10,000 when quick; studies of the archive; 0: 100,000, or 5,000
 	Rounds    int      // 0: 3, or 1 when quick
 	Profile   string   // file for the hub's CPU profile
 	Progress  io.Writer
@@ -70,6 +70,7 @@ func groups() []group {
 		{"read", (*bench).readWorks, false, false},
 		{"search", (*bench).searchWorks, false, false},
 		{"large", (*bench).largeWorks, false, true},
+		{"archive", (*bench).archiveWorks, false, true},
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 
 // Sample is what one turn did.
 type Sample struct {
-	Units    int // of the work: instances, requests, resources
-	Elapsed  time.Duration
-	P50, P99 time.Duration // of single requests
+	Units   int // of the work: instances, requests, resources
+	Elapsed time.Duration
+	// Of single requests:
+	P50, P95, P99 time.Duration
 }
 
 // Rate is units a second.
@@ -103,7 +104,7 @@ func repeat(ctx context.Context, clients int, b bounds, do func(ctx context.Cont
 		return s, fmt.Errorf("nothing was done in %v", b.time)
 	}
 	slices.Sort(all)
-	s.P50, s.P99 = quantile(all, 0.50), quantile(all, 0.99)
+	s.P50, s.P95, s.P99 = quantile(all, 0.50), quantile(all, 0.95), quantile(all, 0.99)
 	return s, nil
 }
 

@@ -9,17 +9,17 @@ import (
 
 // Print writes the rows as a table.
 func Print(w io.Writer, rows []Row) error {
-	lines := [][]string{{"work", "clients", "rate", "(min–max)", "p50 ms", "p99 ms", "peer", "rate", "(min–max)", "p50 ms", "ratio", "goal", ""}}
+	lines := [][]string{{"work", "clients", "rate", "(min–max)", "p50 ms", "p95 ms", "p99 ms", "peer", "rate", "(min–max)", "p50 ms", "ratio", "goal", ""}}
 	for _, r := range rows {
 		if r.Error != "" {
 			lines = append(lines, []string{r.Work, fmt.Sprint(r.Clients), "FAILED: " + r.Error})
 			continue
 		}
-		line := make([]string, 0, 13)
+		line := make([]string, 0, 14)
 		if r.again {
-			line = append(line, "", "", "", "", "", "")
+			line = append(line, "", "", "", "", "", "", "")
 		} else {
-			line = append(line, r.Work, fmt.Sprint(r.Clients), number(r.Hub.Rate)+" "+r.Unit+"/s", span(r.Hub), milli(r.Hub.P50), milli(r.Hub.P99))
+			line = append(line, r.Work, fmt.Sprint(r.Clients), number(r.Hub.Rate)+" "+r.Unit+"/s", span(r.Hub), milli(r.Hub.P50), milli(r.Hub.P95), milli(r.Hub.P99))
 		}
 		if r.Peer != "" {
 			line = append(line, r.Peer, number(r.Other.Rate), span(r.Other), milli(r.Other.P50), fmt.Sprintf("%.2f×", r.Ratio))

@@ -31,10 +31,10 @@ type peer struct {
 // Goal is what the project wants to reach; the zero value is none.
 type Goal struct {
 	// Of says what is compared: "rate" (units a second), "ratio" (of the rates, hub to peer), "p50" (of the medians,
-	// peer to hub) or "ms" (the median in milliseconds).
+	// peer to hub), "ms" (the median in milliseconds) or "p95" (what 95 of 100 requests take at most, in milliseconds).
 	Of      string  `json:"of,omitempty"`
 	AtLeast float64 `json:"atLeast,omitempty"`
-	AtMost  float64 `json:"atMost,omitempty"` // of "ms"
+	AtMost  float64 `json:"atMost,omitempty"` // of "ms" and "p95"
 }
 
 // Row is what became of a work, or of its comparison with one more peer.
@@ -59,6 +59,7 @@ type Figures struct {
 	Min  float64 `json:"min"`
 	Max  float64 `json:"max"`
 	P50  Millis  `json:"p50ms"`
+	P95  Millis  `json:"p95ms"`
 	P99  Millis  `json:"p99ms"`
 }
 
@@ -68,13 +69,14 @@ type Millis float64
 func millis(d time.Duration) Millis { return Millis(float64(d) / float64(time.Millisecond)) }
 
 func figures(samples []Sample) Figures {
-	var rates, p50, p99 []float64
+	var rates, p50, p95, p99 []float64
 	for _, s := range samples {
 		rates = append(rates, s.Rate())
 		p50 = append(p50, float64(millis(s.P50)))
+		p95 = append(p95, float64(millis(s.P95)))
 		p99 = append(p99, float64(millis(s.P99)))
 	}
-	return Figures{Rate: median(rates), Min: slices.Min(rates), Max: slices.Max(rates), P50: Millis(median(p50)), P99: Millis(median(p99))}
+	return Figures{Rate: median(rates), Min: slices.Min(rates), Max: slices.Max(rates), P50: Millis(median(p50)), P95: Millis(median(p95)), P99: Millis(median(p99))}
 }
 
 func median(values []float64) float64 {
@@ -102,7 +104,7 @@ func (w *Work) run(ctx context.Context, rounds int, say func(string, ...any)) []
 			}
 			if round > 0 {
 				samples[i] = append(samples[i], s)
-				say("%s, round %d of %d: %s %.0f %s/s, p50 %.2f ms", w.Title, round, rounds, or(p.name, "hub"), s.Rate(), w.Unit, millis(s.P50))
+				say("%s, round %d of %d: %s %.0f %s/s, p50 %.2f ms, p95 %.2f ms", w.Title, round, rounds, or(p.name, "hub"), s.Rate(), w.Unit, millis(s.P50), millis(s.P95))
 			}
 			if err := sleep(ctx, pause); err != nil {
 				return []Row{{Work: w.Title, Clients: w.Clients, Unit: w.Unit, Error: err.Error()}}
@@ -142,6 +144,8 @@ func (r *Row) judge() {
 		r.Met = r.Ratio >= r.Goal.AtLeast
 	case "ms":
 		r.Met = float64(r.Hub.P50) <= r.Goal.AtMost
+	case "p95":
+		r.Met = float64(r.Hub.P95) <= r.Goal.AtMost
 	}
 }
 
@@ -155,6 +159,8 @@ func (g Goal) String() string {
 		return fmt.Sprintf("≥ %.1f× (p50)", g.AtLeast)
 	case "ms":
 		return fmt.Sprintf("p50 ≤ %g ms", g.AtMost)
+	case "p95":
+		return fmt.Sprintf("p95 ≤ %g ms", g.AtMost)
 	}
 	return ""
 }
