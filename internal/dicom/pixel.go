@@ -25,6 +25,7 @@ const (
 type pixelData struct {
 	found        bool
 	native       bool
+	words        bool // of 16 bits, even where samples have 8
 	off, length  int64
 	basic        []byte // Basic Offset Table
 	firstItem    int64  // where offsets count from
@@ -56,7 +57,7 @@ func (s *scanner) nativePixels(n node) error {
 		s.h.nodes[i].size = uint32(got)
 	}
 	if !s.pixel.found {
-		s.pixel = pixelData{found: true, native: true, off: n.off, length: length, declaredRoot: n.tag}
+		s.pixel = pixelData{found: true, native: true, words: n.vr == dict.OW, off: n.off, length: length, declaredRoot: n.tag}
 	}
 	return nil
 }
@@ -179,8 +180,15 @@ func (s *scanner) nativeFrames(count int64) error {
 }
 
 func (s *scanner) divide(frameBits uint64, count int64) {
-	switch size := int64(frameBits+7) / 8; {
+	size := int64(frameBits+7) / 8
+	torn := s.h.BigEndian && s.pixel.words && size%2 == 1 // its last byte is the second of a word, whose bytes are swapped
+	if torn && count == 1 && size < s.pixel.length {
+		size, torn = size+1, false
+	}
+	switch {
 	case count == 0:
+	case torn:
+		s.h.warn("frames do not begin at whole words")
 	case frameBits%8 != 0 && count > 1:
 		s.h.warn("frames do not begin at whole bytes")
 	default:

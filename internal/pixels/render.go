@@ -68,7 +68,7 @@ func Render(img *Image, frame int, n *Native, v View) (image.Image, error) {
 		out = img.paletted(n)
 	case n.Samples == 1:
 		out = img.grey(frame, n, v)
-	case n.Samples == 3 && n.Allocated >= 8 && n.Allocated <= 16:
+	case n.Samples == 3 && n.Allocated >= 8:
 		out, err = coloured(n)
 	default:
 		err = &hub.Error{Kind: hub.Unsupported, Path: "PhotometricInterpretation", Msg: "the image's colours cannot be rendered", Hint: "retrieve it as stored"}
@@ -212,13 +212,10 @@ func coloured(n *Native) (image.Image, error) {
 	default:
 		return nil, &hub.Error{Kind: hub.Unsupported, Path: "PhotometricInterpretation", Msg: "the image's colours cannot be rendered", Hint: "retrieve it as stored"}
 	}
-	width := n.Allocated / 8
 	shift := max(n.Stored-8, 0)
-	sample := func(i int) uint8 {
-		if width == 1 {
-			return n.Data[i]
-		}
-		return uint8((uint(n.Data[2*i]) | uint(n.Data[2*i+1])<<8) >> shift)
+	sample := func(i int) uint8 { return uint8(uint64(n.value(i)) >> shift) }
+	if n.Allocated == 8 {
+		sample = func(i int) uint8 { return n.Data[i] }
 	}
 	out := image.NewRGBA(image.Rect(0, 0, n.Columns, n.Rows))
 	for i := range n.Rows * n.Columns {

@@ -1,8 +1,11 @@
 package pixels
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+
+	"concord/hub"
 )
 
 // of makes an empty native frame for the image.
@@ -20,6 +23,9 @@ func (img *Image) native(frame []byte) (*Native, error) {
 	size := int((n + 7) / 8)
 	if len(frame) < size {
 		return nil, invalid(fmt.Sprintf("the frame has %d bytes where its description says %d", len(frame), size))
+	}
+	if img.BigEndian && img.words && img.Allocated <= 8 && size%2 == 1 && len(frame) == size {
+		return nil, &hub.Error{Kind: hub.Unsupported, Path: "PixelData", Msg: "frames of an odd number of bytes in big endian words are not decoded", Hint: "retrieve it as stored"}
 	}
 	data := img.littleEndian(frame)[:size:size]
 	if img.Planar && img.Samples > 1 {
@@ -98,6 +104,12 @@ func (img *Image) fromCodec(d *decoded) (*Native, error) {
 	if d.planar {
 		data = byPixel(data, img.Samples, d.bytes)
 	}
+	if d.columns != img.Columns || d.rows != img.Rows {
+		if img.Samples != 3 {
+			return nil, invalid(fmt.Sprintf("the encoded frame has %d × %d pixels where its description says %d × %d", d.columns, d.rows, img.Columns, img.Rows))
+		}
+		data = img.onWhite(data, d)
+	}
 	extend := img.Signed && d.bits < img.Allocated && (d.negative || d.bits == img.Stored)
 	if width != d.bytes || extend {
 		data = widened(data, d, width, extend)
@@ -110,6 +122,17 @@ func (img *Image) fromCodec(d *decoded) (*Native, error) {
 		n.Photometric = "YBR_FULL" // no codec hands out samples that pixels share
 	}
 	return n, nil
+}
+
+// onWhite puts an encoded frame that is smaller than the image at its upper left. Tiles at the edges of whole slides are
+// found so.
+func (img *Image) onWhite(data []byte, d *decoded) []byte {
+	pixel := img.Samples * d.bytes
+	out := bytes.Repeat([]byte{0xFF}, img.Rows*img.Columns*pixel)
+	for y := range d.rows {
+		copy(out[y*img.Columns*pixel:], data[y*d.columns*pixel:(y+1)*d.columns*pixel])
+	}
+	return out
 }
 
 // widened copies samples of d.bytes to samples of width bytes; extend repeats the sign bit upwards.

@@ -69,6 +69,8 @@ func instantiate(ctx context.Context, runtime wazero.Runtime, compiled wazero.Co
 
 // decoded is what a codec made of a frame; its fields are those of struct report in codec.h.
 type decoded struct {
+	columns  int
+	rows     int
 	bits     int
 	negative bool
 	bytes    int
@@ -77,6 +79,10 @@ type decoded struct {
 	samples  []byte // in host order, which is little endian
 }
 
+// fields are the numbers of a report, before its message.
+const fields = 7
+
+// colourRGB is COLOUR_RGB of codec.h.
 const colourRGB = 1
 
 // run decodes one frame to a copy outside of the sandbox. After any error the sandbox is of no use.
@@ -93,13 +99,14 @@ func (s *sandbox) run(ctx context.Context, img *Image, frame []byte) (*decoded, 
 	if err != nil || at[0] == 0 {
 		return nil, s.failure(ctx, err)
 	}
-	var field [5]uint32
+	var field [fields]uint32
 	for i := range field {
 		field[i], _ = s.module.Memory().ReadUint32Le(s.report + uint32(4*i))
 	}
-	d := &decoded{bits: int(field[0]), negative: field[1] != 0, bytes: int(field[2]), planar: field[3] != 0, rgb: field[4] != 0}
-	size := int64(img.Rows) * int64(img.Columns) * int64(img.Samples) * int64(d.bytes)
-	if d.bytes != 1 && d.bytes != 2 && d.bytes != 4 || d.bits < 1 || d.bits > 8*d.bytes || size > int64(s.module.Memory().Size()) {
+	d := &decoded{columns: int(field[0]), rows: int(field[1]), bits: int(field[2]), negative: field[3] != 0, bytes: int(field[4]),
+		planar: field[5] != 0, rgb: field[6] != 0}
+	size := int64(d.rows) * int64(d.columns) * int64(img.Samples) * int64(d.bytes)
+	if d.rows < 1 || d.rows > img.Rows || d.columns < 1 || d.columns > img.Columns || d.bytes != 1 && d.bytes != 2 && d.bytes != 4 || d.bits < 1 || d.bits > 8*d.bytes || size > int64(s.module.Memory().Size()) {
 		return nil, invalid("the codec gave a result that cannot be")
 	}
 	view, ok := s.module.Memory().Read(uint32(at[0]), uint32(size))
@@ -118,8 +125,8 @@ func (s *sandbox) failure(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("decode pixel data: %w", context.Cause(ctx))
 	}
-	const message, length = 5 * 4, 180
-	text, ok := s.module.Memory().Read(s.report+message, length)
+	const length = 180
+	text, ok := s.module.Memory().Read(s.report+4*fields, length)
 	if said, _, _ := strings.Cut(string(text), "\x00"); ok && said != "" {
 		return invalid("the frame cannot be decoded: " + plain(said))
 	}

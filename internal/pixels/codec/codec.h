@@ -5,7 +5,8 @@
 //   report   is where the result's description lies, the message of an error too; still good after a trap
 //   done     gives back the room and the samples
 //
-// The caller says how large the image must be; a stream that says otherwise is refused before memory is taken for it.
+// The caller says how large the image may be, and how many components it has; a stream that says otherwise is refused before
+// memory is taken for it.
 #ifndef CODEC_H
 #define CODEC_H
 
@@ -15,6 +16,8 @@
 #define EXPORT(name) __attribute__((export_name(name), used))
 
 struct report {
+	uint32_t columns;   // of the image, at most as many as asked for
+	uint32_t rows;
 	uint32_t bits;      // precision of a sample
 	uint32_t negative;  // samples are two's complement
 	uint32_t bytes;     // of a sample: 1, 2 or 4
@@ -34,6 +37,13 @@ static inline void *fail(const char *message) {
 	for (; i + 1 < sizeof report.message && message[i]; i++) report.message[i] = message[i];
 	report.message[i] = 0;
 	return 0;
+}
+
+// fits tells images that are as large as asked for, or smaller, from others.
+static inline int fits(uint32_t columns, uint32_t rows, uint32_t most_columns, uint32_t most_rows) {
+	report.columns = columns;
+	report.rows = rows;
+	return columns && rows && columns <= most_columns && rows <= most_rows;
 }
 
 // stop ends the instance for good: the host reads the message and throws the instance away.

@@ -46,7 +46,7 @@ uint8_t *decode_frame(const uint8_t *in, uint32_t size, uint32_t columns, uint32
 	jpeg_create_decompress(&info);
 	jpeg_mem_src(&info, in, size);
 	jpeg_read_header(&info, TRUE);
-	if (info.image_width != columns || info.image_height != rows || (uint32_t)info.num_components != components)
+	if (!fits(info.image_width, info.image_height, columns, rows) || (uint32_t)info.num_components != components)
 		return fail("the JPEG image has another size or number of components");
 	info.jpeg_color_space = colours(&info, colour);
 	info.out_color_space = info.jpeg_color_space == JCS_YCbCr ? JCS_RGB : info.jpeg_color_space;
@@ -55,8 +55,8 @@ uint8_t *decode_frame(const uint8_t *in, uint32_t size, uint32_t columns, uint32
 	report.bits = info.data_precision;
 	report.bytes = info.data_precision > 8 ? 2 : 1;
 	jpeg_start_decompress(&info);
-	size_t row = (size_t)columns * components * report.bytes;
-	uint8_t *out = malloc(row * rows);
+	size_t row = (size_t)report.columns * components * report.bytes;
+	uint8_t *out = malloc(row * report.rows);
 	if (!out) return fail("there is no memory for the image");
 	while (info.output_scanline < info.output_height) {
 		uint8_t *at = out + row * info.output_scanline;

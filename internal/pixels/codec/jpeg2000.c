@@ -45,7 +45,7 @@ static const char *misfit(const opj_image_t *image, uint32_t columns, uint32_t r
 	if (image->numcomps < components) return "the JPEG 2000 image has fewer components";
 	for (uint32_t i = 0; i < components; i++) {
 		const opj_image_comp_t *c = &image->comps[i];
-		if (c->w != columns || c->h != rows) return "the JPEG 2000 image has another size";
+		if (!fits(c->w, c->h, columns, rows) || c->w != image->comps[0].w || c->h != image->comps[0].h) return "the JPEG 2000 image has another size";
 		if (c->prec != image->comps[0].prec || c->sgnd != image->comps[0].sgnd) return "the components of the JPEG 2000 image differ";
 		if (c->prec > 32) return "the JPEG 2000 image has more than 32 bits";
 	}
@@ -102,7 +102,7 @@ uint8_t *decode_frame(const uint8_t *in, uint32_t size, uint32_t columns, uint32
 	else if ((wrong = misfit(image, columns, rows, components)))
 		fail(wrong);
 	else
-		out = samples_of(image, (size_t)columns * rows, components);
+		out = samples_of(image, (size_t)report.columns * report.rows, components);
 	opj_image_destroy(image);
 	opj_stream_destroy(stream);
 	opj_destroy_codec(codec);

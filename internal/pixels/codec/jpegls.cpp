@@ -22,7 +22,7 @@ extern "C" uint8_t *decode_frame(const uint8_t *in, uint32_t size, uint32_t colu
 	decoder.source(in, size);
 	decoder.read_header();
 	const auto info = decoder.frame_info();
-	if (info.width != columns || info.height != rows || static_cast<uint32_t>(info.component_count) != components)
+	if (!fits(info.width, info.height, columns, rows) || static_cast<uint32_t>(info.component_count) != components)
 		return static_cast<uint8_t *>(fail("the JPEG-LS image has another size or number of components"));
 	report.bits = info.bits_per_sample;
 	report.bytes = info.bits_per_sample > 8 ? 2 : 1;
