@@ -131,7 +131,7 @@ func cancelled(ctx context.Context) bool {
 
 // question reads the identifier of a query or a retrieval.
 func question(r *upperlayer.Request, root dicom.Root) (*dicom.Find, error) {
-	data, err := identifier(r)
+	data, err := identifier(r, maxIdentifier)
 	if err != nil {
 		return nil, err
 	}
@@ -139,13 +139,13 @@ func question(r *upperlayer.Request, root dicom.Root) (*dicom.Find, error) {
 }
 
 // identifier reads the data set of a request that has to have one.
-func identifier(r *upperlayer.Request) ([]byte, error) {
+func identifier(r *upperlayer.Request, most int64) ([]byte, error) {
 	if r.Data == nil {
 		return nil, &hub.Error{Kind: hub.Invalid, Msg: "the request has no identifier"}
 	}
-	data, err := io.ReadAll(io.LimitReader(r.Data, maxIdentifier+1))
-	if err == nil && len(data) > maxIdentifier {
-		err = &hub.Error{Kind: hub.TooLarge, Msg: "the identifier is longer than 1 MiB"}
+	data, err := io.ReadAll(io.LimitReader(r.Data, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("the identifier is longer than %d bytes", most)}
 	}
 	return data, err
 }
@@ -166,13 +166,5 @@ func refusal(err error) upperlayer.Command {
 	case hub.Forbidden, hub.Unauthenticated:
 		status = upperlayer.NotAuthorized
 	}
-	c := upperlayer.Command{Status: status, ErrorComment: "the hub cannot answer"}
-	var known *hub.Error
-	if errors.As(err, &known) {
-		c.ErrorComment = known.Msg
-		if known.Path != "" {
-			c.ErrorComment = known.Path + ": " + known.Msg
-		}
-	}
-	return c
+	return upperlayer.Command{Status: status, ErrorComment: comment(err)}
 }

@@ -39,7 +39,7 @@ type Handler func(ctx context.Context, r *upperlayer.Request)
 
 // services is the table. Each file of services has a function that adds its lines.
 func (s *Server) services() []Service {
-	return slices.Concat(s.verification(), s.storage(), s.query(), s.getting(), s.moving())
+	return slices.Concat(s.verification(), s.storage(), s.query(), s.getting(), s.moving(), s.worklist(), s.commitment())
 }
 
 // service finds the line of the table that answers for a SOP class; nil where there is none.
