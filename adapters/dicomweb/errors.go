@@ -30,6 +30,7 @@ var statuses = map[hub.ErrKind]int{
 	hub.Unavailable:        http.StatusServiceUnavailable,
 	hub.Exists:             http.StatusConflict,
 	hub.Corrupt:            http.StatusInternalServerError,
+	hub.TooCostly:          http.StatusRequestEntityTooLarge,
 }
 
 // WriteError answers with a status and a small JSON problem. It is the group's error writer too.
@@ -51,6 +52,9 @@ func WriteError(c *gin.Context, err error) {
 				status = http.StatusMethodNotAllowed
 			}
 		}
+		if e == errRange {
+			status = http.StatusRequestedRangeNotSatisfiable
+		}
 		if e.Hint != "" {
 			msg += " (" + e.Hint + ")"
 		}
@@ -69,19 +73,34 @@ func WriteError(c *gin.Context, err error) {
 
 // Failure reasons of STOW-RS (PS3.18 table I.2-2) and one warning (table I.2-1), as (0008,1197) and (0008,1196).
 const (
-	reasonOutOfResources   = 0xA700
-	reasonNotSOPClass      = 0xA900
-	reasonCannotUnderstand = 0xC000
 	reasonProcessing       = 0x0110
+	reasonSOPClass         = 0x0122 // not one that is stored
+	reasonNotAuthorized    = 0x0124
+	reasonOutOfResources   = 0xA700
+	reasonNotSOPClass      = 0xA900 // closest: the data set does not match what it is sent to
+	reasonCannotUnderstand = 0xC000
+	reasonTransferSyntax   = 0xC122
 	warningOtherBytesKept  = 0xB000 // closest: what is shown is not what was sent
 	warningOtherPatient    = 0xB007 // closest: the data set does not match
 )
 
 // reasonOf is the failure reason of an instance that was refused.
 func reasonOf(err error) int {
+	var e *hub.Error
+	errors.As(err, &e)
 	switch hub.KindOf(err) {
-	case hub.Invalid, hub.Unsupported, hub.TooLarge: // of no use to send it again
+	case hub.Unsupported:
+		switch e.Path {
+		case "MediaStorageSOPClassUID", "SOPClassUID":
+			return reasonSOPClass
+		case "TransferSyntaxUID":
+			return reasonTransferSyntax
+		}
 		return reasonCannotUnderstand
+	case hub.Invalid, hub.TooLarge: // of no use to send it again
+		return reasonCannotUnderstand
+	case hub.Forbidden:
+		return reasonNotAuthorized
 	case hub.Unprocessable:
 		return reasonNotSOPClass
 	case hub.Unavailable, hub.TooMany:

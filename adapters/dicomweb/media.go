@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,7 +44,7 @@ func parseMedia(s string) media {
 }
 
 // parseAccept reads the Accept headers of a request, and the accept query parameter that PS3.18 8.3.3.1 allows in their
-// place. No header at all accepts anything.
+// place: the ranges that are wanted, the most wanted first. No header at all accepts anything.
 func parseAccept(headers []string, query string) []media {
 	if query != "" {
 		headers = []string{query}
@@ -61,7 +62,35 @@ func parseAccept(headers []string, query string) []media {
 	if len(list) == 0 {
 		return []media{{typ: "*/*", params: map[string]string{}, q: 1}}
 	}
+	slices.SortStableFunc(list, func(a, b media) int {
+		switch {
+		case a.q > b.q:
+			return -1
+		case a.q < b.q:
+			return 1
+		}
+		return 0
+	})
 	return list
+}
+
+// inner is the type of the parts of a multipart range, of another the type itself.
+func (m media) inner() string {
+	if m.multipart() {
+		return m.params["type"]
+	}
+	return m.typ
+}
+
+func (m media) multipart() bool { return m.typ == "multipart/related" || m.typ == "multipart/*" }
+
+// covers says whether the range m admits the type typ, which "" and */* always do.
+func covers(m, typ string) bool {
+	if m == "" || m == "*/*" || m == typ {
+		return true
+	}
+	group, wild := strings.CutSuffix(m, "*")
+	return wild && strings.HasPrefix(typ, group)
 }
 
 // cutUnquoted is strings.Cut outside of double quotes.
@@ -80,75 +109,12 @@ func cutUnquoted(s string, sep byte) (before, after string, found bool) {
 	return s, "", false
 }
 
-// frameTypes are the media types of encapsulated frames by transfer syntax (PS3.18 table 8.7.3-2).
-var frameTypes = map[string]string{
-	"1.2.840.10008.1.2.4.50": "image/jpeg", "1.2.840.10008.1.2.4.51": "image/jpeg",
-	"1.2.840.10008.1.2.4.57": "image/jpeg", "1.2.840.10008.1.2.4.70": "image/jpeg",
-	"1.2.840.10008.1.2.4.80": "image/jls", "1.2.840.10008.1.2.4.81": "image/jls",
-	"1.2.840.10008.1.2.4.90": "image/jp2", "1.2.840.10008.1.2.4.91": "image/jp2",
-	"1.2.840.10008.1.2.4.92": "image/jpx", "1.2.840.10008.1.2.4.93": "image/jpx",
-	"1.2.840.10008.1.2.4.201": "image/jphc", "1.2.840.10008.1.2.4.202": "image/jphc", "1.2.840.10008.1.2.4.203": "image/jphc",
-	"1.2.840.10008.1.2.5": "image/dicom-rle",
-}
-
-// takesSyntax says whether a range admits what is stored. The hub hands out what is stored and does not transcode: a range
-// without a transfer syntax, with *, or with the stored one admits it.
-func (m media) takesSyntax(stored string) bool {
-	ts := m.params["transfer-syntax"]
-	return ts == "" || ts == "*" || ts == stored
-}
-
-// instanceAnswer chooses how instances are sent: multipart or, for one, bare. ok is false when nothing fits.
-func instanceAnswer(accept []media, syntaxes []string, single bool) (multipart, ok bool) {
-	for _, m := range accept {
-		fits := true
-		for _, ts := range syntaxes {
-			fits = fits && m.takesSyntax(ts)
-		}
-		if !fits {
-			continue
-		}
-		switch m.typ {
-		case "multipart/related":
-			if t := m.params["type"]; t == "" || t == "application/dicom" || t == "*/*" {
-				return true, true
-			}
-		case "multipart/*", "*/*":
-			return true, true
-		case "application/dicom", "application/*":
-			if single {
-				return false, true
-			}
+// takesGzip reads Accept-Encoding as far as gzip is concerned (RFC 9110 12.5.3).
+func takesGzip(header string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		if m := parseMedia(one); m.typ == "gzip" || m.typ == "x-gzip" {
+			return m.q > 0
 		}
 	}
-	return false, false
-}
-
-// frameAnswer chooses the media type of frames and whether they come as multipart. ok is false when nothing fits.
-func frameAnswer(accept []media, stored string, count int) (typ string, multipart, ok bool) {
-	own := frameTypes[stored]
-	const octets = "application/octet-stream"
-	for _, m := range accept {
-		if !m.takesSyntax(stored) {
-			continue
-		}
-		inner := m.typ
-		multi := false
-		switch m.typ {
-		case "multipart/related", "multipart/*", "*/*":
-			inner, multi = m.params["type"], true
-		}
-		if !multi && count > 1 {
-			continue
-		}
-		switch {
-		case inner == "" || inner == "*/*":
-			return octets, multi, true
-		case inner == octets || inner == "application/*":
-			return octets, multi, true
-		case inner == own || inner == "image/*" && own != "":
-			return own, multi, true
-		}
-	}
-	return "", false, false
+	return false
 }

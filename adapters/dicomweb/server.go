@@ -1,28 +1,49 @@
 // Package dicomweb is the hub's DICOMweb face (PS3.18), mounted at /dicom-web: STOW-RS takes instances in, QIDO-RS
-// finds them, WADO-RS hands them out, byte for byte as they came.
+// finds them, WADO-RS and WADO-URI hand them out, byte for byte as they came or written anew as the client needs them, and
+// their owner can take them away.
+//
+// Its own words: a place is a study, series or instance as a URL names it; a part is one body of an answer; a delivery is how
+// parts are sent; a shot is an image to be rendered.
 package dicomweb
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 
 	"concord/hub"
 	"concord/hub/access"
+	"concord/hub/audit"
 	"concord/hub/imaging"
 	"concord/hub/lookup"
 	"concord/internal/dicom"
+	"concord/internal/pixels"
 )
 
 // Deps are what the adapter works with.
 type Deps struct {
 	Reader      *lookup.Reader
 	Archive     *imaging.Archive
+	Shelf       *imaging.Shelf
+	Pixels      *pixels.Decoder
+	Policy      Policy
+	Trail       Trail
 	Partitions  []hub.Partition // the DICOM ones
 	PartitionOf func(study string) hub.Partition
 	// PublicURL is the hub's address as clients see it, without a trailing slash; empty: taken from the request.
 	PublicURL string
 	Limits    Limits
+}
+
+// Policy says who may take things away.
+type Policy interface {
+	MayChange(who access.Caller, owner string) error
+}
+
+// Trail takes notes of what was done.
+type Trail interface {
+	Note(ctx context.Context, e audit.Event) error
 }
 
 // Limits bound what a request may cost; zero values mean the defaults named.
@@ -31,13 +52,15 @@ type Limits struct {
 	Default  int // number of results when no limit is asked for, default 200
 	Parts    int // instances of one STOW request, default 50,000
 	Parallel int // instances of one STOW request made durable at the same time, default 16
+	Metadata int // bytes of the metadata of one STOW request, default 64 MB
+	Decoding int // bytes of the stored frames that are being decoded at the same time, default 256 MB
 }
 
 func (l *Limits) fill() {
 	for _, f := range []struct {
 		p *int
 		v int
-	}{{&l.Results, 1000}, {&l.Default, 200}, {&l.Parts, 50000}, {&l.Parallel, 16}} {
+	}{{&l.Results, 1000}, {&l.Default, 200}, {&l.Parts, 50000}, {&l.Parallel, 16}, {&l.Metadata, 64 << 20}, {&l.Decoding, 256 << 20}} {
 		if *f.p == 0 {
 			*f.p = f.v
 		}
@@ -51,32 +74,71 @@ const scope = access.ImagingStudy
 const seriesTag dicom.Tag = 0x0020000E
 
 // Server answers DICOMweb requests.
-type Server struct{ Deps }
+type Server struct {
+	Deps
+	decoding *budget
+	shelving chan struct{} // derived blobs on their way to the shelf
+}
 
 // Mount registers the routes on an authenticated group at /dicom-web.
 func Mount(g *gin.RouterGroup, d Deps) *Server {
 	d.Limits.fill()
-	s := &Server{d}
-	read, write := allow(access.Read), allow(access.Create)
-	const study, series, instance = "/studies/:study", "/studies/:study/series/:series", "/studies/:study/series/:series/instances/:instance"
-
-	g.POST("/studies", write, s.store)
-	g.POST(study, write, s.store)
-
-	g.GET("/studies", read, s.query(dicom.Study))
-	g.GET("/series", read, s.query(dicom.Series))
-	g.GET("/instances", read, s.query(dicom.Instance))
-	g.GET(study+"/series", read, s.query(dicom.Series))
-	g.GET(study+"/instances", read, s.query(dicom.Instance))
-	g.GET(series+"/instances", read, s.query(dicom.Instance))
-
-	for _, path := range []string{study, series, instance} {
-		g.GET(path, read, s.retrieve)
-		g.GET(path+"/metadata", read, s.metadata)
+	s := &Server{Deps: d, decoding: newBudget(int64(d.Limits.Decoding)), shelving: make(chan struct{}, 4)}
+	for _, r := range s.routes() {
+		g.Handle(r.method, r.path, allow(r.action), r.handle)
+		if r.method == http.MethodGet {
+			g.HEAD(r.path, allow(r.action), r.handle)
+		}
 	}
-	g.GET(instance+"/frames/:frames", read, s.frames)
-	g.GET(instance+"/bulk/*path", read, s.bulk)
+	g.OPTIONS("/", s.capabilities)
+	g.GET("/", s.capabilities)
 	return s
+}
+
+// MountWADO registers WADO-URI at a group of its own, too.
+func (s *Server) MountWADO(g *gin.RouterGroup) {
+	g.GET("", allow(access.Read), s.wadoURI)
+	g.HEAD("", allow(access.Read), s.wadoURI)
+}
+
+// route is one line of what the service can do: Mount and the capabilities are made of it.
+type route struct {
+	method, path string
+	action       access.Action
+	handle       gin.HandlerFunc
+	what         string   // the transaction's name in PS3.18
+	types        []string // of the answer
+}
+
+func (s *Server) routes() []route {
+	const study, series, instance = "/studies/:study", "/studies/:study/series/:series", "/studies/:study/series/:series/instances/:instance"
+	get := func(what, path string, h gin.HandlerFunc, types ...string) route {
+		return route{http.MethodGet, path, access.Read, h, what, types}
+	}
+	all := []route{
+		{http.MethodPost, "/studies", access.Create, s.store, "Store", []string{typeJSON, typeXML}},
+		{http.MethodPost, study, access.Create, s.store, "Store", []string{typeJSON, typeXML}},
+		get("Search", "/studies", s.query(dicom.Study), typeJSON),
+		get("Search", "/series", s.query(dicom.Series), typeJSON),
+		get("Search", "/instances", s.query(dicom.Instance), typeJSON),
+		get("Search", study+"/series", s.query(dicom.Series), typeJSON),
+		get("Search", study+"/instances", s.query(dicom.Instance), typeJSON),
+		get("Search", series+"/instances", s.query(dicom.Instance), typeJSON),
+		get("Retrieve Frames", instance+"/frames/:frames", s.frames, "multipart/related", typeOctets),
+		get("Retrieve Rendered", instance+"/frames/:frames/rendered", s.rendered, typeJPEG, typePNG, "multipart/related"),
+		get("Retrieve Thumbnail", instance+"/frames/:frames/thumbnail", s.thumbnail, typeJPEG),
+		get("Retrieve Bulkdata", instance+"/bulk/*path", s.bulk, typeOctets, "multipart/related"),
+		get("Retrieve (WADO-URI)", "/wado", s.wadoURI, typeJPEG, typePNG, typeGIF, typeDICOM),
+	}
+	for _, path := range []string{study, series, instance} {
+		all = append(all,
+			get("Retrieve", path, s.retrieve, "multipart/related", typeDICOM, typeZip),
+			get("Retrieve Metadata", path+"/metadata", s.metadata, typeJSON, "multipart/related"),
+			get("Retrieve Rendered", path+"/rendered", s.rendered, typeJPEG, typePNG, typeGIF, "multipart/related"),
+			get("Retrieve Thumbnail", path+"/thumbnail", s.thumbnail, typeJPEG),
+			route{http.MethodDelete, path, access.Delete, s.remove, "Delete", nil})
+	}
+	return all
 }
 
 func allow(a access.Action) gin.HandlerFunc {
@@ -106,7 +168,7 @@ func (s *Server) base(c *gin.Context) string {
 }
 
 func writeJSON(c *gin.Context, status int, body []byte) {
-	c.Writer.Header().Set("Content-Type", "application/dicom+json")
+	c.Writer.Header().Set("Content-Type", typeJSON)
 	c.Writer.WriteHeader(status)
 	if c.Request.Method != http.MethodHead {
 		c.Writer.Write(body)

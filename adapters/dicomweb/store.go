@@ -2,12 +2,9 @@ package dicomweb
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 
@@ -33,11 +30,12 @@ type stored struct {
 // stored or refused by itself.
 func (s *Server) store(c *gin.Context) {
 	study := c.Param("study")
-	next, err := s.parts(c)
+	next, done, err := s.parts(c)
 	if err != nil {
 		WriteError(c, err)
 		return
 	}
+	defer done()
 	results, err := s.storeAll(c.Request.Context(), caller(c).Member, study, next)
 	if err != nil && len(results) == 0 {
 		WriteError(c, err)
@@ -50,7 +48,7 @@ func (s *Server) store(c *gin.Context) {
 }
 
 // storeAll reads one instance after another while those before are being made durable.
-func (s *Server) storeAll(ctx context.Context, member, study string, next func() (io.Reader, error)) ([]stored, error) {
+func (s *Server) storeAll(ctx context.Context, member, study string, next func() (incoming, error)) ([]stored, error) {
 	var results []*stored
 	batches := newBatches(ctx, s, member)
 	broken := func() error {
@@ -66,11 +64,12 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 				return &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a request may have %d parts", s.Limits.Parts)}
 			}
 			in, err := s.Archive.Receive(ctx, part)
+			part.end()
 			var cut *brokenBody
 			if errors.As(err, &cut) {
 				return cut.fault()
 			}
-			one := &stored{err: err}
+			one := &stored{sopClass: part.sopClass, sop: part.sop, err: err}
 			results = append(results, one)
 			if err != nil {
 				continue
@@ -213,46 +212,83 @@ func broken(err error) error {
 	return err
 }
 
-// parts returns an iterator over the instances in the request.
-func (s *Server) parts(c *gin.Context) (func() (io.Reader, error), error) {
+// incoming is one instance of a request.
+type incoming struct {
+	io.Reader
+	sopClass, sop string    // as far as they are known beforehand
+	close         io.Closer // nil for none
+}
+
+func (in incoming) end() {
+	if in.close != nil {
+		in.close.Close()
+	}
+}
+
+// parts returns an iterator over the instances in the request, and what is to be called in the end.
+func (s *Server) parts(c *gin.Context) (next func() (incoming, error), done func(), err error) {
 	media := parseMedia(c.GetHeader("Content-Type"))
 	body, err := webbody.Reader(c.Request, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	switch media.typ {
-	case "application/dicom":
-		done := false
-		return func() (io.Reader, error) {
-			if done {
-				return nil, io.EOF
-			}
-			done = true
-			return bodyReader{body}, nil
-		}, nil
-	case "multipart/related":
-		if t := media.params["type"]; t != "" && t != "application/dicom" {
-			return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related of application/dicom, not of " + clip(t)}
-		}
-		body, err := related.NewReader(body, media.params["boundary"])
+	nothing := func() {}
+	switch {
+	case media.typ == typeDICOM:
+		return once(incoming{Reader: bodyReader{body}}), nothing, nil
+	case media.typ == typeJSON:
+		next, err = s.composed(c, io.LimitReader(body, int64(s.Limits.Metadata)+1), nil)
+		return next, nothing, err
+	case media.typ == "multipart/related":
+		parts, err := related.NewReader(body, media.params["boundary"])
 		if err != nil {
-			return nil, &hub.Error{Kind: hub.Invalid, Path: "Content-Type", Msg: "multipart/related needs a boundary", Err: err}
+			return nil, nil, &hub.Error{Kind: hub.Invalid, Path: "Content-Type", Msg: "multipart/related needs a boundary", Err: err}
 		}
-		return func() (io.Reader, error) {
-			part, err := body.Next()
-			if err == io.EOF {
-				return nil, io.EOF
-			}
-			if err != nil {
-				return nil, &hub.Error{Kind: hub.Invalid, Msg: "the multipart body is cut or malformed", Err: err}
-			}
-			if t := parseMedia(part.ContentType).typ; t != "" && t != "application/dicom" && t != "application/octet-stream" {
-				return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}
-			}
-			return partReader{part}, nil
-		}, nil
+		switch t := media.params["type"]; t {
+		case "", typeDICOM:
+			return files(parts), nothing, nil
+		case typeJSON:
+			return s.metadataAndBulk(c, parts)
+		default:
+			return nil, nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related of application/dicom or application/dicom+json, not of " + clip(t)}
+		}
 	}
-	return nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "the hub stores multipart/related; type=\"application/dicom\" or application/dicom, not " + clip(media.typ)}
+	return nil, nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type",
+		Msg: `the hub stores multipart/related; type="application/dicom" or "application/dicom+json", application/dicom and application/dicom+json, not ` + clip(media.typ)}
+}
+
+func once(in incoming) func() (incoming, error) {
+	done := false
+	return func() (incoming, error) {
+		if done {
+			return incoming{}, io.EOF
+		}
+		done = true
+		return in, nil
+	}
+}
+
+// files are the parts of a body of Part 10 files.
+func files(parts *related.Reader) func() (incoming, error) {
+	return func() (incoming, error) {
+		part, err := nextPart(parts)
+		if err != nil {
+			return incoming{}, err
+		}
+		if t := parseMedia(part.ContentType).typ; t != "" && t != typeDICOM && t != typeOctets {
+			return incoming{}, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}
+		}
+		return incoming{Reader: partReader{part}}, nil
+	}
+}
+
+// nextPart says io.EOF behind the last one.
+func nextPart(parts *related.Reader) (*related.Part, error) {
+	part, err := parts.Next()
+	if err != nil && err != io.EOF {
+		err = &hub.Error{Kind: hub.Invalid, Msg: "the multipart body is cut or malformed", Err: err}
+	}
+	return part, err
 }
 
 func clip(s string) string {
@@ -260,93 +296,4 @@ func clip(s string) string {
 		s = s[:64] + "…"
 	}
 	return strings.ToValidUTF8(s, "?")
-}
-
-type object = map[string]any
-
-func element(vr string, values ...any) object {
-	if len(values) == 0 {
-		return object{"vr": vr}
-	}
-	return object{"vr": vr, "Value": values}
-}
-
-// report writes the Store Instances Response (PS3.18 10.5.3 and annex I): 200 when all are stored without warning,
-// 202 when some are not, 409 when none is, and the reason of each.
-func (s *Server) report(c *gin.Context, study string, results []stored) {
-	var referenced, failed []any
-	warned, unavailable := false, true
-	base := s.base(c)
-	for i := range results {
-		r := &results[i]
-		item := object{}
-		if r.sop != "" {
-			item["00081150"] = element("UI", r.sopClass)
-			item["00081155"] = element("UI", r.sop)
-		}
-		if r.err != nil {
-			item["00081197"] = element("US", reasonOf(r.err))
-			item["00000902"] = element("LO", explain(r.err)) // Error Comment (PS3.7 C)
-			failed = append(failed, item)
-			unavailable = unavailable && hub.Is(r.err, hub.Unavailable)
-			continue
-		}
-		if study == "" {
-			study = r.study
-		}
-		item["00081190"] = element("UR", fmt.Sprintf("%s/studies/%s/series/%s/instances/%s", base, r.study, r.series, r.sop))
-		if r.result == imaging.Duplicate {
-			warned = true
-			item["00081196"] = element("US", warningOtherBytesKept)
-			item["00000902"] = element("LO", "this UID is here with other bytes; both are kept, the first is shown")
-		} else if len(r.warnings) > 0 {
-			item["00000902"] = element("LO", clip(r.warnings[0]))
-			if r.warned {
-				warned = true
-				item["00081196"] = element("US", warningOtherPatient)
-			}
-		}
-		referenced = append(referenced, item)
-	}
-	answer := object{}
-	if len(referenced) > 0 {
-		answer["00081190"] = element("UR", base+"/studies/"+study)
-		answer["00081199"] = element("SQ", referenced...)
-	}
-	status := http.StatusOK
-	switch {
-	case len(failed) > 0 && len(referenced) == 0 && unavailable:
-		c.Header("Retry-After", "1")
-		status = http.StatusServiceUnavailable
-	case len(failed) > 0 && len(referenced) == 0:
-		status = http.StatusConflict
-	case len(failed) > 0 || warned:
-		status = http.StatusAccepted
-	}
-	if len(failed) > 0 {
-		answer["00081198"] = element("SQ", failed...)
-	}
-	body, err := json.Marshal(answer)
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	writeJSON(c, status, body)
-}
-
-// explain is the reason in words, 64 characters at most as LO allows.
-func explain(err error) string {
-	var e *hub.Error
-	if !errors.As(err, &e) || e.Kind == hub.Internal || e.Kind == hub.Corrupt {
-		slog.Error("store an instance", "err", err)
-		return "the hub met a fault of its own"
-	}
-	msg := e.Msg
-	if e.Path != "" {
-		msg = e.Path + ": " + msg
-	}
-	if r := []rune(msg); len(r) > 64 {
-		msg = string(r[:63]) + "…"
-	}
-	return msg
 }

@@ -29,7 +29,9 @@ type Config struct {
 	PublicURL string
 	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed; none by default.
 	TrustedProxies []string
-	Version        string
+	// Origins are the web origins ("https://viewer.example") whose pages may call the hub from a browser; none by default.
+	Origins []string
+	Version string
 
 	// Open lists routes of the groups that need no credential, as "METHOD pattern"; default: the capability
 	// statement and the CDS Hooks discovery, which clients read before they have one.

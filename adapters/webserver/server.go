@@ -28,6 +28,7 @@ const (
 const (
 	fhirRoot = "/fhir"
 	dicomWeb = "/dicom-web"
+	wadoURI  = "/wado"
 	cdsRoot  = "/cds-services"
 )
 
@@ -44,7 +45,7 @@ type Server struct {
 	ids      requestIDs
 	draining atomic.Bool
 
-	fhir, dicom, cds *gin.RouterGroup
+	fhir, dicom, wado, cds *gin.RouterGroup
 }
 
 // New builds the server with its own routes; the adapters add theirs to its groups before Run.
@@ -67,7 +68,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err := e.SetTrustedProxies(config.TrustedProxies); err != nil {
 		return nil, &hub.Error{Kind: hub.Invalid, Path: "trusted proxies", Msg: "an entry is no address or network", Err: err}
 	}
-	e.Use(s.observe, s.recover, headers)
+	e.Use(s.observe, s.recover, headers, s.cors)
 	e.NoRoute(func(c *gin.Context) {
 		s.fail(c, &hub.Error{Kind: hub.NotFound, Msg: "there is nothing at this address"})
 	})
@@ -81,6 +82,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	s.mountTokens()
 	guard := []gin.HandlerFunc{s.authenticate, s.limit, s.pace}
 	s.fhir, s.dicom, s.cds = e.Group(fhirRoot, guard...), e.Group(dicomWeb, guard...), e.Group(cdsRoot, guard...)
+	s.wado = e.Group(wadoURI, guard...)
 	return s, nil
 }
 
@@ -89,6 +91,9 @@ func (s *Server) FHIR() *gin.RouterGroup { return s.fhir }
 
 // DICOMweb is the group at /dicom-web.
 func (s *Server) DICOMweb() *gin.RouterGroup { return s.dicom }
+
+// WADO is the group at /wado, where older clients ask for single objects.
+func (s *Server) WADO() *gin.RouterGroup { return s.wado }
 
 // CDS is the group at /cds-services.
 func (s *Server) CDS() *gin.RouterGroup { return s.cds }
@@ -155,7 +160,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 	for _, group := range []struct {
 		root  string
 		write ErrorWriter
-	}{{fhirRoot, s.deps.FHIR}, {dicomWeb, s.deps.DICOMweb}, {cdsRoot, s.deps.CDS}} {
+	}{{fhirRoot, s.deps.FHIR}, {dicomWeb, s.deps.DICOMweb}, {wadoURI, s.deps.DICOMweb}, {cdsRoot, s.deps.CDS}} {
 		rest, within := strings.CutPrefix(c.Request.URL.Path, group.root)
 		if within && (rest == "" || rest[0] == '/') && group.write != nil {
 			write = group.write

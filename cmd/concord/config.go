@@ -40,6 +40,8 @@ type Config struct {
 	// PublicURL is the hub's address as clients see it when a proxy stands before it, without a trailing slash. The index
 	// takes references that begin with it as relative ones.
 	PublicURL string `koanf:"public-url"`
+	// CORSOrigins are the web origins, separated by commas, whose pages may call the hub from a browser; empty: none but its own.
+	CORSOrigins string `koanf:"cors-origins"`
 	// Demo fills an empty hub with a demo consortium and plays its story.
 	Demo bool `koanf:"demo"`
 	// DemoExit ends the hub when the story is told, for tests; it is not among the flags shown.
@@ -102,6 +104,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("mllp", "", "HL7 v2 `address` (reserved; no listener in this version)")
 	f.String("tls-cert", "", "PEM `file` with the certificate chain")
 	f.String("tls-key", "", "PEM `file` with the private key")
+	f.String("cors-origins", "", "`origins`, separated by commas, whose pages may call the hub from a browser (https://viewer.example)")
 	f.Bool("demo", false, "fill the hub with a demo consortium and play its story")
 	f.Bool("demo-exit", false, "end the hub when the story is told")
 	f.MarkHidden("demo-exit")

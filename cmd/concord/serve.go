@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/audit"
+	"concord/hub/imaging"
 	"concord/hub/settings"
 	"concord/mappings"
 )
@@ -89,7 +91,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		return err
 	}
 	server, err := webserver.New(webserver.Config{
-		Listen: cfg.Listen, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey, PublicURL: cfg.PublicURL, Version: version(), Drain: cfg.Drain,
+		Listen: cfg.Listen, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey, PublicURL: cfg.PublicURL, Version: version(), Drain: cfg.Drain, Origins: origins(cfg.CORSOrigins),
 		Limits: webserver.Limits{Rate: cfg.MemberRate, Burst: int(cfg.MemberRate), Concurrent: cfg.MemberConcurrent},
 	}, webserver.Deps{
 		Tokens: r.issuer, Members: r.registry, Trail: lateTrail{r}, Ready: r.ready, FHIR: fhir.WriteError, DICOMweb: dicomweb.WriteError,
@@ -164,9 +166,15 @@ func (r *rooms) mount(server *webserver.Server) error {
 		Rules: fhir.Rules{NoUpdateCreate: !r.cfg.UpdateCreate, ConditionalDelete: fhir.Deletion(r.cfg.ConditionalDelete)},
 	})
 	dicomweb.Mount(server.DICOMweb(), dicomweb.Deps{
-		Reader: r.reader, Archive: r.archive, Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, PublicURL: r.cfg.PublicURL,
-	})
+		Reader: r.reader, Archive: r.archive, Shelf: &imaging.Shelf{Objects: r.objects, Derived: r.objects}, Pixels: r.pixels, Policy: access.Mutual{}, Trail: r.trail,
+		Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, PublicURL: r.cfg.PublicURL,
+	}).MountWADO(server.WADO())
 	return nil
+}
+
+// origins reads a list separated by commas.
+func origins(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // reachable turns a listener's address into one that this machine can call.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,11 +20,12 @@ import (
 	"concord/hub/settings"
 	"concord/internal/dicom"
 	"concord/internal/fhir"
+	"concord/internal/pixels"
 	"concord/storage/index"
 )
 
 // projectionStamp changes whenever the rules that make entries do, so that an index of older rules is not read.
-const projectionStamp = "dicom 1"
+const projectionStamp = "dicom 2"
 
 // rooms is a hub put together: this file is the only one that knows every room.
 type rooms struct {
@@ -48,6 +51,7 @@ type rooms struct {
 	reader  *lookup.Reader
 	archive *imaging.Archive
 	deriver *imaging.Deriver
+	pixels  *pixels.Decoder
 	metrics *hubMetrics
 }
 
@@ -138,6 +142,7 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
 		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob,
 	}
+	r.pixels = pixels.NewDecoder(filepath.Join(r.cfg.Data, "codecs"), pixels.Limits{})
 	r.deriver = imaging.NewDeriver(imaging.Deriver{
 		Index: r.index, Followers: r.followers, Records: settings.Records, Writer: r.writers[settings.Records], Partitions: r.dicomPartitions(),
 	})
@@ -204,8 +209,11 @@ func (r *rooms) close() error {
 		}
 	}
 	var err error
+	if r.pixels != nil {
+		err = r.pixels.Close(context.Background())
+	}
 	if r.embedded != nil {
-		err = r.embedded.close()
+		err = errors.Join(err, r.embedded.close())
 	}
 	if r.client != nil {
 		r.client.Close()

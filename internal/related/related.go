@@ -47,6 +47,7 @@ func NewReader(r io.Reader, boundary string) (*Reader, error) {
 // Part is one part. It is good until the next call of Reader.Next.
 type Part struct {
 	ContentType string // as sent, without white space around it
+	Location    string // Content-Location, likewise
 	of          *Reader
 	clear       int // bytes from of.lo on that are known to be the part's
 	ended       bool
@@ -133,6 +134,8 @@ func (p *Part) header() error {
 			return fmt.Errorf("%w: a line of a part's header has no colon", ErrMalformed)
 		case bytes.EqualFold(name, []byte("Content-Type")):
 			p.ContentType = string(textproto.TrimBytes(value))
+		case bytes.EqualFold(name, []byte("Content-Location")):
+			p.Location = string(textproto.TrimBytes(value))
 		}
 	}
 }

@@ -1,0 +1,331 @@
+package dicomweb
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/gif"
+	"io"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"concord/hub"
+	"concord/internal/pixels"
+)
+
+// Bounds of renderings: beyond them a client should fetch the frames themselves.
+const (
+	largestView   = 8192
+	largestFrame  = 512 << 20 // stored bytes of one frame
+	longestCine   = 200       // frames
+	largestCine   = 64 << 20  // pixels of all frames together
+	mostRendered  = 200       // images of one multipart answer
+	frameDelay    = 8         // hundredths of a second, where the instance does not say
+	defaultView   = 0
+	defaultExport = 90
+)
+
+// rendering is what a request asks of an image.
+type rendering struct {
+	view    pixels.View
+	typ     string
+	quality int
+}
+
+// rendered answers with images for consumers that show them as they are (PS3.18 10.4.1.1.3).
+func (s *Server) rendered(c *gin.Context) {
+	recs, err := s.instances(c)
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	typ, multi, ok := imageAnswer(accepted(c), typeJPEG, typePNG, typeGIF)
+	if !ok {
+		WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "images are rendered as image/jpeg, image/png or image/gif"})
+		return
+	}
+	r, err := renderingOf(c.Request.URL.Query(), typ)
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	shots, err := shotsOf(c, recs, multi)
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	ctx := c.Request.Context()
+	var parts []part
+	for _, shot := range shots {
+		body, err := s.shoot(ctx, s.file(c, shot.rec), shot, r)
+		if err != nil {
+			WriteError(c, err)
+			return
+		}
+		p := bytesPart(typ, body)
+		p.tag = `"` + stateOf([]hub.Loc{shot.rec.Loc}, fmt.Sprint(shot.frames, typ, c.Request.URL.RawQuery)) + `"`
+		parts = append(parts, p)
+	}
+	if multi {
+		s.multipart(c, typ, parts)
+		return
+	}
+	s.bare(c, &parts[0])
+}
+
+// shot is an image to be made: frames of one instance, counted from 0. More than one make a film.
+type shot struct {
+	rec    *hub.Record
+	frames []int
+}
+
+// shotsOf chooses what is rendered: the frames that are named; of an instance without names all of them where many are
+// wanted, else the middle one; of a study or series its instances with frames, or the middle one of these.
+func shotsOf(c *gin.Context, recs []hub.Record, multi bool) ([]shot, error) {
+	if list := c.Param("frames"); list != "" {
+		numbers, err := frameNumbers(list, &recs[0])
+		if err != nil {
+			return nil, err
+		}
+		var shots []shot
+		for _, n := range numbers {
+			shots = append(shots, shot{&recs[0], []int{n}})
+		}
+		if len(shots) > 1 && !multi {
+			return nil, &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "several frames are sent as multipart/related only"}
+		}
+		return shots, nil
+	}
+	var shots []shot
+	for i := range recs {
+		n := 0
+		if recs[i].Blob != nil {
+			n = recs[i].Blob.Parts.Len()
+		}
+		switch {
+		case n == 0:
+		case multi && len(recs) == 1:
+			for f := range n {
+				shots = append(shots, shot{&recs[i], []int{f}})
+			}
+		default:
+			shots = append(shots, shot{&recs[i], everyFrame(n)})
+		}
+	}
+	switch {
+	case len(shots) == 0:
+		return nil, &hub.Error{Kind: hub.NotFound, Msg: "there is no image to render: no frames that can be told apart"}
+	case !multi:
+		return shots[len(shots)/2:][:1], nil
+	case len(shots) > mostRendered:
+		return nil, &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("%d images would be rendered, the limit is %d", len(shots), mostRendered), Hint: "ask series by series, or frame by frame"}
+	}
+	return shots, nil
+}
+
+func everyFrame(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// renderingOf reads the parameters of PS3.18 table 8.3.5-1; annotation and iccprofile are without effect.
+func renderingOf(q url.Values, typ string) (rendering, error) {
+	r := rendering{typ: typ}
+	var err error
+	if r.quality, err = number(q, "quality", defaultExport, 100); err != nil {
+		return r, err
+	}
+	if w := q.Get("window"); w != "" {
+		if r.view.Window, err = windowOf(w); err != nil {
+			return r, err
+		}
+	}
+	r.view.Viewport, err = viewportOf(q.Get("viewport"))
+	return r, err
+}
+
+// windowOf reads center,width,function.
+func windowOf(text string) (*pixels.Window, error) {
+	wrong := &hub.Error{Kind: hub.Invalid, Path: "window", Msg: "is center,width,function: two numbers, and linear, linear-exact or sigmoid"}
+	fields := strings.Split(text, ",")
+	if len(fields) < 2 || len(fields) > 3 {
+		return nil, wrong
+	}
+	numbers, err := floats(fields[:2])
+	if err != nil || numbers[1] <= 0 {
+		return nil, wrong
+	}
+	w := &pixels.Window{Center: numbers[0], Width: numbers[1]}
+	if len(fields) == 3 {
+		switch strings.ToLower(fields[2]) {
+		case "linear":
+		case "linear-exact", "linear_exact":
+			w.Function = pixels.LinearExact
+		case "sigmoid":
+			w.Function = pixels.Sigmoid
+		default:
+			return nil, wrong
+		}
+	}
+	return w, nil
+}
+
+// viewportOf reads width,height and a part of the image, x,y,width,height, each of which may be left out.
+func viewportOf(text string) (v pixels.Viewport, err error) {
+	if text == "" {
+		return v, nil
+	}
+	wrong := &hub.Error{Kind: hub.Invalid, Path: "viewport", Msg: fmt.Sprintf("is width,height or width,height,x,y,width,height, at most %d pixels", largestView)}
+	fields := strings.Split(text, ",")
+	if len(fields) == 1 {
+		fields = append(fields, fields[0])
+	}
+	if len(fields) != 2 && len(fields) != 6 {
+		return v, wrong
+	}
+	for i := range fields {
+		if fields[i] == "" {
+			fields[i] = "0"
+		}
+	}
+	n, err := floats(fields)
+	if err != nil || n[0] < 0 || n[1] < 0 || n[0] > largestView || n[1] > largestView || n[0] != math.Trunc(n[0]) || n[1] != math.Trunc(n[1]) {
+		return v, wrong
+	}
+	v.Width, v.Height = int(n[0]), int(n[1])
+	if len(n) == 6 {
+		v.X, v.Y, v.W, v.H = n[2], n[3], n[4], n[5]
+	}
+	return v, nil
+}
+
+func floats(texts []string) ([]float64, error) {
+	all := make([]float64, len(texts))
+	for i, t := range texts {
+		f, err := strconv.ParseFloat(strings.TrimSpace(t), 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) || math.Abs(f) > 1e9 {
+			return nil, strconv.ErrSyntax
+		}
+		all[i] = f
+	}
+	return all, nil
+}
+
+// shoot makes one image, or a film where that is wanted and it has several frames.
+func (s *Server) shoot(ctx context.Context, f file, of shot, r rendering) ([]byte, error) {
+	img, err := f.image(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.typ == typeGIF && len(of.frames) > 1 {
+		return s.film(ctx, f, img, of, r)
+	}
+	picture, err := s.picture(ctx, f, img, of.frames[len(of.frames)/2], r.view)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	switch r.typ {
+	case typePNG:
+		err = pixels.WritePNG(&out, picture)
+	case typeGIF:
+		err = gif.Encode(&out, picture, nil)
+	default:
+		err = pixels.WriteJPEG(&out, picture, r.quality)
+	}
+	return out.Bytes(), err
+}
+
+func (s *Server) picture(ctx context.Context, f file, img *pixels.Image, frame int, v pixels.View) (image.Image, error) {
+	native, err := s.decode(ctx, f, img, frame)
+	if err != nil {
+		return nil, err
+	}
+	return pixels.Render(img, frame, native, v)
+}
+
+// frame decodes one frame, counted from 0.
+func (s *Server) frame(ctx context.Context, f file, n int) (*pixels.Native, error) {
+	img, err := f.image(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.decode(ctx, f, img, n)
+}
+
+func (s *Server) decode(ctx context.Context, f file, img *pixels.Image, n int) (*pixels.Native, error) {
+	spans := f.rec.Blob.Parts.Spans(n)
+	size := int64(0)
+	for i := 1; i < len(spans); i += 2 {
+		size += spans[i]
+	}
+	if size > largestFrame {
+		return nil, &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("the frame has %d bytes, the limit for decoding is %d", size, largestFrame)}
+	}
+	if err := s.decoding.enter(ctx, size); err != nil {
+		return nil, err
+	}
+	defer s.decoding.leave(size)
+	stored := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	if err := f.copy(ctx, struct{ io.Writer }{stored}, spans); err != nil {
+		return nil, err
+	}
+	return s.Pixels.Frame(ctx, img, stored.Bytes())
+}
+
+// film makes an animated GIF in shades of grey, or in few colours.
+func (s *Server) film(ctx context.Context, f file, img *pixels.Image, of shot, r rendering) ([]byte, error) {
+	if len(of.frames) > longestCine || int64(len(of.frames))*int64(img.Rows)*int64(img.Columns) > largestCine {
+		return nil, &hub.Error{Kind: hub.TooLarge, Path: "Accept", Msg: fmt.Sprintf("a film may have %d frames and %d pixels in all", longestCine, largestCine), Hint: "ask for frames"}
+	}
+	film := &gif.GIF{}
+	for _, n := range of.frames {
+		picture, err := s.picture(ctx, f, img, n, r.view)
+		if err != nil {
+			return nil, err
+		}
+		film.Image = append(film.Image, paletted(picture))
+		film.Delay = append(film.Delay, frameDelay)
+	}
+	var out bytes.Buffer
+	err := gif.EncodeAll(&out, film)
+	return out.Bytes(), err
+}
+
+// paletted is a picture in 256 shades of grey, or in 6×6×6 colours.
+func paletted(p image.Image) *image.Paletted {
+	var palette color.Palette
+	_, grey := p.(*image.Gray)
+	if grey {
+		for i := range 256 {
+			palette = append(palette, color.Gray{uint8(i)})
+		}
+	} else {
+		for i := range 216 {
+			palette = append(palette, color.RGBA{uint8(i / 36 * 51), uint8(i / 6 % 6 * 51), uint8(i % 6 * 51), 255})
+		}
+	}
+	b := p.Bounds()
+	out := image.NewPaletted(image.Rect(0, 0, b.Dx(), b.Dy()), palette)
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			r, g, bl, _ := p.At(b.Min.X+x, b.Min.Y+y).RGBA()
+			at := out.PixOffset(x, y)
+			if grey {
+				out.Pix[at] = uint8(r >> 8)
+			} else {
+				out.Pix[at] = uint8((r+4369*3/2)/13107*36 + (g+4369*3/2)/13107*6 + (bl+4369*3/2)/13107)
+			}
+		}
+	}
+	return out
+}

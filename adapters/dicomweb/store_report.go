@@ -1,0 +1,109 @@
+package dicomweb
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"concord/hub"
+	"concord/hub/imaging"
+)
+
+type object = map[string]any
+
+func element(vr string, values ...any) object {
+	if len(values) == 0 {
+		return object{"vr": vr}
+	}
+	return object{"vr": vr, "Value": values}
+}
+
+// report writes the Store Instances Response (PS3.18 10.5.3 and annex I): 200 when all are stored without warning,
+// 202 when some are not, 409 when none is, and the reason of each.
+func (s *Server) report(c *gin.Context, study string, results []stored) {
+	var referenced, failed []any
+	warned, unavailable := false, true
+	base := s.base(c)
+	for i := range results {
+		r := &results[i]
+		item := object{}
+		if r.sop != "" {
+			item["00081150"] = element("UI", r.sopClass)
+			item["00081155"] = element("UI", r.sop)
+		}
+		if r.err != nil {
+			item["00081197"] = element("US", reasonOf(r.err))
+			item["00000902"] = element("LO", explain(r.err)) // Error Comment (PS3.7 C)
+			failed = append(failed, item)
+			unavailable = unavailable && hub.Is(r.err, hub.Unavailable)
+			continue
+		}
+		if study == "" {
+			study = r.study
+		}
+		item["00081190"] = element("UR", fmt.Sprintf("%s/studies/%s/series/%s/instances/%s", base, r.study, r.series, r.sop))
+		if r.result == imaging.Duplicate {
+			warned = true
+			item["00081196"] = element("US", warningOtherBytesKept)
+			item["00000902"] = element("LO", "this UID is here with other bytes; both are kept, the first is shown")
+		} else if len(r.warnings) > 0 {
+			item["00000902"] = element("LO", clip(r.warnings[0]))
+			if r.warned {
+				warned = true
+				item["00081196"] = element("US", warningOtherPatient)
+			}
+		}
+		referenced = append(referenced, item)
+	}
+	answer := object{}
+	if len(referenced) > 0 {
+		answer["00081190"] = element("UR", base+"/studies/"+study)
+		answer["00081199"] = element("SQ", referenced...)
+	}
+	status := http.StatusOK
+	switch {
+	case len(failed) > 0 && len(referenced) == 0 && unavailable:
+		c.Header("Retry-After", "1")
+		status = http.StatusServiceUnavailable
+	case len(failed) > 0 && len(referenced) == 0:
+		status = http.StatusConflict
+	case len(failed) > 0 || warned:
+		status = http.StatusAccepted
+	}
+	if len(failed) > 0 {
+		answer["00081198"] = element("SQ", failed...)
+	}
+	body, err := json.Marshal(answer) // keys are sorted: tags in order
+	if err != nil {
+		WriteError(c, err)
+		return
+	}
+	if xml, ok := metadataAnswer(accepted(c)); ok && xml {
+		c.Writer.Header().Set("Content-Type", typeXML)
+		c.Writer.WriteHeader(status)
+		c.Writer.Write(nativeXML(body))
+		return
+	}
+	writeJSON(c, status, body)
+}
+
+// explain is the reason in words, 64 characters at most as LO allows.
+func explain(err error) string {
+	var e *hub.Error
+	if !errors.As(err, &e) || e.Kind == hub.Internal || e.Kind == hub.Corrupt {
+		slog.Error("store an instance", "err", err)
+		return "the hub met a fault of its own"
+	}
+	msg := e.Msg
+	if e.Path != "" {
+		msg = e.Path + ": " + msg
+	}
+	if r := []rune(msg); len(r) > 64 {
+		msg = string(r[:63]) + "…"
+	}
+	return msg
+}

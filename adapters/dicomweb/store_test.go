@@ -1,0 +1,138 @@
+package dicomweb_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+const ofMetadata = `Content-Type: multipart/related; type="application/dicom+json"; boundary=concord`
+
+// ctObject is an image in DICOM JSON whose pixels, of 2×2 bytes a frame, are elsewhere.
+func ctObject(sop string, frames int, pixels string) string {
+	text := func(tag, vr, v string) string { return `"` + tag + `":{"vr":"` + vr + `","Value":["` + v + `"]},` }
+	count := func(tag, vr string, n int) string { return fmt.Sprintf(`"%s":{"vr":"%s","Value":[%d]},`, tag, vr, n) }
+	return `{` + text("00080016", "UI", "1.2.840.10008.5.1.4.1.1.7") + text("00080018", "UI", sop) + text("00080060", "CS", "OT") +
+		`"00100010":{"vr":"PN","Value":[{"Alphabetic":"Li^Na","Ideographic":"李^娜"}]},` + text("00100020", "LO", "7") + text("0020000D", "UI", "1.2.5") + text("0020000E", "UI", "1.2.6") +
+		count("00280002", "US", 1) + text("00280004", "CS", "MONOCHROME2") + count("00280008", "IS", frames) + count("00280010", "US", 2) + count("00280011", "US", 2) +
+		count("00280100", "US", 8) + count("00280101", "US", 8) + count("00280102", "US", 7) + count("00280103", "US", 0) + pixels + `}`
+}
+
+func reasonOf(t *testing.T, a answer) (code any) {
+	t.Helper()
+	_, rest, ok := strings.Cut(string(a.body), `"00081197":{"Value":[`)
+	if !ok {
+		t.Fatalf("no failure: %s", a.body)
+	}
+	digits, _, _ := strings.Cut(rest, "]")
+	return digits
+}
+
+func TestMetadataAndBulkDataBecomeAnInstance(t *testing.T) {
+	c := start(t)
+	for _, k := range []struct {
+		say, sop, pixels string
+		parts            [][3]string
+	}{
+		{"inline", "1.2.7.1", `"7FE00010":{"vr":"OB","InlineBinary":"AQIDBA=="}`, nil},
+		{"a relative location", "1.2.7.2", `"7FE00010":{"vr":"OB","BulkDataURI":"pixels/2"}`, [][3]string{{"application/octet-stream", "pixels/2", "\x01\x02\x03\x04"}}},
+		{"an absolute location", "1.2.7.3", `"7FE00010":{"vr":"OB","BulkDataURI":"http://example.org/p"}`, [][3]string{{"application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1", "http://example.org/p", "\x01\x02\x03\x04"}}},
+		{"relative to the service", "1.2.7.4", `"7FE00010":{"vr":"OB","BulkDataURI":"` + c.base + `/studies/p"}`, [][3]string{{"application/octet-stream", "p", "\x01\x02\x03\x04"}}},
+	} {
+		parts := append([][3]string{{"application/dicom+json", "", "[" + ctObject(k.sop, 1, k.pixels) + "]"}}, k.parts...)
+		if a := c.do("POST", "/studies", multipartOf(parts...), ofMetadata); a.status != 200 {
+			t.Errorf("%s: %d %s", k.say, a.status, a.body)
+			continue
+		}
+		at := "/studies/1.2.5/series/1.2.6/instances/" + k.sop
+		if a := c.get(at+"/frames/1", "Accept: application/octet-stream").want(200); string(a.body) != "\x01\x02\x03\x04" {
+			t.Errorf("%s: the frame is %q", k.say, a.body)
+		}
+		file := c.get(at, "Accept: application/dicom").want(200)
+		if !bytes.Equal(file.body[128:132], []byte("DICM")) || !bytes.Contains(file.body, []byte("李^娜")) {
+			t.Errorf("%s: no Part 10 file", k.say)
+		}
+	}
+	if all := c.get("/studies?PatientName=李*").want(200).objects(); len(all) != 1 {
+		t.Errorf("%d studies by name", len(all))
+	}
+}
+
+func TestCompressedFramesOfAnInstanceComeInPartsOfTheirOwn(t *testing.T) {
+	c := start(t)
+	body := multipartOf([3]string{"application/dicom+json", "", "[" + ctObject("1.2.7.1", 2, `"7FE00010":{"vr":"OB","BulkDataURI":"p"}`) + "]"},
+		[3]string{"image/jls", "p", "\xFF\xD8\xFF\xF7one"}, [3]string{"image/jls", "p", "\xFF\xD8\xFF\xF7second!"})
+	c.do("POST", "/studies", body, ofMetadata).want(200)
+	parts := c.get("/studies/1.2.5/series/1.2.6/instances/1.2.7.1/frames/1,2", `Accept: multipart/related; type="image/jls"`).want(200).parts()
+	if len(parts) != 2 || !bytes.HasPrefix(parts[0].body, []byte("\xFF\xD8\xFF\xF7one")) || !bytes.HasPrefix(parts[1].body, []byte("\xFF\xD8\xFF\xF7second!")) ||
+		!strings.Contains(parts[0].header.Get("Content-Type"), "1.2.840.10008.1.2.4.80") {
+		t.Errorf("%q", parts)
+	}
+}
+
+func TestTheHubFetchesNothingThatAClientNames(t *testing.T) {
+	var asked atomic.Int64
+	bait := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer bait.Close()
+	c := start(t)
+	for _, uri := range []string{bait.URL + "/secret", "http://169.254.169.254/latest", "file:///etc/passwd", "/etc/passwd", "../../../etc/passwd"} {
+		object := "[" + ctObject("1.2.7.1", 1, `"7FE00010":{"vr":"OB","BulkDataURI":"`+uri+`"}`) + "]"
+		a := c.do("POST", "/studies", multipartOf([3]string{"application/dicom+json", "", object}), ofMetadata).want(409)
+		if got := reasonOf(t, a); got != "49152" {
+			t.Errorf("%s: reason %v", uri, got)
+		}
+		if !bytes.Contains(a.body, []byte(`"1.2.7.1"`)) {
+			t.Errorf("%s: the failure does not name its instance: %s", uri, a.body)
+		}
+	}
+	if asked.Load() > 0 {
+		t.Error("the hub asked the address")
+	}
+}
+
+func TestEachInstanceOfARequestHasAnAnswerOfItsOwn(t *testing.T) {
+	c := start(t)
+	files := series(t, 1, 2, 16)
+	other := series(t, 2, 1, 16)[0]
+	a := c.do("POST", "/studies/"+files[0].StudyUID, multipartOf(
+		[3]string{"application/dicom", "", string(files[0].Bytes())}, [3]string{"application/dicom", "", "no DICOM"}, [3]string{"application/dicom", "", string(other.Bytes())}), ofDICOM).want(202)
+	object := a.objects()[0]
+	if len(object["00081199"].Value) != 1 || len(object["00081198"].Value) != 2 {
+		t.Errorf("%s", a.body)
+	}
+	for _, code := range []string{`"Value":[49152]`, `"Value":[43264]`} {
+		if !bytes.Contains(a.body, []byte(code)) {
+			t.Errorf("no reason %s in %s", code, a.body)
+		}
+	}
+	xml := c.do("POST", "/studies", files[1].Bytes(), "Content-Type: application/dicom", "Accept: application/dicom+xml").want(200).says("Content-Type", "application/dicom+xml")
+	if !bytes.Contains(xml.body, []byte(`keyword="ReferencedSOPSequence"><Item number="1">`)) {
+		t.Errorf("%s", xml.body)
+	}
+}
+
+func TestRequestsThatCannotBeReadAreRefusedAsAWhole(t *testing.T) {
+	c := start(t)
+	for _, k := range []struct {
+		say, media, body string
+		status           int
+	}{
+		{"another type", "Content-Type: text/html", "x", 415},
+		{"parts of another type", `Content-Type: multipart/related; type="text/html"; boundary=b`, "x", 415},
+		{"no boundary", `Content-Type: multipart/related; type="application/dicom"`, "x", 400},
+		{"no parts", ofDICOM, "--concord--\r\n", 400},
+		{"a body cut short", ofDICOM, "--concord\r\nContent-Type: application/dicom\r\n\r\nabc", 400},
+		{"metadata that is not JSON", "Content-Type: application/dicom+json", "{", 400},
+		{"metadata that nests without end", "Content-Type: application/dicom+json", strings.Repeat("[", 100_000), 400},
+		{"bulk data without metadata", ofMetadata, string(multipartOf([3]string{"application/octet-stream", "p", "x"})), 415},
+		{"bulk data without location", ofMetadata, string(multipartOf([3]string{"application/dicom+json", "", "[]"}, [3]string{"application/octet-stream", "", "x"})), 400},
+	} {
+		if a := c.do("POST", "/studies", []byte(k.body), k.media); a.status != k.status {
+			t.Errorf("%s: %d, want %d: %s", k.say, a.status, k.status, a.body)
+		}
+	}
+}
