@@ -16,7 +16,6 @@ import (
 
 	"concord/adapters/dimse"
 	"concord/hub"
-	"concord/hub/imaging"
 	"concord/internal/upperlayer"
 )
 
@@ -112,9 +111,9 @@ func (r *rooms) listenDIMSE(ctx context.Context, g *errgroup.Group, reg promethe
 	deps := dimse.Deps{
 		Tokens: r.issuer, Members: r.registry, Trail: r.trail, Archive: r.archive, Reader: r.reader,
 		Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, Observe: newAssociationMetrics(reg),
-		Holdings: dimse.Holdings{
-			Finder: &imaging.Finder{Reader: r.reader, Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition}},
+		Holdings: r.holdings(),
 	}
+	g.Go(func() error { dimse.New(c, deps).RunErrands(ctx); return nil })
 	for _, l := range []struct {
 		address string
 		tls     *tls.Config

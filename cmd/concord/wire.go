@@ -103,6 +103,7 @@ func (r *rooms) openIndex(alone bool) error {
 		dicom.Instance.Type(): projector(dicom.ProjectInstance),
 		imaging.DuplicateType: projector(unindexed),
 		imaging.MarkType:      projector(unindexed),
+		imaging.ErrandType:    projector(imaging.ProjectErrand),
 	}}
 	r.followers = map[hub.Partition]*projection.Follower{}
 	for _, p := range r.settings.Partitions() {
