@@ -1,7 +1,9 @@
 package index
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -20,7 +22,7 @@ type cache struct {
 
 // What a value and a member of a set take, in bytes.
 const (
-	valueSize  = 40
+	valueSize  = 28
 	memberSize = 8
 )
 
@@ -36,8 +38,35 @@ type cachedColumn struct {
 	mu      sync.RWMutex
 	gen     string
 	changed uint64
-	values  map[uint64]span // Lo is NaN for none
+	nums    []uint64 // ascending
+	spans   []span   // of nums; Lo is NaN for none
+	fresh   map[uint64]span
 	used    atomic.Int64
+}
+
+func (col *cachedColumn) empty(at mark) (size int64) {
+	size = int64(len(col.nums)) + int64(len(col.fresh))
+	col.gen, col.changed, col.nums, col.spans, col.fresh = at.gen, at.changed, nil, nil, map[uint64]span{}
+	return -valueSize * size
+}
+
+// blend takes in what is fresh, once that is worth a copy of all.
+func (col *cachedColumn) blend() {
+	if len(col.fresh) < 64+len(col.nums)/4 {
+		return
+	}
+	added := slices.Sorted(maps.Keys(col.fresh))
+	nums, spans := make([]uint64, 0, len(col.nums)+len(added)), make([]span, 0, len(col.nums)+len(added))
+	for i, n := range col.nums {
+		for len(added) > 0 && added[0] < n {
+			nums, spans, added = append(nums, added[0]), append(spans, col.fresh[added[0]]), added[1:]
+		}
+		nums, spans = append(nums, n), append(spans, col.spans[i])
+	}
+	for _, n := range added {
+		nums, spans = append(nums, n), append(spans, col.fresh[n])
+	}
+	col.nums, col.spans, col.fresh = nums, spans, map[uint64]span{}
 }
 
 // cachedSet has all members of a set as it was then, ascending. Nobody writes to nums.
@@ -57,7 +86,7 @@ func (c *cache) column(id columnID, now mark) *cachedColumn {
 	c.mu.Lock()
 	col := c.columns[id]
 	if col == nil {
-		col = &cachedColumn{values: map[uint64]span{}}
+		col = &cachedColumn{fresh: map[uint64]span{}}
 		c.columns[id] = col
 	}
 	c.mu.Unlock()
@@ -73,18 +102,31 @@ func (c *cache) column(id columnID, now mark) *cachedColumn {
 	}
 	col.mu.Lock()
 	defer col.mu.Unlock()
-	c.size.Add(-valueSize * int64(len(col.values)))
-	col.gen, col.changed, col.values = now.gen, now.changed, map[uint64]span{}
+	c.size.Add(col.empty(now))
 	return col
 }
 
-// recall fills in what it knows of nums, at the mark, and lists the others.
+// recall fills in what it knows of nums, which are ascending, at the mark, and lists the others.
 func (col *cachedColumn) recall(at mark, nums []uint64, into []value) (unknown []int) {
 	col.mu.RLock()
 	defer col.mu.RUnlock()
 	good := col.gen == at.gen && col.changed == at.changed
+	from := 0
 	for i, n := range nums {
-		if s, has := col.values[n]; has && good {
+		// What is asked for lies close to what was asked for before.
+		width := 1
+		for from+width < len(col.nums) && col.nums[from+width] < n {
+			from, width = from+width, 2*width
+		}
+		k, has := slices.BinarySearch(col.nums[from:min(from+width+1, len(col.nums))], n)
+		from += k
+		var s span
+		if has {
+			s = col.spans[from]
+		} else {
+			s, has = col.fresh[n]
+		}
+		if has && good {
 			into[i] = value{span: s}
 		} else {
 			unknown = append(unknown, i)
@@ -97,13 +139,14 @@ func (col *cachedColumn) recall(at mark, nums []uint64, into []value) (unknown [
 func (c *cache) remember(col *cachedColumn, at mark, read map[uint64]value, absences bool) {
 	col.mu.Lock()
 	if col.gen == at.gen && col.changed == at.changed {
-		before := len(col.values)
+		before := len(col.fresh)
 		for num, v := range read {
-			if v.several == "" && (absences || !v.none()) {
-				col.values[num] = v.span
+			if _, has := slices.BinarySearch(col.nums, num); !has && v.several == "" && !v.passing && (absences || !v.none()) {
+				col.fresh[num] = v.span
 			}
 		}
-		c.size.Add(valueSize * int64(len(col.values)-before))
+		c.size.Add(valueSize * int64(len(col.fresh)-before))
+		col.blend()
 	}
 	col.mu.Unlock()
 	c.trim()
@@ -155,8 +198,7 @@ func (c *cache) trim() {
 			if col.used.Load() <= old {
 				delete(c.columns, id)
 				col.mu.Lock()
-				c.size.Add(-valueSize * int64(len(col.values)))
-				col.gen, col.values = "", nil
+				c.size.Add(col.empty(mark{}))
 				col.mu.Unlock()
 			}
 		}

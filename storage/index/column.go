@@ -12,6 +12,7 @@ import (
 type value struct {
 	span           // the least; Lo is NaN for none
 	several string // all of them, packed, when there is more than one
+	passing bool   // not to be remembered: the time of a thing that was updated before
 }
 
 var noValue = value{span: span{math.NaN(), math.NaN()}}
@@ -56,7 +57,7 @@ type column struct {
 	sh     *shard
 	param  string
 	read   map[uint64]value
-	cached *cachedColumn // nil for LastUpdated
+	cached *cachedColumn // nil while another search knows the slot's next state
 	last   *blocks
 }
 
@@ -64,10 +65,7 @@ type column struct {
 func (sh *shard) column(param string) *column {
 	c := sh.columns[param]
 	if c == nil {
-		c = &column{sh: sh, param: param, read: map[uint64]value{}}
-		if param != hub.LastUpdated {
-			c.cached = sh.ix.cache.column(columnID{sh.p, sh.slot, param}, sh.began)
-		}
+		c = &column{sh: sh, param: param, read: map[uint64]value{}, cached: sh.ix.cache.column(columnID{sh.p, sh.slot, param}, sh.began)}
 		sh.columns[param] = c
 	}
 	return c
@@ -124,7 +122,7 @@ func (c *column) values(await func() bool, nums []uint64) []value {
 		} else if c.sh.heads[num] = packed; packed != "" {
 			var h head
 			h, err = unpackHead(packed)
-			v = value{span: span{float64(h.ms), float64(h.ms)}}
+			v = value{span: span{float64(h.ms), float64(h.ms)}, passing: h.version > 1}
 		}
 		if err != nil {
 			c.sh.err = err
@@ -137,6 +135,12 @@ func (c *column) values(await func() bool, nums []uint64) []value {
 		}
 	}
 	return vals
+}
+
+// isFirst: the value of LastUpdated that num has, which was asked for, is that of its first version.
+func (c *column) isFirst(num uint64) bool {
+	v, read := c.read[num]
+	return !read || !v.none() && !v.passing
 }
 
 // blocks is a reading of fields that lie in hashes by blocks of numbers.

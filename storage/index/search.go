@@ -249,7 +249,7 @@ func (s *search) choosePace() int {
 		return 0
 	}
 	each := max(8, 2*float64(s.need)/likely/float64(len(s.shards)))
-	rarest -= known / 4 * 3 // what is remembered costs less
+	rarest -= known / 16 * 15 // what is remembered costs less
 	if rarest <= s.ix.limits.Fetch/4 || each*float64(len(s.shards)) >= 2*float64(rarest) {
 		return 0
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"concord/hub"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -147,7 +149,7 @@ func (sh *shard) step(await func() bool, nums []uint64) {
 			return
 		}
 		for i, n := range some {
-			if h, err := unpackHead(sh.heads[n]); err == nil && h.version == 1 {
+			if !math.IsNaN(values[i]) && sh.column(hub.LastUpdated).isFirst(n) {
 				created = max(created, values[i])
 			}
 		}
