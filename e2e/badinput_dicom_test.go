@@ -34,7 +34,8 @@ func TestBadSTOWIsRefusedWithTheReason(t *testing.T) {
 		reason            string
 	}{
 		{"no content type", "", whole, [2]string{}, 415, "Content-Type"},
-		{"JSON", "application/dicom+json", []byte("[]"), [2]string{}, 415, "Content-Type"},
+		{"JSON", "application/json", []byte("[]"), [2]string{}, 415, "Content-Type"},
+		{"no metadata", "application/dicom+json", []byte("[]"), [2]string{}, 400, "no instances"},
 		{"multipart of something else", `multipart/related; type="image/jpeg"; boundary=` + boundary, whole, [2]string{}, 415, "image/jpeg"},
 		{"form data", "multipart/form-data; boundary=" + boundary, whole, [2]string{}, 415, "multipart/form-data"},
 		{"no boundary", `multipart/related; type="application/dicom"`, whole, [2]string{}, 400, "boundary"},
