@@ -2,6 +2,7 @@ package dimse
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func rules(r *upperlayer.Request) dicom.Rules {
 }
 
 // find answers C-FIND with a response for each match as it is found, and ends with A700 when there are more than
-// Config.Results.
+// Holdings.Results.
 func (s *Server) find(root dicom.Root) Handler {
 	return func(ctx context.Context, r *upperlayer.Request) {
 		q, err := question(r, root)
@@ -99,7 +100,7 @@ func (s *Server) find(root dicom.Root) Handler {
 
 // answer sends identifiers as they come, and the end.
 func (s *Server) answer(ctx context.Context, r *upperlayer.Request, status upperlayer.Status, identifiers iter.Seq2[[]byte, error]) {
-	sent := 0
+	sent, most := 0, cmp.Or(s.Results, defaultResults)
 	for identifier, err := range identifiers {
 		switch {
 		case cancelled(ctx):
@@ -108,7 +109,7 @@ func (s *Server) answer(ctx context.Context, r *upperlayer.Request, status upper
 		case err != nil:
 			refuse(r, err)
 			return
-		case sent == s.Results:
+		case sent == most:
 			refuse(r, &hub.Error{Kind: hub.TooCostly, Msg: fmt.Sprintf("more than %d matches; narrow the query", sent)})
 			return
 		}

@@ -1,6 +1,7 @@
 package dimse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -34,7 +35,7 @@ func (s *Server) forward(ctx context.Context, e *imaging.Errand) error {
 		return &hub.Error{Kind: hub.NotFound, Msg: "the study has no instances"}
 	}
 	sent, failed := 0, error(nil)
-	err = s.send(ctx, to, items, origin{}, func(_ *item, status upperlayer.Status, err error) error {
+	s.send(ctx, to, items, origin{}, func(_ *item, status upperlayer.Status, err error) error {
 		switch {
 		case err != nil:
 			failed = err
@@ -48,8 +49,5 @@ func (s *Server) forward(ctx context.Context, e *imaging.Errand) error {
 	if sent == len(items) {
 		return nil
 	}
-	if failed == nil {
-		failed = err
-	}
-	return fmt.Errorf("%d of %d instances were sent: %w", sent, len(items), failed)
+	return fmt.Errorf("%d of %d instances were sent: %w", sent, len(items), cmp.Or(failed, ctx.Err()))
 }

@@ -73,73 +73,73 @@ func (s *Server) move(root dicom.Root) Handler {
 		}
 		t := &retrieval{r: r, total: len(items)}
 		from := origin{r.Association.Peer().Calling, r.Command.MessageID}
-		if err := s.send(ctx, to, items, from, func(it *item, status upperlayer.Status, err error) error {
+		if s.send(ctx, to, items, from, func(it *item, status upperlayer.Status, err error) error {
 			t.count(it, status, err)
 			return t.progress()
-		}); err != nil && ctx.Err() == nil {
-			slog.Warn("instances cannot be sent", "destination", to.title, "err", err)
+		}) == nil {
+			t.end(ctx)
 		}
-		t.end(ctx)
 	}
 }
+
+// patience is how many associations in a row a destination may end early before it is left alone.
+const patience = 3
+
+// told is what send tells about an item: the destination's verdict, or why there is none. An error ends the sending.
+type told func(it *item, status upperlayer.Status, err error) error
 
 // send stores items at a destination, over as many associations as their SOP classes and syntaxes need, and tells each
-// one's end. It goes on after an instance that failed. Instances that the destination's member may not read fail unseen by
-// it. What ctx ends before is not told of; an association that cannot be had fails all that was to go over it.
-func (s *Server) send(ctx context.Context, to destination, items []item, from origin, done func(*item, upperlayer.Status, error) error) error {
-	var failed error
-	for len(items) > 0 && ctx.Err() == nil {
+// one's end. It goes on after an instance that failed, also where that ended the association. What the destination's member
+// may not read fails. An association that cannot be had fails all that is left; what ctx ends before is not told of. The
+// error is told's own.
+func (s *Server) send(ctx context.Context, to destination, items []item, from origin, tell told) error {
+	for lost := 0; len(items) > 0 && ctx.Err() == nil; {
 		batch, contexts := proposals(items)
-		items = items[len(batch):]
-		if err := s.sendBatch(ctx, to, batch, contexts, from, done); err != nil {
-			var stop *stopped
-			if errors.As(err, &stop) {
-				return stop.err
+		a, err := s.dial(ctx, to, upperlayer.Proposal{Contexts: contexts})
+		if err != nil || lost == patience {
+			slog.Warn("instances cannot be sent", "destination", to.title, "left", len(items), "err", err)
+			for i := range items {
+				if err := tell(&items[i], 0, errNoAssociation); err != nil {
+					return err
+				}
 			}
-			failed = errors.Join(failed, err)
+			return nil
 		}
+		n, err := s.sendOver(ctx, to, a, batch, from, tell)
+		if err != nil {
+			a.Abort()
+			return err
+		}
+		if lost++; n > 1 || a.Release(context.WithoutCancel(ctx)) == nil {
+			lost = 0
+		}
+		items = items[n:]
 	}
-	return failed
+	return nil
 }
 
-// stopped is the error of a done function, which ends everything.
-type stopped struct{ err error }
+var errNoAssociation = errors.New("no association with the destination")
 
-func (e *stopped) Error() string { return e.err.Error() }
-
-func (s *Server) sendBatch(ctx context.Context, to destination, items []item, contexts []upperlayer.ProposedContext, from origin, done func(*item, upperlayer.Status, error) error) error {
-	tell := func(it *item, status upperlayer.Status, err error) error {
-		if err := done(it, status, err); err != nil {
-			return &stopped{err}
-		}
-		return nil
-	}
-	a, err := s.dial(ctx, to, upperlayer.Proposal{Contexts: contexts})
-	if err != nil {
-		for i := range items {
-			if err := tell(&items[i], 0, err); err != nil {
-				return err
-			}
-		}
-		return err
-	}
-	defer a.Abort() // does nothing after a release
+// sendOver sends items until the association, or ctx, ends, and says how many were told of.
+func (s *Server) sendOver(ctx context.Context, to destination, a *upperlayer.Association, items []item, from origin, tell told) (n int, err error) {
 	sure := context.WithoutCancel(ctx)
-	for i := range items {
-		if ctx.Err() != nil {
-			break
+	for ; n < len(items) && ctx.Err() == nil; n++ {
+		select {
+		case <-a.Done():
+			return n, nil
+		default:
 		}
-		it := &items[i]
+		it := &items[n]
 		var status upperlayer.Status
 		err := s.disclose(sure, to.who, it)
 		if err == nil {
 			status, err = s.deliver(sure, to.who, a, it, from)
 		}
 		if err := tell(it, status, err); err != nil {
-			return err
+			return n + 1, err
 		}
 	}
-	return a.Release(sure)
+	return n, nil
 }
 
 // disclose asks whether the destination's member may have the instance, and notes that it gets it.
