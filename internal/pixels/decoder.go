@@ -193,7 +193,7 @@ func (d *Decoder) compile(codec string) (wazero.CompiledModule, wazero.Runtime, 
 	}
 	ctx := context.Background()
 	if d.runtime == nil {
-		config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true)
+		config := wazero.NewRuntimeConfig()
 		if d.cache != "" {
 			kept, err := wazero.NewCompilationCacheWithDir(d.cache)
 			if err != nil {

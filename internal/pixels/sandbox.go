@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -28,12 +29,24 @@ type sandbox struct {
 
 // memory is a sandbox's linear memory: it grows as far as the limit of the frame at hand.
 type memory struct {
+	mu    sync.Mutex // between growing, which may move it, and halting
 	bytes []byte
 	limit uint64
 }
 
+// set writes to memory while the codec runs.
+func (m *memory) set(at uint32, value byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if int64(at) < int64(len(m.bytes)) {
+		m.bytes[at] = value
+	}
+}
+
 // Reallocate refuses with nil, which the codec sees as memory that is not there.
 func (m *memory) Reallocate(size uint64) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if size > m.limit {
 		return nil
 	}
@@ -46,7 +59,11 @@ func (m *memory) Reallocate(size uint64) []byte {
 	return m.bytes
 }
 
-func (m *memory) Free() { m.bytes = nil }
+func (m *memory) Free() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bytes = nil
+}
 
 // instantiate starts a codec whose memory is limited from its first byte.
 func instantiate(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, limit uint64) (*sandbox, error) {
@@ -79,14 +96,19 @@ type decoded struct {
 	samples  []byte // in host order, which is little endian
 }
 
-// fields are the numbers of a report, before its message.
-const fields = 7
+// fields are the numbers of a report, before its message; halt is the one that stops a codec.
+const (
+	fields = 8
+	halt   = 7
+)
 
 // colourRGB is COLOUR_RGB of codec.h.
 const colourRGB = 1
 
 // run decodes one frame to a copy outside of the sandbox. After any error the sandbox is of no use.
 func (s *sandbox) run(ctx context.Context, img *Image, frame []byte) (*decoded, error) {
+	watch := context.AfterFunc(ctx, func() { s.memory.set(s.report+4*halt, 1) })
+	defer watch()
 	at, err := s.room.Call(ctx, uint64(len(frame)))
 	if err != nil || at[0] == 0 || !s.module.Memory().Write(uint32(at[0]), frame) {
 		return nil, s.failure(ctx, err)
@@ -114,7 +136,7 @@ func (s *sandbox) run(ctx context.Context, img *Image, frame []byte) (*decoded, 
 		return nil, invalid("the codec gave a result that cannot be")
 	}
 	d.samples = append(make([]byte, 0, size), view...)
-	if _, err := s.done.Call(ctx); err != nil {
+	if _, err := s.done.Call(ctx); err != nil || !watch() {
 		return nil, s.failure(ctx, err)
 	}
 	return d, nil
