@@ -3,9 +3,7 @@ package upperlayer
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -143,19 +141,36 @@ func (l *link) writeAbort(pdu []byte) {
 	l.conn.Write(pdu) // the association is over either way
 }
 
-// linger waits for the peer to close the transport after the last word was said (Sta13), until ARTIM expires. What still
-// comes is passed over.
+// linger waits for the peer to close the transport, or to abort as well, after the last word was said (Sta13), until ARTIM
+// expires. What still comes is passed over.
 func (l *link) linger() {
 	defer l.conn.Close()
-	l.mu.Lock()
-	l.conn.SetReadDeadline(l.artim)
-	l.mu.Unlock()
-	_, err := io.Copy(io.Discard, l.conn)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		l.on(evExpired, nil)
-		return
+	left := &l.reader
+	r := &reader{link: l, late: true, buf: make([]byte, firstBuffer)}
+	if left.inside {
+		r.rest = 1 // where the next PDU begins is not known
+	} else {
+		r.buf = append(r.buf[:0], left.buf[left.lo:left.hi]...)
+		r.hi = len(r.buf)
+		r.buf = append(r.buf, make([]byte, firstBuffer)...)
 	}
-	l.on(evClosed, nil)
+	for {
+		k, size := dataTF, uint32(dataBuffer)
+		var err error
+		if r.rest == 0 {
+			k, size, err = r.head()
+		}
+		if err == nil {
+			err = r.skip(size)
+		}
+		if err != nil {
+			l.lost(err)
+			return
+		}
+		if a, err := l.on(k.event(), abortPDUFor(unexpectedPDU)); err != nil || a.does&closes != 0 {
+			return
+		}
+	}
 }
 
 // fault is what was wrong with what the peer sent, and how it is told in A-ABORT.

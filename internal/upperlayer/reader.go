@@ -15,6 +15,7 @@ type reader struct {
 	buf    []byte
 	lo, hi int
 	rest   uint32 // of the P-DATA-TF that is being read
+	late   bool   // it reads what comes after the link was stopped
 
 	// inside is set from the first byte of a message to its last: bytes must flow then.
 	inside  bool
@@ -83,7 +84,7 @@ func (r *reader) deadline(now time.Time) (artim bool, err error) {
 	l := r.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopped {
+	if l.stopped && !r.late {
 		return false, ErrClosed
 	}
 	if !l.artim.IsZero() {
