@@ -1,9 +1,9 @@
 package dicomweb
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,9 +17,9 @@ import (
 	"concord/hub/imaging"
 )
 
-// Metadata of a study or series is kept ready as it is sent, in gzip, on the shelf under the address that was asked for.
-// It is made when it is asked for first, or after the study has come (see prepare), and its state tells whether it is of
-// the instances that there are now.
+// Metadata of a study or series is kept on the shelf as it is sent to those who take gzip, which browsers do: compressed,
+// under the address that was asked for. It is made when it is asked for first, and its state tells whether it is of the
+// instances that there are now. Others get it from the records: to inflate it would take longer.
 
 // keepFrom is the number of instances from which on metadata is worth keeping.
 const keepFrom = 8
@@ -36,35 +36,17 @@ func (s *Server) metadata(c *gin.Context) {
 		return
 	}
 	xml, ok := metadataAnswer(accepted(c))
-	if !ok {
+	switch {
+	case !ok:
 		WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "metadata is sent as " + typeJSON + " or multipart/related of " + typeXML})
-		return
-	}
-	if xml {
+	case xml:
 		s.metadataXML(c)
-		return
-	}
-	if at.Instance != "" {
-		recs, err := s.at(c, at)
-		if err != nil {
+	default:
+		if err := s.metadataJSON(c, at); err != nil {
+			c.Writer.Header().Del("ETag")
 			WriteError(c, err)
-			return
 		}
-		base := s.base(c)
-		tag := `"` + stateOf(locsOf(recs), base) + `"`
-		s.sendMetadata(c, tag, func() ([]byte, []byte, error) { return metadataOf(recs, base), nil, nil })
-		return
 	}
-	locs, err := s.locate(c, at)
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	base := s.base(c)
-	state := stateOf(locs, base)
-	s.sendMetadata(c, `"`+state+`"`, func() (plain, packed []byte, err error) {
-		return s.readyMetadata(c.Request.Context(), at, base, state, locs)
-	})
 }
 
 // metadataAnswer says whether XML is wanted; ok is false when neither form is.
@@ -80,63 +62,72 @@ func metadataAnswer(accept []media) (xml, ok bool) {
 	return false, false
 }
 
-// sendMetadata sends what make returns: one of plain and packed at least.
-func (s *Server) sendMetadata(c *gin.Context, tag string, make func() (plain, packed []byte, err error)) {
-	h := c.Writer.Header()
-	h.Set("Content-Type", typeJSON)
-	h.Set("ETag", tag)
-	h.Set("Vary", "Accept, Accept-Encoding")
-	if s.unchanged(c, tag) {
-		return
-	}
-	plain, packed, err := make()
-	zip := err == nil && takesGzip(c.GetHeader("Accept-Encoding")) && (packed != nil || len(plain) > 4<<10)
-	switch {
-	case err != nil:
-	case zip && packed == nil:
-		packed, err = pack(plain)
-	case !zip && plain == nil:
-		plain, err = unpack(packed)
+func (s *Server) metadataJSON(c *gin.Context, at imaging.Place) error {
+	var recs []hub.Record
+	var locs []hub.Loc
+	var err error
+	if at.Instance != "" {
+		recs, err = s.at(c, at)
+		locs = locsOf(recs)
+	} else {
+		locs, err = s.locate(c, at)
 	}
 	if err != nil {
-		h.Del("ETag")
-		WriteError(c, err)
-		return
+		return err
 	}
-	body := plain
-	if zip {
-		h.Set("Content-Encoding", "gzip")
-		body = packed
+	base := s.base(c)
+	state := stateOf(locs, base)
+	h := c.Writer.Header()
+	h.Set("Content-Type", typeJSON)
+	h.Set("ETag", `"`+state+`"`)
+	h.Set("Vary", "Accept, Accept-Encoding")
+	if s.unchanged(c, `"`+state+`"`) {
+		return nil
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	ctx := c.Request.Context()
+	zip := takesGzip(c.GetHeader("Accept-Encoding"))
+	if zip && len(locs) >= keepFrom {
+		if packed, ok := s.Shelf.Get(ctx, at.Study, shelfName(at), state); ok {
+			return sendPacked(c, packed)
+		}
+	}
+	if recs == nil {
+		if recs, err = s.Reader.Found(ctx, s.PartitionOf(at.Study), locs); err != nil {
+			return err
+		}
+	}
+	size := metadataSize(recs, base)
+	if zip && size > 4<<10 {
+		packed, err := pack(recs, base)
+		if err != nil {
+			return err
+		}
+		if len(locs) >= keepFrom {
+			s.shelve(at, shelfName(at), state, packed)
+		}
+		return sendPacked(c, packed)
+	}
+	h.Set("Content-Length", strconv.Itoa(size))
 	c.Writer.WriteHeader(http.StatusOK)
 	c.Writer.WriteHeaderNow()
 	if c.Request.Method != http.MethodHead {
-		c.Writer.Write(body)
-	}
-}
-
-// readyMetadata takes the metadata of a study or series from the shelf, or makes it.
-func (s *Server) readyMetadata(ctx context.Context, at imaging.Place, base, state string, locs []hub.Loc) (plain, packed []byte, err error) {
-	name := shelfName(at)
-	if len(locs) >= keepFrom {
-		if packed, ok := s.Shelf.Get(ctx, at.Study, name, state); ok {
-			return nil, packed, nil
+		if err := writeMetadata(rawWriter(c), recs, base); err != nil {
+			c.Error(err)
 		}
 	}
-	recs, err := s.Reader.Found(ctx, s.PartitionOf(at.Study), locs)
-	if err != nil {
-		return nil, nil, err
+	return nil
+}
+
+func sendPacked(c *gin.Context, packed []byte) error {
+	h := c.Writer.Header()
+	h.Set("Content-Encoding", "gzip")
+	h.Set("Content-Length", strconv.Itoa(len(packed)))
+	c.Writer.WriteHeader(http.StatusOK)
+	c.Writer.WriteHeaderNow()
+	if c.Request.Method != http.MethodHead {
+		c.Writer.Write(packed)
 	}
-	plain = metadataOf(recs, base)
-	if len(locs) < keepFrom {
-		return plain, nil, nil
-	}
-	if packed, err = pack(plain); err != nil {
-		return nil, nil, err
-	}
-	s.shelve(at, name, state, packed)
-	return plain, packed, nil
+	return nil
 }
 
 // shelve keeps what was made, beside the request: a shelf that cannot take it costs no more than time.
@@ -163,71 +154,60 @@ func shelfName(at imaging.Place) string {
 	return at.Series + ".json.gz"
 }
 
-// metadataOf puts the stored headers between brackets, with addresses of bulk values that hold anywhere.
-func metadataOf(recs []hub.Record, base string) []byte {
-	size := 2
+// writeMetadata puts the stored headers between brackets, with addresses of bulk values that hold anywhere.
+func writeMetadata(to io.Writer, recs []hub.Record, base string) error {
+	w := bufio.NewWriterSize(to, 64<<10)
 	for i := range recs {
-		size += len(recs[i].Body) + 400
+		w.WriteByte("[,"[min(i, 1)])
+		writeAbsolute(w, &recs[i], base)
 	}
-	out := make([]byte, 0, size)
-	for i := range recs {
-		out = append(out, "[,"[min(i, 1)])
-		out = appendAbsolute(out, &recs[i], base)
-	}
-	return append(out, ']')
+	w.WriteByte(']')
+	return w.Flush()
 }
 
-func appendAbsolute(dst []byte, rec *hub.Record, base string) []byte {
+// metadataSize is the number of bytes that writeMetadata writes.
+func metadataSize(recs []hub.Record, base string) int {
+	size := 1
+	for i := range recs {
+		size += 1 + len(recs[i].Body)
+		if n := bytes.Count(recs[i].Body, []byte(relativeBulk)); n > 0 {
+			size += n * (len(location(base, &recs[i])) + 1)
+		}
+	}
+	return size
+}
+
+// writeAbsolute writes one header.
+func writeAbsolute(w interface {
+	io.Writer
+	io.StringWriter
+}, rec *hub.Record, base string) {
 	body, address := []byte(rec.Body), ""
 	for {
 		i := bytes.Index(body, []byte(relativeBulk))
 		if i < 0 {
-			return append(dst, body...)
+			w.Write(body)
+			return
 		}
 		if address == "" {
-			address = location(base, rec)
+			address = location(base, rec) + "/"
 		}
 		at := i + len(relativeBulk) - len("bulk/")
-		dst = append(append(dst, body[:at]...), address...)
-		dst = append(dst, '/')
-		body = body[at:]
-		dst = append(dst, "bulk/"...)
-		body = body[len("bulk/"):]
+		w.Write(body[:at])
+		w.WriteString(address)
+		w.Write(body[at : i+len(relativeBulk)])
+		body = body[i+len(relativeBulk):]
 	}
 }
 
-func pack(plain []byte) ([]byte, error) {
+func pack(recs []hub.Record, base string) ([]byte, error) {
 	var out bytes.Buffer
-	out.Grow(len(plain) / 8)
 	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = writeMetadata(z, recs, base)
 	}
-	if _, err := z.Write(plain); err != nil {
-		return nil, err
+	if err == nil {
+		err = z.Close()
 	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
-func unpack(packed []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return nil, fmt.Errorf("read metadata kept ready: %w", err)
-	}
-	var out bytes.Buffer
-	out.Grow(8 * len(packed))
-	if _, err := io.Copy(&out, z); err != nil {
-		return nil, fmt.Errorf("read metadata kept ready: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return out.Bytes(), err
 }

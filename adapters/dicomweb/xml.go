@@ -22,7 +22,9 @@ func (s *Server) metadataXML(c *gin.Context) {
 	base := s.base(c)
 	parts := make([]part, len(recs))
 	for i := range recs {
-		parts[i] = bytesPart(typeXML, nativeXML(appendAbsolute(nil, &recs[i], base)))
+		var object bytes.Buffer
+		writeAbsolute(&object, &recs[i], base)
+		parts[i] = bytesPart(typeXML, nativeXML(object.Bytes()))
 		parts[i].location = location(base, &recs[i]) + "/metadata"
 	}
 	s.multipart(c, typeXML, parts)
