@@ -104,14 +104,6 @@ func (l *link) on(e event, pdu []byte) (*action, error) {
 	return c.does, err
 }
 
-// may tells whether an event can happen now.
-func (l *link) may(e event) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, ok := step(&l.table, e, l.state, l.requestor)
-	return ok
-}
-
 // stop wakes whoever reads and lets nobody read again.
 func (l *link) stop() {
 	l.mu.Lock()

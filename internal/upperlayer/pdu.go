@@ -123,7 +123,10 @@ func sized[T string | []byte](w *items, s T) {
 // associatePDU begins an A-ASSOCIATE-RQ or -AC; finish sets its length.
 func associatePDU(k kind, called, calling string) *items {
 	w := &items{append(make([]byte, 0, 1024), byte(k), 0, 0, 0, 0, 0, 0, 1, 0, 0)}
-	w.b = fmt.Appendf(w.b, "%-16.16s%-16.16s", called, calling)
+	for _, t := range []string{called, calling} { // counted in bytes, whatever they are
+		t = t[:min(len(t), 16)]
+		w.b = append(append(w.b, t...), "                "[len(t):]...)
+	}
 	w.b = append(w.b, make([]byte, 32)...)
 	w.text(itemApplication, applicationContextUID)
 	return w
