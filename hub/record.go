@@ -55,6 +55,8 @@ type Blob struct {
 	Media string `json:"media,omitempty"`
 	// Parts are byte ranges of the blob that can be asked for by number, such as frames.
 	Parts *Parts `json:"parts,omitempty"`
+	// Remark says in which way the bytes are not what they declare, such as text in another character set; empty for none.
+	Remark string `json:"remark,omitempty"`
 }
 
 // Parts locates numbered parts inside a blob: either Count parts of equal Size from First on,

@@ -124,6 +124,9 @@ func (h *lineReader) blob() *Blob {
 	if h.option(`,"parts":{`) {
 		b.Parts = h.parts()
 	}
+	if h.option(`,"remark":`) {
+		b.Remark = h.text()
+	}
 	h.literal(`}`)
 	return b
 }

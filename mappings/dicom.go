@@ -26,3 +26,17 @@ var parsedBodySites = sync.OnceValue(func() map[string]models.Coding {
 	}
 	return sites
 })
+
+// BodyTerm is the term of Body Part Examined that a SNOMED CT code is the concept of.
+func BodyTerm(code string) (term string, ok bool) {
+	term, ok = bodyTerms()[code]
+	return term, ok
+}
+
+var bodyTerms = sync.OnceValue(func() map[string]string {
+	terms := map[string]string{}
+	for term, site := range parsedBodySites() {
+		terms[*site.Code] = term
+	}
+	return terms
+})

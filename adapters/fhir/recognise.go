@@ -12,6 +12,7 @@ import (
 	"concord/hub/imaging"
 	"concord/hub/recognition"
 	"concord/internal/fhir"
+	"concord/mappings"
 )
 
 // ask is what $find-recognisable is asked.
@@ -264,6 +265,10 @@ func candidate(r fhir.Value, rec *hub.Record) recognition.Candidate {
 		}
 		for series := range r.Get("series").Items() {
 			site := series.Get("bodySite")
+			if term, ok := mappings.BodyTerm(site.Get("code").Text()); ok {
+				one.Exam.Regions = append(one.Exam.Regions, term)
+				continue
+			}
 			for _, text := range []string{site.Get("code").Text(), site.Get("display").Text()} {
 				if text != "" {
 					one.Exam.Regions = append(one.Exam.Regions, text)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +14,7 @@ type hubMetrics struct {
 	records, commitBytes *prometheus.CounterVec
 	size, put, apply     *prometheus.HistogramVec
 	blobBytes, blobs     prometheus.Counter
+	remarks              *prometheus.CounterVec
 }
 
 func newHubMetrics(reg prometheus.Registerer) *hubMetrics {
@@ -28,8 +30,10 @@ func newHubMetrics(reg prometheus.Registerer) *hubMetrics {
 			Buckets: prometheus.ExponentialBuckets(0.0002, 2, 14)}, byPartition),
 		blobBytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "concord_blob_bytes_total", Help: "Bytes of blobs taken in."}),
 		blobs:     prometheus.NewCounter(prometheus.CounterOpts{Name: "concord_blobs_total", Help: "Blobs taken in."}),
+		remarks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_dicom_remarks_total",
+			Help: "Instances taken in whose bytes are not what they declare, by how they were read."}, []string{"remark"}),
 	}
-	reg.MustRegister(m.records, m.commitBytes, m.size, m.put, m.apply, m.blobBytes, m.blobs)
+	reg.MustRegister(m.records, m.commitBytes, m.size, m.put, m.apply, m.blobBytes, m.blobs, m.remarks)
 	return m
 }
 
@@ -51,6 +55,12 @@ func (m *hubMetrics) commits(p hub.Partition) func(records, bytes int, put, appl
 func (m *hubMetrics) blob(bytes int64) {
 	m.blobs.Inc()
 	m.blobBytes.Add(float64(bytes))
+}
+
+// remarked counts by what a remark begins with: what follows are terms that came from outside.
+func (m *hubMetrics) remarked(remark string) {
+	how, _, _ := strings.Cut(remark, ",")
+	m.remarks.WithLabelValues(how).Inc()
 }
 
 // registerLag shows how many commits each index is behind.

@@ -21,6 +21,7 @@ import (
 	"concord/internal/dicom"
 	"concord/internal/fhir"
 	"concord/internal/pixels"
+	"concord/mappings"
 	"concord/storage/index"
 )
 
@@ -128,12 +129,10 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 	r.writers = map[hub.Partition]*commit.Committer{}
 	for p, f := range r.followers {
 		opt := commit.Options{Observe: r.metrics.commits(p)}
-		if p != settings.Records {
-			observe := opt.Observe
-			opt.Observe = func(records, bytes int, put, apply time.Duration) {
-				observe(records, bytes, put, apply)
-				r.deriver.Wake(p)
-			}
+		observe := opt.Observe
+		opt.Observe = func(records, bytes int, put, apply time.Duration) {
+			observe(records, bytes, put, apply)
+			r.deriver.Wake(p)
 		}
 		r.writers[p] = commit.New(f.Log(), f, opt)
 	}
@@ -141,11 +140,12 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 	r.reader.Limits.Bytes = r.cfg.MaxPageMB << 20
 	r.archive = &imaging.Archive{
 		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
-		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob,
+		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob, Remarked: r.metrics.remarked,
 	}
 	r.pixels = pixels.NewDecoder(filepath.Join(r.cfg.Data, "codecs"), pixels.Limits{})
 	r.deriver = imaging.NewDeriver(imaging.Deriver{
 		Index: r.index, Followers: r.followers, Records: settings.Records, Writer: r.writers[settings.Records], Partitions: r.dicomPartitions(),
+		BodySites: mappings.BodySites(), Base: r.cfg.PublicURL + "/dicom-web",
 	})
 }
 

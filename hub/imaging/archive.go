@@ -51,6 +51,8 @@ type Archive struct {
 	Now         func() time.Time
 	// Took is told the size of each blob that was stored, for metrics.
 	Took func(bytes int64)
+	// Remarked is told the remark on each blob that has one, for metrics.
+	Remarked func(remark string)
 
 	lanes lanes
 
@@ -223,6 +225,7 @@ func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
 		SHA256: in.SHA256,
 		Media:  "application/dicom; transfer-syntax=" + h.TransferSyntax,
 		Parts:  h.Frames,
+		Remark: h.Remark(),
 	}
 	if err := in.stage.Publish(ctx, blob.Key); err != nil {
 		return nil, fmt.Errorf("keep the bytes of an instance: %w", err)
@@ -254,6 +257,9 @@ func (a *Archive) Commit(ctx context.Context, member string, kept []*Kept) []Out
 				outcomes[i] = Outcome{kept[i].result, kept[i].warning, o.Err}
 				if o.Err == nil && kept[i].result != Known && a.Took != nil {
 					a.Took(kept[i].blob.Size)
+				}
+				if o.Err == nil && kept[i].result != Known && kept[i].blob.Remark != "" && a.Remarked != nil {
+					a.Remarked(kept[i].blob.Remark)
 				}
 			}
 		})

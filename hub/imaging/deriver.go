@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"concord/hub/commit"
 	"concord/hub/projection"
 	"concord/internal/dicom"
-	"concord/internal/fhir"
 )
 
 // Origin is the member name on records that the hub makes itself. No institution can have it.
@@ -27,20 +27,26 @@ type mark struct {
 	Through uint64 `json:"through"`
 }
 
-// Deriver keeps an ImagingStudy resource for each study, with the Study Instance UID as its id. It follows the
-// DICOM partitions by a mark that is committed together with the resources, so that a crash repeats work but loses none
-// and several hubs can derive side by side.
+// Deriver keeps the FHIR resources that follow from DICOM: an ImagingStudy for each study, with the Study Instance UID as its
+// id, and what its documents say (see documentsOf). It follows the DICOM partitions by a mark that is committed together with
+// the resources, so that a crash repeats work but loses none and several hubs can derive side by side. Deriving again what
+// has not changed writes nothing.
 type Deriver struct {
 	Index      hub.Index
 	Followers  map[hub.Partition]*projection.Follower
 	Records    hub.Partition
 	Writer     *commit.Committer // of Records
 	Partitions []hub.Partition   // the DICOM ones
+	// BodySites are the codes of terms of Body Part Examined.
+	BodySites map[string]models.Coding
+	// Base is the address of the hub's DICOMweb; "/dicom-web" of the same host by default.
+	Base string
 	// Settle is how long a partition must be quiet, default 250 ms, though a study that is still growing is derived after eight
 	// times as long; Poll is how often other hubs' work is looked after, default 3 s.
 	Settle, Poll time.Duration
 
-	wake map[hub.Partition]chan struct{}
+	wake   map[hub.Partition]chan struct{}
+	looked uint64 // the last commit of records whose links were looked after; only the loop that does so uses it
 }
 
 // NewDeriver completes d. It does nothing until Run.
@@ -51,8 +57,11 @@ func NewDeriver(d Deriver) *Deriver {
 	if d.Poll == 0 {
 		d.Poll = 3 * time.Second
 	}
+	if d.Base == "" {
+		d.Base = "/dicom-web"
+	}
 	d.wake = map[hub.Partition]chan struct{}{}
-	for _, p := range d.Partitions {
+	for _, p := range append([]hub.Partition{d.Records}, d.Partitions...) {
 		d.wake[p] = make(chan struct{}, 1)
 	}
 	return &d
@@ -63,11 +72,12 @@ func (d *Deriver) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, p := range d.Partitions {
-		wg.Go(func() { d.run(ctx, p) })
+		wg.Go(func() { d.run(ctx, p, func() (bool, error) { return d.Advance(ctx, p) }) })
 	}
+	wg.Go(func() { d.run(ctx, d.Records, func() (bool, error) { return d.advanceLinks(ctx) }) })
 }
 
-// Wake tells the deriver that p has grown.
+// Wake tells the deriver that p, records or one of DICOM, has grown.
 func (d *Deriver) Wake(p hub.Partition) {
 	select {
 	case d.wake[p] <- struct{}{}:
@@ -75,7 +85,7 @@ func (d *Deriver) Wake(p hub.Partition) {
 	}
 }
 
-func (d *Deriver) run(ctx context.Context, p hub.Partition) {
+func (d *Deriver) run(ctx context.Context, p hub.Partition, advance func() (more bool, err error)) {
 	tick := time.NewTicker(d.Poll)
 	defer tick.Stop()
 	for {
@@ -89,7 +99,7 @@ func (d *Deriver) run(ctx context.Context, p hub.Partition) {
 		case <-tick.C:
 		}
 		for {
-			more, err := d.Advance(ctx, p)
+			more, err := advance()
 			if err != nil && ctx.Err() == nil && !hub.Is(err, hub.Unavailable) {
 				slog.Error("derive imaging studies", "partition", p, "err", err)
 			}
@@ -119,53 +129,108 @@ func (d *Deriver) settled(ctx context.Context, p hub.Partition) bool {
 // batchOfStudies bounds one round of derivation.
 const batchOfStudies = 100
 
+// change is a study that is to be derived anew, and the SOP Instance UIDs of those of its instances that were deleted.
+type change struct {
+	partition hub.Partition
+	study     string
+	deleted   []string
+}
+
+// markMove is how far a mark goes with a derivation.
+type markMove struct {
+	name     hub.Name
+	from, to uint64
+}
+
 // Advance derives the next studies of p; more is true when it should be called again.
 func (d *Deriver) Advance(ctx context.Context, p hub.Partition) (more bool, err error) {
-	records := d.Followers[d.Records]
-	for _, f := range []*projection.Follower{d.Followers[p], records} {
+	for _, f := range []*projection.Follower{d.Followers[p], d.Followers[d.Records]} {
 		if err := f.Check(ctx); err != nil {
 			return false, err
 		}
 	}
-	markName := hub.Name{Type: MarkType, ID: "imaging/" + string(p)}
-	through, err := d.through(ctx, markName)
-	if err != nil {
+	m := markMove{name: hub.Name{Type: MarkType, ID: "imaging/" + string(p)}}
+	if m.from, err = d.through(ctx, m.name); err != nil {
 		return false, err
 	}
 	marks, err := d.Index.Marks(ctx, p)
-	if err != nil || through == marks.Applied {
+	if err != nil || m.from == marks.Applied {
 		return false, err
 	}
-	from := through
+	from := m.from
 	if from > marks.Applied { // the records were restored from a later copy than this partition: derive all again
 		from = 0
 	}
-	studies, reached, err := d.changed(ctx, p, from, marks.Applied)
-	if err != nil {
+	var changes []change
+	if changes, m.to, err = d.changed(ctx, p, from, marks.Applied); err != nil {
 		return false, err
 	}
-	drafts, names := make([]commit.Draft, 0, len(studies)+1), make([]hub.Name, 0, len(studies)+1)
-	for _, uid := range studies {
-		draft, err := d.derive(ctx, p, uid)
+	done, err := d.commitAll(ctx, changes, m)
+	return !done || m.to < marks.Applied, err
+}
+
+// commitAll derives studies and writes what changed, the last of it together with the mark. done is false when somebody else
+// wrote in between: what was derived may rest on what no longer holds, and nothing of it is written.
+func (d *Deriver) commitAll(ctx context.Context, changes []change, m markMove) (done bool, err error) {
+	for len(changes) > batchOfStudies {
+		if done, err = d.commit(ctx, changes[:batchOfStudies], nil); err != nil || !done {
+			return false, err
+		}
+		changes = changes[batchOfStudies:]
+	}
+	return d.commit(ctx, changes, &m)
+}
+
+func (d *Deriver) commit(ctx context.Context, changes []change, m *markMove) (done bool, err error) {
+	var drafts []commit.Draft
+	versions := map[hub.Name]uint64{} // of the ImagingStudies that the derivation began with
+	for _, c := range changes {
+		more, version, err := d.derive(ctx, c)
+		if err != nil {
+			return false, fmt.Errorf("derive study %s: %w", c.study, err)
+		}
+		versions[studyResource(c.study)] = version
+		drafts = append(drafts, more...)
+	}
+	if len(drafts) > 0 {
+		more, err := d.endpoint(ctx)
 		if err != nil {
 			return false, err
 		}
-		drafts, names = append(drafts, draft), append(names, draft.Name)
+		drafts = append(drafts, more...)
 	}
-	body, _ := json.Marshal(mark{reached})
-	drafts = append(drafts, commit.Draft{Name: markName, Body: constant(body)})
-	_, err = d.Writer.Submit(ctx, commit.Write{
-		Member: Origin,
-		Names:  append(names, markName),
-		Plan: func(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
-			now, err := markAt(ctx, v, markName)
-			if err != nil || now != through { // another hub was here first
+	if m != nil {
+		body, _ := json.Marshal(mark{m.to})
+		drafts = append(drafts, commit.Draft{Name: m.name, Body: constant(body)})
+	}
+	names := make([]hub.Name, 0, len(drafts)+len(versions))
+	for i := range drafts {
+		names = append(names, drafts[i].Name)
+	}
+	for n := range versions {
+		names = append(names, n)
+	}
+	if len(drafts) == 0 {
+		return true, nil
+	}
+	_, err = d.Writer.Submit(ctx, commit.Write{Member: Origin, Names: names, Plan: func(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+		done = false
+		for n, version := range versions {
+			head, err := v.Head(ctx, n)
+			if err != nil || head.Version != version {
 				return nil, err
 			}
-			return drafts, nil
-		},
-	})
-	return reached < marks.Applied, err
+		}
+		if m != nil {
+			now, err := markAt(ctx, v, m.name)
+			if err != nil || now != m.from {
+				return nil, err
+			}
+		}
+		done = true
+		return drafts, nil
+	}})
+	return done && err == nil, err
 }
 
 func (d *Deriver) through(ctx context.Context, n hub.Name) (uint64, error) {
@@ -200,8 +265,8 @@ func readMark(rec *hub.Record) (uint64, error) {
 }
 
 // changed lists the studies that commits after `after` touched, up to batchOfStudies, and the commit reached.
-func (d *Deriver) changed(ctx context.Context, p hub.Partition, after, to uint64) (studies []string, reached uint64, err error) {
-	seen := map[string]bool{}
+func (d *Deriver) changed(ctx context.Context, p hub.Partition, after, to uint64) (studies []change, reached uint64, err error) {
+	at := map[string]int{}
 	reached = after
 	to = min(to, after+1000)
 	err = d.Followers[p].Log().Commits(ctx, after+1, to, func(c *hub.Commit, _ []byte) error {
@@ -209,10 +274,17 @@ func (d *Deriver) changed(ctx context.Context, p hub.Partition, after, to uint64
 			return nil
 		}
 		for i := range c.Records {
-			uid, ok := studyOf(c.Records[i].Name)
-			if ok && !seen[uid] {
-				seen[uid] = true
-				studies = append(studies, uid)
+			uid, below, ok := studyOf(c.Records[i].Name)
+			if !ok {
+				continue
+			}
+			if _, seen := at[uid]; !seen {
+				at[uid] = len(studies)
+				studies = append(studies, change{partition: p, study: uid})
+			}
+			if c.Records[i].Deleted && c.Records[i].Name.Type == dicom.Instance.Type() {
+				one := &studies[at[uid]]
+				one.deleted = append(one.deleted, below)
 			}
 		}
 		reached = c.Seq
@@ -221,125 +293,12 @@ func (d *Deriver) changed(ctx context.Context, p hub.Partition, after, to uint64
 	return studies, reached, err
 }
 
-func studyOf(n hub.Name) (uid string, ok bool) {
+// studyOf is the study that a record is about, and what it is in it.
+func studyOf(n hub.Name) (uid, below string, ok bool) {
 	switch n.Type {
-	case dicom.Study.Type():
-		return n.ID, true
-	case dicom.Series.Type(), dicom.Instance.Type():
-		for i := 0; i < len(n.ID); i++ {
-			if n.ID[i] == '/' {
-				return n.ID[:i], true
-			}
-		}
+	case dicom.Study.Type(), dicom.Series.Type(), dicom.Instance.Type():
+		uid, below, _ = strings.Cut(n.ID, "/")
+		return uid, below, true
 	}
-	return "", false
-}
-
-// derive builds the ImagingStudy of one study as it is now.
-func (d *Deriver) derive(ctx context.Context, p hub.Partition, uid string) (commit.Draft, error) {
-	name := hub.Name{Type: "ImagingStudy", ID: uid}
-	s, err := d.load(ctx, p, uid)
-	if hub.Is(err, hub.NotFound) {
-		return commit.Draft{Name: name, Delete: true}, nil
-	}
-	if err != nil {
-		return commit.Draft{}, err
-	}
-	subject, err := d.subject(ctx, &s.record)
-	if err != nil {
-		return commit.Draft{}, err
-	}
-	raw, err := s.imagingStudy(subject)
-	if err != nil {
-		return commit.Draft{}, err
-	}
-	doc, err := fhir.Parse(raw, fhir.Limits{})
-	if err != nil {
-		return commit.Draft{}, fmt.Errorf("derive an imaging study: %w", err)
-	}
-	return commit.Draft{Name: name, Body: func(version uint64, at time.Time) []byte { return doc.Splice(uid, version, at) }}, nil
-}
-
-func (d *Deriver) load(ctx context.Context, p hub.Partition, uid string) (*study, error) {
-	f := d.Followers[p]
-	heads, err := f.Heads(ctx, []hub.Name{dicom.StudyName(uid)})
-	if err != nil {
-		return nil, err
-	}
-	if heads[0].Version == 0 || heads[0].Deleted {
-		return nil, &hub.Error{Kind: hub.NotFound, Msg: "the study is gone"}
-	}
-	s := &study{}
-	if s.record, err = f.Log().Record(ctx, heads[0].Loc); err != nil {
-		return nil, err
-	}
-	if s.series, err = d.children(ctx, f, dicom.Series.Type(), uid); err != nil {
-		return nil, err
-	}
-	s.instances, err = d.children(ctx, f, dicom.Instance.Type(), uid)
-	return s, err
-}
-
-func (d *Deriver) children(ctx context.Context, f *projection.Follower, typ, uid string) ([]hub.Record, error) {
-	q := hub.Query{Type: typ, Routes: []string{uid}, Limit: 1000,
-		All: []hub.Clause{{Param: StudyParam, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: uid}}}}}
-	var all []hub.Record
-	for {
-		page, err := f.Search(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		locs := make([]hub.Loc, len(page.Hits))
-		for i := range page.Hits {
-			locs[i] = page.Hits[i].Head.Loc
-		}
-		recs, err := f.Log().Records(ctx, locs)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, recs...)
-		if !page.More || len(page.Hits) == 0 {
-			return all, nil
-		}
-		q.After = &page.Hits[len(page.Hits)-1].Pos
-	}
-}
-
-// subject says whose study it is: the Patient resource of the same member that carries the Patient ID as an identifier,
-// when there is exactly one; the identifier in any case.
-func (d *Deriver) subject(ctx context.Context, rec *hub.Record) (models.Reference, error) {
-	attrs := parse(rec)
-	id := attrs.text(0x00100020)
-	ref := models.Reference{Type: ptr("Patient"), Display: textOrNil(attrs.text(0x00100010))}
-	if id == "" {
-		return ref, nil
-	}
-	ref.Identifier = &models.Identifier{Value: &id}
-	if issuer := attrs.text(0x00100021); issuer != "" {
-		ref.Identifier.Assigner = &models.Reference{Display: &issuer}
-	}
-	q, err := fhir.CompileSearch("Patient", []fhir.Pair{{Name: "identifier", Value: fhir.Escape(id)}}, fhir.SearchOptions{})
-	if err != nil {
-		return ref, nil // an id that no search can ask for links to nobody
-	}
-	q.Query.Limit = 20
-	f := d.Followers[d.Records]
-	page, err := f.Search(ctx, q.Query)
-	if err != nil {
-		return ref, err
-	}
-	var own []hub.Record
-	for _, hit := range page.Hits {
-		p, err := f.Log().Record(ctx, hit.Head.Loc)
-		if err != nil {
-			return ref, err
-		}
-		if p.Member == rec.Member {
-			own = append(own, p)
-		}
-	}
-	if len(own) == 1 {
-		ref.Reference = ptr(own[0].Name.String())
-	}
-	return ref, nil
+	return "", "", false
 }

@@ -79,6 +79,8 @@ func (s *scanner) dataSet(root level) error {
 			s.h.warn("bytes follow the data set")
 			s.src.drain()
 			return nil
+		case len(s.stack) == 1 && s.lim.HeaderOnly && fragmented(tag):
+			return s.stopAt(tag, p, top)
 		default:
 			err = s.element(tag, p, top)
 		}
@@ -167,6 +169,16 @@ func (s *scanner) add(n node) (uint32, error) {
 
 func (s *scanner) full(tag Tag) error {
 	return tooLarge(dict.Name(tag), "the header is larger than %d bytes", s.lim.Header)
+}
+
+// stopAt notes pixel data that is not read.
+func (s *scanner) stopAt(tag Tag, p []byte, top level) error {
+	vr := dict.OW
+	if given := VR(p[4])<<8 | VR(p[5]); !top.implicit && given.Known() {
+		vr = given
+	}
+	_, err := s.add(node{tag: tag, vr: vr, flags: bulk, off: s.src.pos()})
+	return err
 }
 
 // delimiter handles the three tags without VR (PS3.5 7.5).

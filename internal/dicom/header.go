@@ -42,6 +42,24 @@ type Header struct {
 	meta   int // nodes of group 2, at the front
 	// evidence is how text that does not fit Charset is to be read.
 	evidence charset.Repair
+	// repair is how text was read that does not fit Charset.
+	repair charset.Repair
+}
+
+// Remark says, for those who look at the instance later, that its text is read otherwise than it declares and how; empty for
+// none. It is printable ASCII and holds no values but terms of Specific Character Set.
+func (h *Header) Remark() string {
+	if h.repair == charset.AsDeclared {
+		return ""
+	}
+	declared := strings.Join(h.Charset, "/")
+	switch {
+	case declared == "":
+		declared = "nothing"
+	case strings.ContainsFunc(declared, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) || len(declared) > 128:
+		declared = "something else"
+	}
+	return "text " + h.repair.String() + ", Specific Character Set says " + declared
 }
 
 func (h *Header) charset() charset.Set {

@@ -27,6 +27,9 @@ type Limits struct {
 	Inflated int64
 	// Lenient turns some refusals into warnings: pixel data that is truncated or shorter than its description.
 	Lenient bool
+	// HeaderOnly ends the scan at the pixel data, of which the header then has the element without its length. Size and
+	// Frames are not known.
+	HeaderOnly bool
 }
 
 func (l Limits) withDefaults() Limits {

@@ -125,7 +125,9 @@ func (s *scanner) body(syntax string) error {
 		if s.src.err == errDeflateCut {
 			return invalid("", "the deflated data set ends early at byte %d", outer.pos())
 		}
-		outer.drain()
+		if !s.lim.HeaderOnly {
+			outer.drain()
+		}
 	}
 	s.h.Size = outer.pos()
 	if f := outer.failure(); f != nil {
@@ -234,18 +236,34 @@ func (s *scanner) noteRepairs() {
 		h.warn("Specific Character Set has a term that is not defined")
 	}
 	var seen [charset.Lossy + 1]bool
-	for e := range h.Elements() {
-		if e.VR.Text() && !charset.Plain(e.Value) {
-			_, repair := set.Append(nil, e.Value)
-			seen[repair] = true
-		}
-	}
+	h.examine(uint32(h.meta), uint32(len(h.nodes)), set, &seen)
 	if seen[charset.AsGBK] {
 		h.evidence = charset.AsGBK
 	}
 	for repair := charset.AsGBK; repair <= charset.Lossy; repair++ {
 		if seen[repair] && (repair != charset.AsLatin1 || h.evidence == charset.AsDeclared) {
+			if h.repair == charset.AsDeclared {
+				h.repair = repair
+			}
 			h.warn("text does not fit Specific Character Set: " + repair.String())
+		}
+	}
+}
+
+// examine notes how the text of a data set and its items is read; items may have a character set of their own.
+func (h *Header) examine(from, to uint32, set charset.Set, seen *[charset.Lossy + 1]bool) {
+	if e, ok := h.find(from, to, tagCharset); ok && from != uint32(h.meta) {
+		set, _ = charset.New(texts(e, nil))
+	}
+	for e := range h.between(from, to) {
+		switch {
+		case e.VR == dict.SQ && !e.Bulk:
+			for i := e.index + 1; i < h.nodes[e.index].next; i = h.nodes[i].next {
+				h.examine(i+1, h.nodes[i].next, set, seen)
+			}
+		case e.VR.Text() && !charset.Plain(e.Value):
+			_, repair := set.Append(nil, e.Value)
+			seen[repair] = true
 		}
 	}
 }
