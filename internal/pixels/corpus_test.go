@@ -76,3 +76,12 @@ func (s *stored) source(_ context.Context, offset, length int64) (io.ReadCloser,
 	}
 	return io.NopCloser(bytes.NewReader(b)), nil
 }
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
