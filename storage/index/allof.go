@@ -15,11 +15,7 @@ func (a *allOf) measure(t *trips, await func() bool) {
 		return
 	}
 	a.count(t, await)
-	slices.SortStableFunc(a.must, func(p, q posting) int {
-		n, _ := p.size()
-		m, _ := q.size()
-		return n - m
-	})
+	slices.SortStableFunc(a.must, func(p, q posting) int { return effort(p) - effort(q) })
 	a.never = slices.DeleteFunc(a.never, isEmpty)
 }
 
@@ -48,18 +44,19 @@ func (a *allOf) driver() posting {
 	return a.everything
 }
 
-// remembered reports whether the driver's members are known without asking.
-func (a *allOf) remembered() bool {
-	if len(a.must) == 0 {
-		return false
+// effort is what it takes to start from p, in members to be read.
+func effort(p posting) int {
+	n, _ := p.size()
+	if g, is := p.(*anyOf); is && len(g.of) == 1 {
+		if e, is := g.of[0].(*exactPosting); is && e.recall() {
+			return n / cheaper
+		}
 	}
-	g, is := a.must[0].(*anyOf)
-	if !is || len(g.of) != 1 {
-		return false
-	}
-	e, is := g.of[0].(*exactPosting)
-	return is && e.recall()
+	return n
 }
+
+// cheaper is how much less a member takes that is remembered.
+const cheaper = 16
 
 func (a *allOf) others() []posting {
 	if len(a.must) == 0 {

@@ -18,6 +18,7 @@ type cache struct {
 	mu      sync.Mutex
 	columns map[columnID]*cachedColumn
 	sets    map[string]*cachedSet // by key
+	asked   map[string]uint8      // how often a set was asked for that is not remembered
 }
 
 // What a value and a member of a set take, in bytes.
@@ -78,7 +79,7 @@ type cachedSet struct {
 }
 
 func newCache(bytes int) *cache {
-	return &cache{most: int64(bytes), columns: map[columnID]*cachedColumn{}, sets: map[string]*cachedSet{}}
+	return &cache{most: int64(bytes), columns: map[columnID]*cachedColumn{}, sets: map[string]*cachedSet{}, asked: map[string]uint8{}}
 }
 
 // column is nil when what is remembered is younger than now; what is older is forgotten.
@@ -162,6 +163,21 @@ func (c *cache) set(key string, now mark, size int) (nums []uint64, has bool) {
 	}
 	s.used.Store(c.clock.Add(1))
 	return s.nums, true
+}
+
+// popular reports whether a set is asked for again and again, so that it is better read whole and remembered.
+func (c *cache) popular(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.asked) > 100_000 {
+		clear(c.asked)
+	}
+	c.asked[key]++
+	if c.asked[key] < 4 {
+		return false
+	}
+	delete(c.asked, key)
+	return true
 }
 
 func (c *cache) rememberSet(key string, at mark, nums []uint64) {

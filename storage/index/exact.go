@@ -87,7 +87,7 @@ func (e *exactPosting) members(t *trips, await func() bool) []uint64 {
 }
 
 func (e *exactPosting) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
-	if n, _ := e.size(); e.recall() || worthFetching(n, len(nums)) {
+	if n, _ := e.size(); e.recall() || worthFetching(n, len(nums)) || n <= t.limits.Fetch && e.sh != nil && e.sh.ix.cache.popular(e.key) {
 		meet(e.members(t, await), nums, hit)
 		return
 	}

@@ -29,7 +29,7 @@ type search struct {
 	need    int // hits wanted: skipped, shown, and one that says there are more
 	early   int // heads a shard may read early
 	read    int // members read
-	rarest  int // numbers that the rarest conditions of all slots hold; set by choosePace
+	rarest  int // what it takes to read the rarest conditions of all slots; set by choosePace
 	pace    func() int
 	views   map[hub.Partition]meta
 	names   map[*partition]*directory
@@ -225,15 +225,12 @@ func (s *search) stride() int { return s.pace() }
 // rarest clauses, or so much of the order that the page is likely to be full if the clauses are independent. What is
 // met on a walk is cheaper, because sort values are read only of what matches.
 func (s *search) choosePace() int {
-	everything, rarest, known, likely := 0, 0, 0, 1.0
+	everything, rarest, likely := 0, 0, 1.0
 	sums := map[int]int{}
 	for _, sh := range s.shards {
 		n, _ := sh.everything.size()
 		everything += n
-		n, _ = sh.where.size()
-		if rarest += n; sh.where.remembered() {
-			known += n
-		}
+		rarest += effort(sh.where.driver())
 		for i, c := range sh.where.must {
 			if !c.(*anyOf).isInterval(s.order[0].Param) { // else the walk is within it
 				n, _ := c.size()
@@ -249,7 +246,6 @@ func (s *search) choosePace() int {
 		return 0
 	}
 	each := max(8, 2*float64(s.need)/likely/float64(len(s.shards)))
-	rarest -= known / 16 * 15 // what is remembered costs less
 	if rarest <= s.ix.limits.Fetch/4 || each*float64(len(s.shards)) >= 2*float64(rarest) {
 		return 0
 	}

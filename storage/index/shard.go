@@ -44,11 +44,16 @@ func newShard(s *search, p *partition, slot int, qs []*question) *shard {
 func (sh *shard) run(await func() bool) {
 	sh.queuePopulation(len(sh.where.must) == 0)
 	mark, before := sh.queueMark(), sh.made
-	sh.where.measure(sh.trips, await)
+	sh.where.measure(sh.trips, func() bool {
+		if !await() {
+			return false
+		}
+		if sh.began.gen == "" {
+			sh.began = mark()
+		}
+		return sh.err == nil
+	})
 	if sh.err != nil {
-		return
-	}
-	if sh.began = mark(); sh.err != nil {
 		return
 	}
 	for sh.measured++; sh.measured < len(sh.shards); {

@@ -61,6 +61,8 @@ func (w *ward) observation(patient, encounter string) *hub.Entry {
 	code := strconv.Itoa(1000 + w.rnd.IntN(300))
 	if w.rnd.IntN(10) < 3 {
 		code = "999" // what everybody has measured
+	} else if w.rnd.IntN(2) == 0 {
+		code = strconv.Itoa(989 + w.rnd.IntN(10)) // what many have
 	}
 	day := float64(1.6e12 + 1000*float64(w.rnd.IntN(2000*86400)))
 	value := float64(w.rnd.IntN(2000)) / 10

@@ -129,6 +129,9 @@ func ask(t *testing.T, ix *index.Index, w *ward, sent *sentCommands) {
 		return having("code", "http://loinc.org|"+strconv.Itoa(1000+rnd.IntN(300)))
 	}
 	common := having("code", "http://loinc.org|999")
+	usual := func(rnd *rand.Rand) hub.Clause {
+		return having("code", "http://loinc.org|"+strconv.Itoa(989+rnd.IntN(10)))
+	}
 	newest := []hub.Sort{{Param: "date", Desc: true}}
 	oldest := []hub.Sort{{Param: "date"}}
 	q := func(sort []hub.Sort, all ...hub.Clause) hub.Query {
@@ -179,6 +182,10 @@ func ask(t *testing.T, ix *index.Index, w *ward, sent *sentCommands) {
 		{"common code, newest first", func(rnd *rand.Rand) hub.Query { return q(newest, common) }},
 		{"code's values, newest first", func(rnd *rand.Rand) hub.Query { return q(newest, code(rnd), value(rnd)) }},
 		{"code's values, unsorted", func(rnd *rand.Rand) hub.Query { return q(nil, code(rnd), value(rnd)) }},
+		{"usual code in a month, newest first", func(rnd *rand.Rand) hub.Query { return q(newest, usual(rnd), month(rnd)) }},
+		{"usual code in a month, unsorted", func(rnd *rand.Rand) hub.Query { return q(nil, usual(rnd), month(rnd)) }},
+		{"usual code's values, newest first", func(rnd *rand.Rand) hub.Query { return q(newest, usual(rnd), value(rnd)) }},
+		{"usual code's values, unsorted", func(rnd *rand.Rand) hub.Query { return q(nil, usual(rnd), value(rnd)) }},
 		{"common code's values, newest first", func(rnd *rand.Rand) hub.Query { return q(newest, common, value(rnd)) }},
 		{"common code's values, unsorted", func(rnd *rand.Rand) hub.Query { return q(nil, common, value(rnd)) }},
 		{"values in all codes, newest first", func(rnd *rand.Rand) hub.Query { return q(newest, value(rnd)) }},
