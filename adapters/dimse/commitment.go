@@ -78,7 +78,8 @@ func (s *Server) commit(ctx context.Context, r *upperlayer.Request) {
 		return
 	}
 	a := r.Association
-	s.pursue(context.WithoutCancel(ctx), &errand, func(ctx context.Context) error { return s.reportCommitment(ctx, &errand, a, r.Context) })
+	// Not in the handler: a peer that releases now must not wait for it. What ends with the process is in the log.
+	go s.pursue(context.WithoutCancel(ctx), &errand, func(ctx context.Context) error { return s.reportCommitment(ctx, &errand, a, r.Context) })
 }
 
 // commitmentOf reads the action information (PS3.4 Table J.3-1).
