@@ -147,4 +147,6 @@ cp "$out/jpeg.wasm" "$out/jpegls.wasm" "$out/jpeg2000.wasm" "$glue/"
 cp "$cache/libjpeg-turbo-3.1.3/LICENSE.md" "$glue/LICENSE-libjpeg-turbo.md"
 cp "$cache/charls-2.4.2/LICENSE.md" "$glue/LICENSE-charls.md"
 cp "$cache/openjpeg-2.5.4/LICENSE" "$glue/LICENSE-openjpeg"
+cp /usr/share/doc/wasi-libc/copyright "$glue/LICENSE-wasi-libc"
+cp -L /usr/share/doc/libc++-14-dev-wasm32/copyright "$glue/LICENSE-llvm"
 ls -l "$glue"/*.wasm
