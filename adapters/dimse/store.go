@@ -20,8 +20,8 @@ const storageFamily = "1.2.840.10008.5.1.4.1.1."
 const (
 	notSOPClass      upperlayer.Status = 0xA900
 	cannotUnderstand upperlayer.Status = 0xC000
-	otherThanSent    upperlayer.Status = 0xB000 // closest to: what is shown, or what it belongs to, is not what was sent
-	elementsDiffer   upperlayer.Status = 0xB007 // the data set does not match the SOP class
+	otherThanSent    upperlayer.Status = 0xB000 // closest: what is shown is not what was sent
+	elementsDiffer   upperlayer.Status = 0xB007 // closest: the data set does not match
 )
 
 func (s *Server) storage() []Service {
@@ -73,7 +73,7 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 	case o.Result == imaging.Duplicate:
 		return verdict(otherThanSent, "stored beside the first: this UID is here with other bytes")
 	case o.Warning != "":
-		return verdict(otherThanSent, o.Warning)
+		return verdict(elementsDiffer, o.Warning)
 	case h.SOPClassUID != c.SOPClass:
 		return verdict(elementsDiffer, "stored, but the data set names another SOP class")
 	}
