@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"concord/hub"
 	"concord/internal/dicom/dict"
@@ -50,6 +51,11 @@ func (k *Key) clausesOf(in *matchKey, ok bool, rules Rules) (clauses []hub.Claus
 	case in.match == byCode && slices.ContainsFunc(k.Values, wild):
 		return nil, false, nil
 	}
+	if in.match == byDay && len(k.Values) == 1 {
+		if days, err := rangeOf(k.Name(), k.Values[0], dateHint, date); err == nil && days.hi-days.lo < fewDays*day {
+			return []hub.Clause{{Param: in.param(), Any: eachDay(days)}}, true, nil
+		}
+	}
 	any := make([]hub.Match, len(k.Values))
 	exact = true
 	for i, v := range k.Values {
@@ -91,7 +97,7 @@ func (k *Key) match(how matching, v string) (m hub.Match, exact bool, err error)
 			return m, false, invalid(k.Name(), "is matched by a number only")
 		}
 		return overlaps(interval{n, n}), true, nil
-	case byDate:
+	case byDate, byDay:
 		days, err := rangeOf(k.Name(), v, dateHint, date)
 		return overlaps(days), true, err
 	}
@@ -101,6 +107,23 @@ func (k *Key) match(how matching, v string) (m hub.Match, exact bool, err error)
 }
 
 func exactly(v string) hub.Match { return hub.Match{Kind: hub.Equals, Term: hub.Exact, Text: v} }
+
+// fewDays are looked up one by one; more are gone through as an interval.
+const (
+	fewDays = 31
+	day     = 24 * 3600_000
+)
+
+func eachDay(days interval) []hub.Match {
+	any := []hub.Match{}
+	for at := days.lo; at <= days.hi; at += day {
+		any = append(any, exactly(dayTerm(at)))
+	}
+	return any
+}
+
+// dayTerm is the Exact term of a day.
+func dayTerm(ms float64) string { return time.UnixMilli(int64(ms)).UTC().Format("20060102") }
 
 // overlaps matches every term that has something in common with an interval.
 func overlaps(i interval) hub.Match {

@@ -18,6 +18,7 @@ const (
 	byCode                   // indexed for single values only
 	byName                   // PN
 	byDate                   // single value and range, C.2.2.2.5
+	byDay                    // a date that is mostly asked for by a few days: each is a term of its own, too
 	byTime                   //
 	byNumber                 // single value: IS
 )
@@ -45,7 +46,7 @@ const tagRequests Tag = 0x00400275
 var matchKeys = sync.OnceValue(func() []matchKey {
 	return []matchKey{
 		{Study, [2]Tag{tagStudy}, byUID},
-		{Study, [2]Tag{0x00080020}, byDate},
+		{Study, [2]Tag{0x00080020}, byDay},
 		{Study, [2]Tag{0x00080030}, byTime},
 		{Study, [2]Tag{0x00080050}, byID},
 		{Study, [2]Tag{tagModalities}, byText},

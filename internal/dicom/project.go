@@ -93,9 +93,14 @@ func (p *projection) terms(k *matchKey, values []string) {
 					p.add(hub.Term{Param: param + spelled, Kind: hub.Text, Text: words})
 				}
 			}
-		case byDate:
-			if ms, ok := parseDate(v); ok {
-				p.add(hub.Term{Param: param, Kind: hub.Range, Lo: ms, Hi: ms})
+		case byDate, byDay:
+			ms, ok := parseDate(v)
+			if !ok {
+				continue
+			}
+			p.add(hub.Term{Param: param, Kind: hub.Range, Lo: ms, Hi: ms})
+			if k.match == byDay {
+				p.add(hub.Term{Param: param, Kind: hub.Exact, Text: dayTerm(ms)})
 			}
 		case byTime:
 			if lo, hi, ok := parseTime(v); ok {
