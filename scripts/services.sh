@@ -10,15 +10,17 @@
 #
 #   CONCORD_TEST_MINIO     a MinIO binary           CONCORD_TEST_NODE      a folder with node_modules
 #   CONCORD_CORPUS         a folder of real files   CONCORD_TEST_PYTHON    a Python with the client packages
+#   CONCORD_TEST_OHIF      the OHIF viewer's files
 #   CONCORD_TEST_MISSING   what is not there, for scripts/test.sh
 #
-# redis-server and the dcmtk tools are found on PATH.
+# redis-server, chromium and the dcmtk tools are found on PATH.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
-node_clients=(fhir-kit-client@2.0.3 fhirclient@2.6.3 dcmjs-dimse@0.3.3)
+node_clients=(fhir-kit-client@2.0.3 fhirclient@2.6.3 dcmjs-dimse@0.3.3 puppeteer-core@24.10.0)
 python_clients=(pydicom==3.0.2 pynetdicom==3.0.4 dicomweb-client==0.61.2 fhirclient==4.4.0 fhirpy==2.3.1)
+viewer=@ohif/app@3.13.2
 
 cache=$PWD/.cache
 mode=${1:-find}
@@ -98,6 +100,11 @@ find_corpus() {
 fetched() { [ "$(cat "$1/.pins" 2>/dev/null)" = "${*:2}" ]; }
 pin() { printf '%s\n' "${*:2}" >"$1/.pins"; }
 
+# fetch_viewer FOLDER takes the viewer as it is published, without the packages it was built from.
+fetch_viewer() {
+	rm -rf "$1" && mkdir -p "$1" && (cd "$1" && npm pack --silent "$viewer" >&2 && tar xzf ./*.tgz && rm ./*.tgz) && pin "$1" "$viewer"
+}
+
 fetch_clients() {
 	local node=$cache/interop/node python=$cache/interop/python
 	if has npm && { fetched "$node" "${node_clients[@]}" || {
@@ -107,6 +114,13 @@ fetch_clients() {
 		say "node clients: $node"
 	else
 		missing+=("node clients")
+	fi
+	local ohif=$cache/interop/ohif
+	if has npm && { fetched "$ohif" "$viewer" || fetch_viewer "$ohif"; }; then
+		CONCORD_TEST_OHIF=$ohif/package/dist
+		say "viewer: $CONCORD_TEST_OHIF"
+	else
+		missing+=("viewer")
 	fi
 	if has python3 && { fetched "$python" "${python_clients[@]}" || {
 		python3 -m venv "$python" >&2 && "$python/bin/pip" install --quiet --disable-pip-version-check "${python_clients[@]}" >&2 &&
@@ -125,13 +139,16 @@ tool storescu dcmtk "no DICOM peer is tested"
 tool cc gcc "there is no race detector"
 find_minio
 find_corpus
+if [ "$mode" = interop ]; then
+	tool chromium chromium "no viewer is tested"
+fi
 if [ "$mode" = interop ] || [ -d "$cache/interop/node" ] || [ -d "$cache/interop/python" ]; then
 	fetch_clients
 fi
 
 if [ "$mode" = env ]; then
 	CONCORD_TEST_MISSING="${missing[*]-}"
-	for name in CONCORD_TEST_MINIO CONCORD_CORPUS CONCORD_TEST_NODE CONCORD_TEST_PYTHON CONCORD_TEST_MISSING; do
+	for name in CONCORD_TEST_MINIO CONCORD_CORPUS CONCORD_TEST_NODE CONCORD_TEST_OHIF CONCORD_TEST_PYTHON CONCORD_TEST_MISSING; do
 		if [ -n "${!name:-}" ]; then
 			printf 'export %s=%q\n' "$name" "${!name}"
 		fi
