@@ -135,7 +135,9 @@ func (c *client) do(method, path string, body []byte, headers ...string) answer 
 	req.Header.Set("Accept-Encoding", "identity")
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ":")
-		req.Header.Set(name, strings.TrimSpace(value))
+		if req.Header.Set(name, strings.TrimSpace(value)); name == "Host" {
+			req.Host = strings.TrimSpace(value)
+		}
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

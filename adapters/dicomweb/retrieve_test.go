@@ -201,3 +201,21 @@ func await(t *testing.T, done func() bool) {
 		}
 	}
 }
+
+func TestAddressesHaveThePortThatTheClientLeftOut(t *testing.T) {
+	c := start(t)
+	f := c.stored(1, 1, 16)[0]
+	for _, k := range []struct{ say, host, forwarded, begins string }{
+		{"the whole address", "", "", c.base},
+		{"without port", "127.0.0.1", "", c.base},
+		{"without port, of a proxy", "hub.example", "10.0.0.1", "http://hub.example/dicom-web"},
+	} {
+		headers := []string{"X-Forwarded-For: " + k.forwarded}
+		if k.host != "" {
+			headers = append(headers, "Host: "+k.host)
+		}
+		if got := c.get(pathOf(f)+"/metadata", headers...).want(200).objects()[0]["7FE00010"].BulkDataURI; !strings.HasPrefix(got, k.begins+"/studies/") {
+			t.Errorf("%s: %s", k.say, got)
+		}
+	}
+}

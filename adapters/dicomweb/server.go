@@ -8,7 +8,9 @@ package dicomweb
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -164,7 +166,26 @@ func (s *Server) base(c *gin.Context) string {
 	if c.Request.TLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + c.Request.Host + "/dicom-web"
+	return scheme + "://" + host(c.Request) + "/dicom-web"
+}
+
+// host is what the request calls the hub. Some clients leave the port out of it; it is put back unless a proxy, which its
+// headers show, may have another.
+func host(r *http.Request) string {
+	local, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !known || strings.Contains(strings.TrimPrefix(r.Host, "["), ":") && !strings.HasSuffix(r.Host, "]") {
+		return r.Host
+	}
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
+		if r.Header.Get(name) != "" {
+			return r.Host
+		}
+	}
+	_, port, err := net.SplitHostPort(local.String())
+	if err != nil || port == "80" && r.TLS == nil || port == "443" && r.TLS != nil {
+		return r.Host
+	}
+	return r.Host + ":" + port
 }
 
 func writeJSON(c *gin.Context, status int, body []byte) {

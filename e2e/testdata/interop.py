@@ -44,3 +44,27 @@ last = datasets[-1]
 by_name = client.search_for_studies(search_filters={"PatientName": str(last.PatientName)[:4] + "*"})
 assert any(s["0020000D"]["Value"][0] == last.StudyInstanceUID for s in by_name), by_name
 assert len(client.search_for_instances(limit=1)) == 1
+
+# What viewers without decoders ask: native pixels, pictures, bulk data.
+compressed = datasets[1]
+study, series, sop = compressed.StudyInstanceUID, compressed.SeriesInstanceUID, compressed.SOPInstanceUID
+plain = client.retrieve_instance(study, series, sop, media_types=(("application/dicom", "1.2.840.10008.1.2.1"),))
+assert plain.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1", plain.file_meta
+compressed.decompress()
+assert plain.PixelData == compressed.PixelData, "the pixels are decoded otherwise"
+frame, = client.retrieve_instance_frames(study, series, sop, frame_numbers=[1], media_types=("application/octet-stream",))
+assert frame == compressed.PixelData[:len(frame)]
+for picture in (client.retrieve_instance_rendered(study, series, sop, media_types=("image/png",)),
+                client.retrieve_instance_frames_rendered(study, series, sop, frame_numbers=[1], media_types=("image/png",))):
+    assert picture.startswith(b"\x89PNG"), picture[:16]
+assert client.retrieve_instance_rendered(study, series, sop, media_types=("image/jpeg",), params={"quality": 50, "viewport": "64,64"}).startswith(b"\xff\xd8")
+
+uri = client.retrieve_instance_metadata(last.StudyInstanceUID, last.SeriesInstanceUID, last.SOPInstanceUID)["7FE00010"]["BulkDataURI"]
+assert uri.startswith(url), uri
+assert client.retrieve_bulkdata(uri, media_types=("application/octet-stream",)) == [last.PixelData]
+
+# What is deleted is gone, and may come back.
+client.delete_instance(last.StudyInstanceUID, last.SeriesInstanceUID, last.SOPInstanceUID)
+assert not client.search_for_instances(search_filters={"SOPInstanceUID": last.SOPInstanceUID})
+client.store_instances(datasets=[last])
+assert client.search_for_instances(search_filters={"SOPInstanceUID": last.SOPInstanceUID})
