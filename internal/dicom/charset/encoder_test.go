@@ -21,6 +21,7 @@ func TestEncode(t *testing.T) {
 		{"Chinese as in PS3.5 K.2", `\ISO 2022 IR 58`, "Zhang^XiaoDong=张^小东", "Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab"},
 		{"Latin, Greek and Latin again", `ISO 2022 IR 100\ISO 2022 IR 126`, "é α é", "\xe9 \x1b-F\xe1 \x1b-A\xe9"},
 		{"a delimiter ends a designation", `ISO 2022 IR 100\ISO 2022 IR 126`, `α\é`, "\x1b-F\xe1\\\xe9"},
+		{"Japanese as the first value, which the standard does not allow", "ISO 2022 IR 87", "山", "\x1b$B;3\x1b(B"},
 		{"supplementary kanji", `\ISO 2022 IR 87\ISO 2022 IR 159`, "丂山", "\x1b$(D0!\x1b$B;3\x1b(B"},
 		{"GB18030", "GB18030", "𠀀", "\x95\x32\x82\x36"},
 		{"GBK", "GBK", "昞", "\x95\x5c"},

@@ -38,7 +38,7 @@ func escapes() []escape {
 func (s *Set) appendExtended(dst, v []byte) ([]byte, Repair) {
 	table := escapes()
 	g0, g1 := slot{plane: ascii}, s.g1
-	clean := true
+	clean, guessed := true, AsDeclared
 	for i := 0; i < len(v); {
 		c := v[i]
 		switch {
@@ -61,6 +61,7 @@ func (s *Set) appendExtended(dst, v []byte) ([]byte, Repair) {
 			if g1.plane == none {
 				out, repair := s.appendGuess(dst, v[i:i+n])
 				dst, clean = out, clean && repair != AsLatin1
+				guessed = max(guessed, repair)
 			} else {
 				var ok bool
 				dst, ok = g1.run(dst, v[i:i+n])
@@ -94,7 +95,7 @@ func (s *Set) appendExtended(dst, v []byte) ([]byte, Repair) {
 	if !clean {
 		return dst, Lossy
 	}
-	return dst, AsDeclared
+	return dst, guessed
 }
 
 // resets reports the characters before which the initial state is back. "^" and "=" delimit only in PN, but elsewhere

@@ -43,7 +43,9 @@ func declare(terms []string) declared {
 		case i == 0 && name == "192":
 			d.utf8 = true
 		case i == 0:
-			d.g1, _ = rightHalf(name)
+			if half, ok := rightHalf(name); ok { // the Japanese sets of two bytes stand in G0 only
+				d.g1 = half
+			}
 			d.latin1 = name == "100"
 		}
 		first = false
