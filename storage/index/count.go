@@ -32,13 +32,20 @@ func (ix *Index) counts(ctx context.Context, p *partition, typ, param string, te
 	if ix.cluster && !t.trip() {
 		return nil, 0, t.err
 	}
-	cards := make([]quick, 0, p.slots*len(texts))
+	sizes := make([][]func() (int, error), len(texts))
+	for i, text := range texts {
+		if isRare(param, text) {
+			read := t.queueRare(p, typ, param, text)
+			sizes[i] = append(sizes[i], func() (int, error) { spots, err := read(); return len(spots), err })
+		}
+	}
 	marks := make([]*redis.SliceCmd, p.slots)
 	for slot := range p.slots {
-		for _, text := range texts {
-			card := p.exactOf(slot, typ, param, text)
-			card.queueSize(t)
-			cards = append(cards, card)
+		for i, text := range texts {
+			if !isRare(param, text) {
+				card := t.pipe.SCard(ctx, p.exactKey(slot, typ, param, text))
+				sizes[i] = append(sizes[i], func() (int, error) { return int(card.Val()), nil })
+			}
 		}
 		marks[slot] = t.slice("hmget", p.markKey(slot), "gen", "seq", "changed")
 	}
@@ -61,9 +68,14 @@ func (ix *Index) counts(ctx context.Context, p *partition, typ, param string, te
 		}
 	}
 	counts = make([]int64, len(texts))
-	for i, card := range cards {
-		n, _ := card.size()
-		counts[i%len(texts)] += int64(n)
+	for i, parts := range sizes {
+		for _, size := range parts {
+			n, err := size()
+			if err != nil {
+				return nil, 0, err
+			}
+			counts[i] += int64(n)
+		}
 	}
 	return counts, over, nil
 }

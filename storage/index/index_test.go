@@ -323,11 +323,11 @@ func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 
 func TestWaitingForACommitEndsWithTheContext(t *testing.T) {
 	ix := overKeeper(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := ix.Begin(ctx, "records"); err != nil {
+	if _, err := ix.Begin(t.Context(), "records"); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
 	if err := ix.settle(ctx, ix.partitions["records"], 9); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}

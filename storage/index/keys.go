@@ -84,9 +84,14 @@ func (p *partition) textKey(slot int, typ, param string) string {
 	return p.at(slot) + "l:" + part(typ) + ":" + part(param)
 }
 
+// rareSlot says in which slot and bucket a rare value is looked up.
+func (p *partition) rareSlot(value string) (slot, bucket int) {
+	h := spread(value)
+	return int(h % uint64(p.slots)), int(h / uint64(p.slots) % uint64(p.buckets))
+}
+
 // rareKey is the hash of one bucket of Exact terms that hardly two things share.
-func (p *partition) rareKey(slot int, typ, param, value string) string {
-	bucket := int(spread(value) % uint64(p.buckets))
+func (p *partition) rareKey(slot, bucket int, typ, param string) string {
 	return p.at(slot) + "i:" + part(typ) + ":" + part(param) + ":" + strconv.Itoa(bucket)
 }
 

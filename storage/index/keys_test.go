@@ -40,7 +40,7 @@ func TestKeysAreThoseOfTheTable(t *testing.T) {
 		p.at(7) + pageTail(wide, "A", "date", bucketOf(1.7e12, 0)):    "{r07}:w:A:date:59044217",
 		p.at(7) + hourOf(17, 1).tail("A"):                             "{r07}:u:A:d0",
 		p.at(7) + hourOf(17, 500).tail("A"):                           "{r07}:u:A:b2",
-		p.rareKey(7, "A", "identifier", "s|v"):                        "{r07}:i:A:identifier:266",
+		p.rareKey(7, 266, "A", "identifier"):                          "{r07}:i:A:identifier:266",
 		packSpans([]span{{5.55, 5.65}, {6, 6}}):                       "\x22\xd6\x08\xea\x08\x80\x0c",
 		textMember("王", 17):                                           "王\x0017",
 		packHead(head{2, true, hub.Loc{Seq: 300, Off: 1, Len: 2}, 3}): "\x05\xac\x02\x01\x02\x06",

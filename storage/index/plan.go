@@ -93,6 +93,7 @@ func (pl *plan) thing(t *thing) {
 		pl.postings(from, typ, num, factsOf(t.old), factsOf(nil))
 		pl.postings(to, typ, num, factsOf(nil), factsOf(t.new))
 	}
+	pl.rare(typ, num, factsOf(t.old), factsOf(t.new), from, to)
 	pl.existence(t, from, to)
 }
 
@@ -180,13 +181,33 @@ func (pl *plan) postings(slot int, typ string, num uint64, before, after facts) 
 	}
 }
 
-// exact adds or removes an Exact term.
+// rare replaces the rare ones among the Exact terms, each in the slot of its value, by which a thing is found wherever it moved.
+func (pl *plan) rare(typ string, num uint64, before, after facts, from, to int) {
+	put := func(f fact, verb string, args ...any) *unit {
+		slot, bucket := pl.p.rareSlot(f.text)
+		u := of(pl.slots, slot)
+		pl.put(u, postingLayer, verb, pl.p.rareKey(slot, bucket, typ, f.param), append([]any{rareField(f.text, num)}, args...)...)
+		return u
+	}
+	for f := range before.exact {
+		if _, stays := after.exact[f]; !stays && isRare(f.param, f.text) {
+			put(f, "hdel").changed = true
+		}
+	}
+	for f := range after.exact {
+		_, there := before.exact[f]
+		if isRare(f.param, f.text) && (!there || from != to) {
+			if u := put(f, "hset", packed{uint64(to)}.String()); there {
+				u.changed = true
+			}
+		}
+	}
+}
+
+// exact adds or removes an Exact term that is not rare.
 func (pl *plan) exact(u *unit, slot int, typ string, f fact, num uint64, add bool) {
-	switch rare := isRare(f.param, f.text); {
-	case rare && add:
-		pl.put(u, postingLayer, "hset", pl.p.rareKey(slot, typ, f.param, f.text), rareField(f.text, num), "")
-	case rare:
-		pl.put(u, postingLayer, "hdel", pl.p.rareKey(slot, typ, f.param, f.text), rareField(f.text, num))
+	switch {
+	case isRare(f.param, f.text):
 	case add:
 		pl.put(u, postingLayer, "sadd", pl.p.exactKey(slot, typ, f.param, f.text), member(num))
 	default:

@@ -33,25 +33,13 @@ type quick interface {
 func (sh *shard) postingOf(param string, m *hub.Match) posting {
 	switch {
 	case m.Kind == hub.Equals && m.Term == hub.Exact:
-		p := sh.p.exactOf(sh.slot, sh.q.Type, param, m.Text)
-		if e, is := p.(*exactPosting); is {
-			e.sh = sh
-		}
-		return p
+		return &exactPosting{sh: sh, key: sh.p.exactKey(sh.slot, sh.q.Type, param, m.Text)}
 	case m.Kind == hub.Equals && m.Term == hub.Text, m.Kind == hub.Prefix, m.Kind == hub.Pattern:
 		return newTextPosting(sh.p.textKey(sh.slot, sh.q.Type, param), m)
 	case m.Kind == hub.Within && !(m.LoMin > m.LoMax) && !(m.HiMin > m.HiMax) && m.LoMin == m.LoMin && m.LoMax == m.LoMax && m.HiMin == m.HiMin && m.HiMax == m.HiMax:
 		return &withinPosting{sh: sh, param: param, match: m}
 	}
 	return nil
-}
-
-// exactOf is the posting of an Exact term.
-func (p *partition) exactOf(slot int, typ, param, text string) quick {
-	if isRare(param, text) {
-		return newRarePosting(p.rareKey(slot, typ, param, text), text)
-	}
-	return &exactPosting{key: p.exactKey(slot, typ, param, text)}
 }
 
 // distinct sorts nums and leaves each once.

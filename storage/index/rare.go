@@ -7,8 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// isRare says which Exact terms hardly two things share: a set of its own would cost each of them a hundred bytes.
-// They lie in the fields of small hashes, by their digests. It is part of the schema.
+// isRare says which Exact terms hardly two things share: a set of its own would cost each of them a hundred bytes, and asking all
+// slots for it would cost more than what is found. They lie in the fields of small hashes, in the slot of the value, and
+// tell the slot of the thing, as the directory does for names. It is part of the schema.
 func isRare(param, value string) bool {
 	switch param {
 	case "identifier":
@@ -19,44 +20,34 @@ func isRare(param, value string) bool {
 	return false
 }
 
-// rareField is the field of num in a rare value's hash.
+// rareField is the field of num in a rare value's hash: 16 bytes of the value's SHA-256 and the number. Its value is the slot.
 func rareField(value string, num uint64) string {
 	return string(binary.AppendUvarint([]byte(digest(value)), num))
 }
 
-// rarePosting is what has a rare value. It is read when it is measured.
-type rarePosting struct {
-	key, prefix string
-	all         *redis.MapStringStringCmd
-	known       []uint64
-	whole       bool
-}
-
-func newRarePosting(key, value string) *rarePosting {
-	return &rarePosting{key: key, prefix: digest(value)}
-}
-
-func (r *rarePosting) queueSize(t *trips) { r.all = t.pipe.HGetAll(t.ctx, r.key) }
-
-func (r *rarePosting) measure(t *trips, await func() bool) { r.queueSize(t); await() }
-
-func (r *rarePosting) size() (int, bool) { return len(r.members(nil, nil)), true }
-
-func (r *rarePosting) members(*trips, func() bool) []uint64 {
-	if r.whole {
-		return r.known
-	}
-	for field := range r.all.Val() {
-		if rest, is := strings.CutPrefix(field, r.prefix); is {
-			if num, w := binary.Uvarint([]byte(rest)); w == len(rest) {
-				r.known = append(r.known, num)
+// queueRare queues the reading of a rare value; the result reads the reply.
+func (t *trips) queueRare(p *partition, typ, param, value string) func() ([]spot, error) {
+	slot, bucket := p.rareSlot(value)
+	cmd := redis.NewMapStringStringCmd(t.ctx, "hgetall", p.rareKey(slot, bucket, typ, param))
+	_ = t.pipe.Process(t.ctx, cmd)
+	return func() (spots []spot, err error) {
+		prefix := digest(value)
+		for field, packed := range cmd.Val() {
+			rest, is := strings.CutPrefix(field, prefix)
+			if !is {
+				continue
 			}
+			var s spot
+			var at uint64
+			if err = unpack(rest, &s.num); err == nil {
+				err = unpack(packed, &at)
+			}
+			if err != nil || at >= uint64(p.slots) {
+				return nil, errUnreadable
+			}
+			s.slot = int(at)
+			spots = append(spots, s)
 		}
+		return spots, nil
 	}
-	r.known, r.whole, r.all = distinct(r.known), true, nil
-	return r.known
-}
-
-func (r *rarePosting) probe(_ *trips, _ func() bool, nums []uint64, hit []bool) {
-	meet(r.members(nil, nil), nums, hit)
 }

@@ -136,8 +136,12 @@ func (s *search) run(ps []hub.Partition) (*overtaken, error) {
 			if m.gen != view.Generation {
 				return nil, errEmpty(p.name)
 			}
-			if m.changed > view.Applied && (last == nil || m.changed > last.seq) {
-				last = &overtaken{p, m.changed}
+			seq := m.changed
+			if s.q.Count {
+				seq = m.seq
+			}
+			if seq > view.Applied && (last == nil || seq > last.seq) {
+				last = &overtaken{p, seq}
 			}
 		}
 	}
@@ -180,18 +184,33 @@ func (s *search) enter(ps []hub.Partition) error {
 		}
 		marks = nil
 	}
-	ids := s.ids()
+	named := s.named()
 	for _, p := range parts {
-		books := map[string]*book{}
-		names := &directory{}
-		if len(ids) > 0 {
-			rest = append(rest, s.queueDirectory(p, s.q.Type, ids, names))
+		s.names[p] = &directory{}
+		if len(named) > 0 {
+			rest = append(rest, s.queueDirectory(p, s.q.Type, named, s.names[p]))
 		}
-		s.names[p] = names
-		qs := p.questionsOf(s.q.All)
-		for _, slot := range p.slotsOf(s.q.Routes) {
-			if sh := newShard(s, p, slot, qs); sh != nil {
-				sh.books, sh.names = books, names
+	}
+	qs := map[*partition][]*question{}
+	ahead := false // the directory tells which slots need not be asked
+	for _, p := range parts {
+		qs[p] = p.questionsOf(s.q.All)
+		ahead = ahead || slices.ContainsFunc(qs[p], (*question).isNames) && len(p.slotsOf(s.q.Routes)) > 1
+	}
+	if ahead {
+		if err := s.trips.run(append(marks, rest...)...); err != nil {
+			return err
+		}
+		marks, rest = nil, nil
+	}
+	for _, p := range parts {
+		books, slots := map[string]*book{}, p.slotsOf(s.q.Routes)
+		if ahead {
+			slots = s.names[p].within(qs[p], slots)
+		}
+		for _, slot := range slots {
+			if sh := newShard(s, p, slot, qs[p]); sh != nil {
+				sh.books, sh.names = books, s.names[p]
 				s.shards = append(s.shards, sh)
 			}
 		}
@@ -204,17 +223,17 @@ func (s *search) enter(ps []hub.Partition) error {
 	return nil
 }
 
-// ids lists the ids that the directory must know.
-func (s *search) ids() map[string]struct{} {
-	ids := map[string]struct{}{}
+// named lists the names that the directory must know.
+func (s *search) named() map[name]struct{} {
+	names := map[name]struct{}{}
 	look(s.q.All, func(c *hub.Clause) {
 		for i := range c.Any {
-			if isID(c.Param, &c.Any[i]) {
-				ids[c.Any[i].Text] = struct{}{}
+			if isNamed(c.Param, &c.Any[i]) {
+				names[name{c.Param, c.Any[i].Text}] = struct{}{}
 			}
 		}
 	})
-	return ids
+	return names
 }
 
 // stride is how many members a walk of one shard reads at first; 0 when fetching the rarest clauses whole is the

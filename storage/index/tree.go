@@ -11,7 +11,7 @@ type question struct {
 	clause     *hub.Clause
 	everywhere []*hub.Match
 	routed     map[int][]*hub.Match
-	ids        []string // of the parameter ID: the directory answers them
+	names      []name // the directory answers them
 	either     [][]*question
 }
 
@@ -30,8 +30,8 @@ func (p *partition) questionsOf(clauses []hub.Clause) []*question {
 			switch {
 			case len(c.Either) > 0:
 				continue
-			case isID(c.Param, m):
-				q.ids = append(q.ids, m.Text)
+			case isNamed(c.Param, m):
+				q.names = append(q.names, name{c.Param, m.Text})
 				continue
 			case m.Route == "":
 				q.everywhere = append(q.everywhere, m)
@@ -47,9 +47,19 @@ func (p *partition) questionsOf(clauses []hub.Clause) []*question {
 	return qs
 }
 
-// isID: an Exact match of the parameter hub.ID is about the name.
-func isID(param string, m *hub.Match) bool {
-	return param == hub.ID && m.Kind == hub.Equals && m.Term == hub.Exact
+// within lists, of the given slots, those where all of qs can hold, as far as the directory tells.
+func (d *directory) within(qs []*question, slots []int) []int {
+	for _, q := range qs {
+		if q.isNames() {
+			slots = d.slots(q.names, slots)
+		}
+	}
+	return slots
+}
+
+// isNames: only what has one of its names can fulfil it.
+func (q *question) isNames() bool {
+	return len(q.names) > 0 && !q.clause.Not && len(q.everywhere)+len(q.routed)+len(q.either) == 0
 }
 
 // look calls each for every clause of a tree.
@@ -91,8 +101,8 @@ func (sh *shard) any(q *question) posting {
 	if routed := q.routed[sh.slot]; len(routed) > 0 {
 		a.matches = slices.Concat(q.everywhere, routed)
 	}
-	if len(q.ids) > 0 {
-		a.of = append(a.of, &namedPosting{sh: sh, ids: q.ids})
+	if len(q.names) > 0 {
+		a.of = append(a.of, &namedPosting{sh: sh, names: q.names})
 	}
 	if len(a.of)+len(a.matches) == 0 {
 		return nil
