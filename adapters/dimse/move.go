@@ -110,7 +110,8 @@ func (s *Server) send(ctx context.Context, to destination, items []item, from or
 			a.Abort()
 			return err
 		}
-		if lost++; n > 1 || a.Release(context.WithoutCancel(ctx)) == nil {
+		released := a.Release(context.WithoutCancel(ctx)) == nil
+		if lost++; released || n > 1 {
 			lost = 0
 		}
 		items = items[n:]
