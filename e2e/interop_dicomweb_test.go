@@ -65,6 +65,23 @@ func TestInteropOHIF(t *testing.T) {
 	}
 }
 
+// TestTheExamplesOfDICOMwebRun executes the shell examples of docs/dicomweb.md.
+func TestTheExamplesOfDICOMwebRun(t *testing.T) {
+	on := hubproc.Embedded(t)
+	token := on.Member(t, "village")
+	hub := hubproc.Start(t, on)
+	file := filepath.Join(t.TempDir(), "ct.dcm")
+	for f, err := range sample.CTSeries(3, sample.Options{Slices: 1, Time: time.Date(2025, 5, 6, 9, 30, 0, 0, time.UTC)}) {
+		if err == nil {
+			err = os.WriteFile(file, f.Bytes(), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	runExamples(t, "dicomweb", "HUB="+hub.URL+"/dicom-web", "TOKEN="+token, "FILE="+file)
+}
+
 // ohifConfig points OHIF at the hub behind its own origin.
 const ohifConfig = `window.config = {
   routerBasename: null, extensions: [], modes: [], customizationService: {}, showStudyList: true, maxNumberOfWebWorkers: 2,

@@ -64,25 +64,30 @@ func runClient(t *testing.T, name, interpreter, program string, args ...string) 
 // TestTheExamplesOfTheDocumentsRun executes the shell examples of docs/fhir.md, in one shell on an empty hub, and compares what
 // they print with what the page says. The Chinese page has the same examples.
 func TestTheExamplesOfTheDocumentsRun(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		missing(t, "curl is not in PATH")
-	}
-	const page = "../docs/fhir.md"
-	examples, expected := fenced(t, page, "sh"), fenced(t, page, "output")
-	if len(examples) < 5 || len(examples) != len(expected) {
-		t.Fatalf("%s has %d examples and %d outputs", page, len(examples), len(expected))
-	}
-	chinese := "../docs/fhir.zh-CN.md"
-	if !slices.Equal(fenced(t, chinese, "sh"), examples) || !slices.Equal(fenced(t, chinese, "output"), expected) {
-		t.Errorf("the examples of %s differ", chinese)
-	}
 	on := hubproc.Embedded(t)
 	token := on.Member(t, "village")
 	hub := hubproc.Start(t, on)
+	runExamples(t, "fhir", "HUB="+hub.URL+"/fhir", "TOKEN="+token)
+}
+
+// runExamples executes the shell examples of a page with these variables.
+func runExamples(t *testing.T, page string, env ...string) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		missing(t, "curl is not in PATH")
+	}
+	english, chinese := "../docs/"+page+".md", "../docs/"+page+".zh-CN.md"
+	examples, expected := fenced(t, english, "sh"), fenced(t, english, "output")
+	if len(examples) == 0 || len(examples) != len(expected) {
+		t.Fatalf("%s has %d examples and %d outputs", english, len(examples), len(expected))
+	}
+	if !slices.Equal(fenced(t, chinese, "sh"), examples) || !slices.Equal(fenced(t, chinese, "output"), expected) {
+		t.Errorf("the examples of %s differ", chinese)
+	}
 	const end = "\x1e\n"
 	cmd := exec.Command("bash", "-euo", "pipefail", "-c", strings.Join(examples, "printf '\\036\\n'\n"))
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "HUB="+hub.URL+"/fhir", "TOKEN="+token)
+	cmd.Env = append(os.Environ(), env...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
