@@ -3,6 +3,9 @@ package imaging
 import (
 	"context"
 	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -100,52 +103,61 @@ func (t *telling) readStudies(ctx context.Context) error {
 	return nil
 }
 
-// counters are the numbers that can be told of a match at or below a level, counted by the UID of that level.
-func counters() []struct {
+// counter is a number that can be told of a match at or below a level: how many things of another level carry the UID of the
+// one at that level.
+type counter struct {
 	tag   dicom.Tag
 	level dicom.Level
 	of    dicom.Level
 	param string
-} {
-	return []struct {
-		tag   dicom.Tag
-		level dicom.Level
-		of    dicom.Level
-		param string
-	}{
+}
+
+func counters() []counter {
+	return []counter{
 		{dicom.TagSeriesOfStudy, dicom.Study, dicom.Series, StudyParam},
 		{dicom.TagInstancesOfStudy, dicom.Study, dicom.Instance, StudyParam},
 		{dicom.TagInstancesOfSeries, dicom.Series, dicom.Instance, SeriesParam},
 	}
 }
 
-// count finds the numbers that are wanted, one question for each partition.
+// count finds the numbers that are wanted, one question for each partition and number, several at a time.
 func (t *telling) count(ctx context.Context) error {
 	at := map[hub.Partition][]int{}
 	for i := range t.all {
 		p := t.PartitionOf(t.all[i].Study)
 		at[p] = append(at[p], i)
 	}
+	var mu sync.Mutex
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
 	for _, c := range counters() {
 		if c.level > t.find.Level || !t.find.Wants(c.tag) {
 			continue
 		}
 		for p, places := range at {
-			uids := make([]string, len(places))
-			for j, i := range places {
-				uids[j] = t.all[i].Study
-				if c.level == dicom.Series {
-					uids[j] = t.all[i].Series
+			g.Go(func() error {
+				uids := make([]string, len(places))
+				for j, i := range places {
+					uids[j] = t.all[i].Study
+					if c.level == dicom.Series {
+						uids[j] = t.all[i].Series
+					}
 				}
-			}
-			counts, err := t.Reader.Counts(ctx, p, c.of.Type(), c.param, uids)
-			if err != nil {
-				return err
-			}
-			for j, i := range places {
-				t.counted[i] = append(t.counted[i], count{c.tag, counts[j]})
-			}
+				counts, err := t.Reader.Counts(gctx, p, c.of.Type(), c.param, uids)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for j, i := range places {
+					t.counted[i] = append(t.counted[i], count{c.tag, counts[j]})
+				}
+				return nil
+			})
 		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	if t.find.WantsAny(dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient) && !t.find.IncludeAll {
 		return t.countPatients(ctx)

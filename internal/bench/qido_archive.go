@@ -35,14 +35,17 @@ func (b *bench) archive(studies int) *archived {
 		days: make([]int, archiveDays), prefixes: map[string]int{}}
 	for i := range a.patients {
 		p := sample.NewPerson(b.seed(11) + uint64(i))
-		a.people = append(a.people, p.PN())
+		name, rest, _ := strings.Cut(p.PN(), "=")
+		a.people = append(a.people, fmt.Sprintf("%s%c=%s", name, 'a'+i/17%26, rest)) // there are more names than we make up
 	}
 	prefix := map[string]int{}
 	for i := range studies {
 		a.days[a.day(i)]++
 		name, _, _ := strings.Cut(a.people[i%a.patients], "=")
 		family, given, _ := strings.Cut(name, "^")
-		prefix[family+"^"+given[:min(3, len(given))]]++
+		for n := range len(given) + 1 {
+			prefix[family+"^"+given[:n]]++
+		}
 	}
 	for p, n := range prefix {
 		if n >= 5 && n <= archivePage {
