@@ -104,21 +104,21 @@ func (s *Server) pursue(ctx context.Context, e *imaging.Errand, try func(context
 	}
 }
 
-func (s *Server) noteTry(ctx context.Context, e *imaging.Errand, err error) {
+func (s *Server) noteTry(ctx context.Context, e *imaging.Errand, failed error) {
 	now, retry := s.Now(), s.Retry.orDefault()
 	e.Tries++
 	e.Due = now.Add(retry.after(e.Tries))
 	switch {
-	case err == nil:
+	case failed == nil:
 		e.Ended = imaging.ErrandDone
 	case now.Sub(e.Since) > retry.Patience:
 		e.Ended = imaging.ErrandGivenUp
-		slog.Error("an errand is given up", "errand", e.Name.ID, "destination", e.Title, "tries", e.Tries, "err", err)
-	default:
-		slog.Warn("an errand will be tried again", "errand", e.Name.ID, "destination", e.Title, "tries", e.Tries, "at", e.Due, "err", err)
 	}
 	if err := s.Errands.Change(ctx, e); err != nil {
 		slog.Warn("note how an errand went", "errand", e.Name.ID, "err", err)
+	}
+	if failed != nil {
+		slog.Warn("an errand failed", "errand", e.Name.ID, "destination", e.Title, "tries", e.Tries, "next", e.Due, "ended", e.Ended, "err", failed)
 	}
 }
 
