@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -28,6 +29,9 @@ func (s *Server) remove(c *gin.Context) {
 	if err := s.Trail.Note(ctx, audit.Event{Action: audit.Delete, Member: who.Member, Token: who.TokenID, Type: name.Type, Names: []hub.Name{name}, Count: n}); err != nil {
 		WriteError(c, err)
 		return
+	}
+	if err := s.Shelf.Clear(ctx, at.Study); err != nil {
+		slog.Warn("clear derived blobs", "err", err) // they are out of date and served to nobody
 	}
 	c.Writer.WriteHeader(http.StatusNoContent)
 	c.Writer.WriteHeaderNow()

@@ -1,6 +1,7 @@
 package dicomweb_test
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -31,7 +32,12 @@ func TestWhatItsOwnerDeletesIsGoneOnEveryWayOutAndMayComeBack(t *testing.T) {
 	c.do("DELETE", study, nil).want(403) // which it is not the first one's to take away
 	c.as("county").do("DELETE", pathOf(f), nil).want(204)
 
+	c.get(study + "/thumbnail").want(200)
+	await(t, func() bool { return len(under(filepath.Join(c.root, "derived", "dicom"))) > 0 })
 	c.do("DELETE", study, nil).want(204)
+	if left := under(filepath.Join(c.root, "derived", "dicom")); len(left) > 0 {
+		t.Errorf("derived blobs are left: %v", left)
+	}
 	c.get(study + "/metadata").want(410)
 	c.get(study).want(410)
 	c.do("DELETE", study, nil).want(410)

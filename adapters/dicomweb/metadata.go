@@ -137,14 +137,14 @@ func (s *Server) shelve(at imaging.Place, name, state string, body []byte) {
 	default:
 		return // enough are on their way
 	}
-	go func() {
+	s.keeping.Go(func() {
 		defer func() { <-s.shelving }()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Shelf.Put(ctx, at.Study, name, state, body); err != nil {
 			slog.Warn("keep a derived blob", "err", err)
 		}
-	}()
+	})
 }
 
 func shelfName(at imaging.Place) string {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -80,6 +81,7 @@ type Server struct {
 	Deps
 	decoding *budget
 	shelving chan struct{} // derived blobs on their way to the shelf
+	keeping  sync.WaitGroup
 }
 
 // Mount registers the routes on an authenticated group at /dicom-web.
@@ -96,6 +98,9 @@ func Mount(g *gin.RouterGroup, d Deps) *Server {
 	g.GET("/", s.capabilities)
 	return s
 }
+
+// Close waits for derived blobs that are on their way to the shelf. No request may be under way.
+func (s *Server) Close() { s.keeping.Wait() }
 
 // MountWADO registers WADO-URI at a group of its own, too.
 func (s *Server) MountWADO(g *gin.RouterGroup) {

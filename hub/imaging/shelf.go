@@ -58,6 +58,19 @@ func (s *Shelf) Put(ctx context.Context, study, name, state string, body []byte)
 	return s.Derived.Put(ctx, shelfKey(study, name), size, io.MultiReader(strings.NewReader(head), bytes.NewReader(body)))
 }
 
+// Clear takes away all that was made of a study.
+func (s *Shelf) Clear(ctx context.Context, study string) error {
+	for key, err := range s.Objects.List(ctx, shelfKey(study, ""), "") {
+		if err == nil {
+			err = s.Derived.Delete(ctx, key)
+		}
+		if err != nil {
+			return fmt.Errorf("clear what was made of a study: %w", err)
+		}
+	}
+	return nil
+}
+
 func shelfHead(state string, body []byte) string {
 	sum := sha256.Sum256(body)
 	return fmt.Sprintf("%s %s %x", shelfFormat, state, sum[:])
