@@ -99,7 +99,14 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 	mounted := face.Mount(engine.Group("/dicom-web", authenticate), deps)
 	mounted.MountWADO(engine.Group("/wado", authenticate))
 	server := httptest.NewServer(engine)
-	t.Cleanup(func() { server.Close(); mounted.Close(); writer.Close(); conn.Close(); k.Close(); decoder.Close(context.Background()) })
+	t.Cleanup(func() {
+		server.Close()
+		mounted.Close()
+		writer.Close()
+		conn.Close()
+		k.Close()
+		decoder.Close(context.Background())
+	})
 	return &client{t: t, base: server.URL + "/dicom-web", member: "village", scope: access.AllResources, trail: notes, root: root}
 }
 
