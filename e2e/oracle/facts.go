@@ -104,7 +104,7 @@ var searchable = map[string]string{
 	"string":    " string HumanName Address markdown code id String ",
 	"date":      " date dateTime instant Period Timing ",
 	"number":    " integer positiveInt unsignedInt decimal Range ",
-	"quantity":  " Quantity Age Duration Distance Count Money Range ",
+	"quantity":  " Quantity Age Duration Distance Count Money Range SampledData ",
 	"reference": " Reference canonical uri ",
 	"uri":       " uri url canonical oid uuid ",
 }

@@ -109,6 +109,9 @@ func TestNumbersCompareByTheirPrecision(t *testing.T) {
 
 func TestQuantitiesCompareInTheirUnits(t *testing.T) {
 	value := func(q string) string { return `{"resourceType":"Observation","valueQuantity":{` + q + `}}` }
+	sampled := func(data string) string {
+		return `{"resourceType":"Observation","valueSampledData":{"origin":{"value":1,"system":"http://unitsofmeasure.org","code":"mV"},"factor":0.5,"data":"` + data + `"}}`
+	}
 	mg := value(`"value":5.4,"unit":"milligram","system":"http://unitsofmeasure.org","code":"mg"`)
 	check(t, []matchCase{
 		{mg, "value-quantity", "5.4|http://unitsofmeasure.org|mg", true},
@@ -128,6 +131,11 @@ func TestQuantitiesCompareInTheirUnits(t *testing.T) {
 		{value(`"value":5.6,"comparator":">"`), "value-quantity", "sa5.6", true},
 		{`{"resourceType":"Condition","onsetRange":{"low":{"value":40},"high":{"value":50}}}`, "onset-age", "gt45", true},
 		{`{"resourceType":"Condition","onsetRange":{"low":{"value":40}}}`, "onset-age", "gt1000", true},
+		{sampled("10 E 30"), "value-quantity", "ge15|http://unitsofmeasure.org|mV", true},
+		{sampled("10 E 30"), "value-quantity", "gt16|http://unitsofmeasure.org|mV", false},
+		{sampled("10 U 30"), "value-quantity", "gt16|http://unitsofmeasure.org|mV", true},
+		{sampled("10 E 30"), "value-quantity", "sa5.9|http://unitsofmeasure.org|mV", true},
+		{sampled("E E"), "value-quantity", "gt0", false},
 	})
 }
 

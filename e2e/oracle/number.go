@@ -70,6 +70,10 @@ func (f *Facts) addQuantity(n Node) {
 		case ">", ">=":
 			q.Hi, q.LoOpen = nil, c == ">"
 		}
+	case "SampledData":
+		if !q.sampled(n) {
+			return
+		}
 	case "integer", "positiveInt", "unsignedInt", "decimal":
 		v, _, ok := decimal(n.text())
 		if !ok {
@@ -80,6 +84,48 @@ func (f *Facts) addQuantity(n Node) {
 		return
 	}
 	f.Quantities = append(f.Quantities, q)
+}
+
+// sampled takes the bounds of the values of sampled data.
+func (q *Quantity) sampled(n Node) bool {
+	origin := Node{Value: n.object()["origin"]}
+	q.System, q.Code, q.Unit = origin.get("system"), origin.get("code"), origin.get("unit")
+	zero, _, known := decimal(origin.get("value"))
+	factor, _, scaled := decimal(n.get("factor"))
+	var loOpen, hiOpen bool
+	for _, point := range strings.Fields(n.get("data")) {
+		raw, _, ok := decimal(point)
+		switch {
+		case !known:
+			return false
+		case ok:
+			value := new(big.Rat).Set(raw)
+			if scaled {
+				value.Mul(value, factor)
+			}
+			value.Add(value, zero)
+			if q.Lo == nil || value.Cmp(q.Lo) < 0 {
+				q.Lo = value
+			}
+			if q.Hi == nil || value.Cmp(q.Hi) > 0 {
+				q.Hi = value
+			}
+		case point == "L" && scaled && factor.Sign() < 0, point == "U" && !(scaled && factor.Sign() < 0):
+			hiOpen = true
+		case point == "L" || point == "U":
+			loOpen = true
+		}
+	}
+	if q.Lo == nil {
+		return false
+	}
+	if loOpen {
+		q.Lo = nil
+	}
+	if hiOpen {
+		q.Hi = nil
+	}
+	return q.Lo != nil || q.Hi != nil
 }
 
 // holds compares a target with the number asked for (search.html#number): eq and ne by the interval of its

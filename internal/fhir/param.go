@@ -46,7 +46,7 @@ var indexable = map[ParamType]string{
 	StringParam:    " string markdown HumanName Address code id ",
 	DateParam:      " date dateTime instant Period Timing ",
 	NumberParam:    " integer decimal positiveInt unsignedInt Range ",
-	QuantityParam:  " Quantity Age Duration Distance Count Money Range ",
+	QuantityParam:  " Quantity Age Duration Distance Count Money Range SampledData ",
 	URIParam:       " uri url canonical oid uuid ",
 }
 

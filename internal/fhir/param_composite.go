@@ -15,6 +15,8 @@ type combination struct {
 	postings []*Param
 	// exact: the composite is the conjunction of its postings, since nothing repeats.
 	exact bool
+	// unsampled are the postings that also have sampled data, which R4 leaves out of composites.
+	unsampled []*Param
 }
 
 // combine adds the place base to a composite.
@@ -60,7 +62,16 @@ func (r *resourceType) setPostings(p *Param) {
 				}
 			}
 			c.postings = append(c.postings, best)
-			c.exact = c.exact && best != nil && len(best.walks) == len(part.walks) && !slices.ContainsFunc(best.walks, walk.repeats)
+			if best == nil {
+				c.exact = false
+				continue
+			}
+			alike := len(best.walks)
+			if slices.ContainsFunc(best.walks, func(w walk) bool { return w.typ == sampledData }) {
+				alike--
+				c.unsampled = append(c.unsampled, best)
+			}
+			c.exact = c.exact && alike == len(part.walks) && !slices.ContainsFunc(best.walks, walk.repeats)
 		}
 	}
 }
@@ -139,6 +150,9 @@ func (s scope) combined(c *combination, condition func(q *Param, part int) (hub.
 		all = append(all, clause)
 	}
 	if c.exact {
+		for _, q := range c.unsampled {
+			all = append(all, hub.Clause{Param: q.Code + sampledParam, Any: []hub.Match{{Kind: hub.Equals, Text: "true"}}, Not: true})
+		}
 		return all, nil
 	}
 	conditions := make([]hub.Clause, len(c.parts))

@@ -2,7 +2,9 @@ package fhir
 
 import (
 	"math"
+	"math/big"
 	"strconv"
+	"strings"
 
 	"concord/hub"
 )
@@ -13,6 +15,8 @@ type measure struct {
 	aboveLow, belowHigh bool   // the end itself does not belong to it
 	system, code, unit  string
 }
+
+const sampledData = "SampledData"
 
 // currencies is the code system of Money.currency.
 const currencies = "urn:iso:std:iso:4217"
@@ -29,6 +33,10 @@ func (t *terms) quantity(v Value, typ string) {
 		if m.low == "" {
 			m.named(high)
 		}
+	case sampledData:
+		t.list = append(t.list, hub.Term{Param: t.param.Code + sampledParam, Text: "true"})
+		m.low, m.high = sampled(v)
+		m.named(v.Get("origin"))
 	case "Money":
 		m.low = v.Get("value").Text()
 		m.high, m.system, m.code = m.low, currencies, v.Get("currency").Text()
@@ -46,6 +54,53 @@ func (t *terms) quantity(v Value, typ string) {
 	if lo, hi, ok := m.interval(nil); ok && lo <= hi {
 		t.measures = append(t.measures, m)
 	}
+}
+
+// sampled gives the bounds of sampled data (datatypes.html#SampledData): origin + factor × the least and the greatest number. A
+// point below or above the detection limits leaves that end open.
+func sampled(v Value) (low, high string) {
+	var least, most *big.Rat
+	var below, above bool
+	for point := range strings.FieldsSeq(v.Get("data").Text()) {
+		switch point {
+		case "E":
+		case "L":
+			below = true
+		case "U":
+			above = true
+		default:
+			n, ok := exactDecimal(point)
+			if !ok {
+				return "", ""
+			}
+			if least == nil || n.Cmp(least) < 0 {
+				least = n
+			}
+			if most == nil || n.Cmp(most) > 0 {
+				most = n
+			}
+		}
+	}
+	origin, ok := exactDecimal(v.Get("origin").Get("value").Text())
+	factor := big.NewRat(1, 1)
+	if text := v.Get("factor").Text(); text != "" && ok {
+		factor, ok = exactDecimal(text)
+	}
+	if !ok || least == nil {
+		return "", ""
+	}
+	if factor.Sign() < 0 {
+		least, most, below, above = most, least, above, below
+	}
+	end := func(n *big.Rat, open bool) string {
+		if open {
+			return ""
+		}
+		n = new(big.Rat).Add(origin, new(big.Rat).Mul(n, factor))
+		digits, _ := n.FloatPrec()
+		return n.FloatString(digits)
+	}
+	return end(least, below), end(most, above)
 }
 
 func (m *measure) named(v Value) {
@@ -106,6 +161,8 @@ func (u *unit) canonical(text string) (float64, bool) {
 const (
 	unitParam = ":unit" // Exact: "system|code" where UCUM does not know better, "|code" and "|unit"
 	ucumParam = ":ucum" // Range, with |dimension: the number in canonical units
+	// sampledParam has the Exact term "true" where a value is sampled data.
+	sampledParam = ":sampled"
 )
 
 // measured adds the terms of all values of the parameter.

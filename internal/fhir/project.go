@@ -58,7 +58,7 @@ func (p *Projection) At(base string) *Projection {
 
 // Stamp names the rules by which terms are made, for the stamp of the index: another stamp means other terms.
 func (p *Projection) Stamp() string {
-	stamp := "fhir-4.0.1/4/" + p.zone.String()
+	stamp := "fhir-4.0.1/5/" + p.zone.String()
 	if p.base != "" {
 		stamp += "/" + p.base
 	}

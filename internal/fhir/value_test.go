@@ -251,3 +251,26 @@ func TestTermsOfTypicalResources(t *testing.T) {
 		}
 	}
 }
+
+func TestSampledDataIsFoundByItsBounds(t *testing.T) {
+	for search, want := range map[string]bool{"ge15": true, "gt16": false, "sa5.9": true, "sa6": false, "eb16.1": true, "lt6": false, "le7": true} {
+		for _, unit := range []string{"|http://unitsofmeasure.org|mV", "||mV", ""} {
+			for data, factor := range map[string]string{"10 E 30": "0.5", "-10 -30 E": "-0.5", "6 16": "1", "E 20 10 30": "5e-1"} {
+				origin := "1"
+				if factor == "1" {
+					origin = "0"
+				}
+				body := fmt.Sprintf(`{"resourceType":"Observation","valueSampledData":{"origin":{"value":%s,"system":"http://unitsofmeasure.org","code":"mV"},"factor":%s,"data":%q}}`, origin, factor, data)
+				if got := meets(t, "value-quantity="+search+unit, body, SearchOptions{}); got != want {
+					t.Errorf("%s%s on %s: %v", search, unit, body, got)
+				}
+			}
+		}
+	}
+	for data, want := range map[string]bool{"1 U": true, "1 L": false, "E": false, "": false, "x 30": false} {
+		body := fmt.Sprintf(`{"resourceType":"Observation","valueSampledData":{"origin":{"value":0},"data":%q}}`, data)
+		if got := meets(t, "value-quantity=gt5", body, SearchOptions{}); got != want {
+			t.Errorf("gt5 on %q: %v", data, got)
+		}
+	}
+}
