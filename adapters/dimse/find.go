@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -45,37 +46,41 @@ func (s *Server) query() []Service {
 	}
 }
 
-// supportedExtensions are the bytes of PS3.4 Table C.5-1 that the hub agrees to: relational queries, dates combined with
+// queryExtensions agrees to what is asked for and supported of PS3.4 Table C.5-1: relational queries, dates combined with
 // times, fuzzy matching of names; neither conversion of time zones nor of multi-frame instances.
-var supportedExtensions = [...]byte{1, 1, 1, 0, 0}
+func queryExtensions(info []byte) []byte { return agreeTo(info, 1, 1, 1, 0, 0) }
 
-// queryExtensions agrees to what is asked for and supported (PS3.4 C.5.1.1 and C.5.2.1).
-func queryExtensions(info []byte) []byte {
-	answer := make([]byte, min(len(info), len(supportedExtensions)))
+// retrieveExtensions: relational retrieval, and no conversion of multi-frame instances (PS3.4 Table C.5-3).
+func retrieveExtensions(info []byte) []byte { return agreeTo(info, 1, 0) }
+
+// agreeTo answers each byte of an extended negotiation that the hub knows with 1 where it is asked for and supported.
+func agreeTo(info []byte, supported ...byte) []byte {
+	answer := make([]byte, min(len(info), len(supported)))
 	for i := range answer {
 		if info[i] == 1 {
-			answer[i] = supportedExtensions[i]
+			answer[i] = supported[i]
 		}
 	}
 	return answer
 }
 
-// rules are the kinds of matching that were negotiated for the request's context.
-func rules(r *upperlayer.Request) dicom.Rules {
+// agreed tells whether byte i of a service's extended negotiation was agreed to for the request's context.
+func (s *Server) agreed(r *upperlayer.Request, i int) bool {
+	service := s.service(r.Context.Abstract)
 	for _, e := range r.Association.Negotiated().Extended {
-		if e.SOPClass == r.Context.Abstract {
-			agreed := append(queryExtensions(e.Info), 0, 0, 0)
-			return dicom.Rules{Combined: agreed[1] == 1, Fuzzy: agreed[2] == 1}
+		if e.SOPClass == r.Context.Abstract && service != nil && service.Extended != nil {
+			answer := service.Extended(e.Info)
+			return i < len(answer) && answer[i] == 1
 		}
 	}
-	return dicom.Rules{}
+	return false
 }
 
 // find answers C-FIND with a response for each match as it is found, and ends with A700 when there are more than
 // Holdings.Results.
 func (s *Server) find(root dicom.Root) Handler {
 	return func(ctx context.Context, r *upperlayer.Request) {
-		q, err := question(r, root)
+		q, err := question(r, root, dicom.Rules{Combined: s.agreed(r, 1), Fuzzy: s.agreed(r, 2)})
 		if err != nil {
 			refuse(r, err)
 			return
@@ -131,12 +136,12 @@ func cancelled(ctx context.Context) bool {
 }
 
 // question reads the identifier of a query or a retrieval.
-func question(r *upperlayer.Request, root dicom.Root) (*dicom.Find, error) {
+func question(r *upperlayer.Request, root dicom.Root, rules dicom.Rules) (*dicom.Find, error) {
 	data, err := identifier(r, maxIdentifier)
 	if err != nil {
 		return nil, err
 	}
-	return dicom.CompileFind(root, data, r.Context.Transfer, rules(r))
+	return dicom.CompileFind(root, data, r.Context.Transfer, rules)
 }
 
 // identifier reads the data set of a request that has to have one.
@@ -156,16 +161,30 @@ func refuse(r *upperlayer.Request, err error) {
 	r.Respond(refusal(err), nil)
 }
 
-// refusal is the table of errors: the status and an Error Comment that names what is at fault.
+// refusal is the status of an error, and an Error Comment that names what is at fault.
 func refusal(err error) upperlayer.Command {
-	status := unableToProcess
-	switch hub.KindOf(err) {
-	case hub.Invalid, hub.Unprocessable:
-		status = identifierMismatch
-	case hub.TooCostly, hub.TooLarge, hub.TooMany, hub.Unavailable:
-		status = outOfResources
-	case hub.Forbidden, hub.Unauthenticated:
-		status = upperlayer.NotAuthorized
+	kind := hub.KindOf(err)
+	for _, line := range refusals() {
+		if slices.Contains(line.kinds, kind) || line.kinds == nil {
+			return upperlayer.Command{Status: line.status, ErrorComment: comment(err)}
+		}
 	}
-	return upperlayer.Command{Status: status, ErrorComment: comment(err)}
+	return upperlayer.Command{Status: unableToProcess}
+}
+
+// verdictOn is a line of a table of statuses.
+type verdictOn struct {
+	status  upperlayer.Status
+	meaning string
+	kinds   []hub.ErrKind // nil: all others
+}
+
+// refusals is the table of errors of queries and retrievals.
+func refusals() []verdictOn {
+	return []verdictOn{
+		{identifierMismatch, "the identifier has no level, no unique key where one is needed, or a value that cannot be understood", []hub.ErrKind{hub.Invalid, hub.Unprocessable}},
+		{outOfResources, "there are more matches than the limit, or the index is catching up: ask for less, or again", []hub.ErrKind{hub.TooCostly, hub.TooLarge, hub.TooMany, hub.Unavailable}},
+		{upperlayer.NotAuthorized, "the caller's token does not cover it, or its member is disabled", []hub.ErrKind{hub.Forbidden, hub.Unauthenticated}},
+		{unableToProcess, "a fault of the hub, which is in its log", nil},
+	}
 }

@@ -16,7 +16,7 @@ const (
 // getting are the services that hand instances out over the requestor's own association (PS3.4 C.4.3).
 func (s *Server) getting() []Service {
 	line := func(name, class string, root dicom.Root) Service {
-		return Service{Name: name, SOPClass: class, Extended: queryExtensions,
+		return Service{Name: name, SOPClass: class, Extended: retrieveExtensions,
 			Commands: map[upperlayer.Field]Command{upperlayer.CGetRQ: {access.Read, s.get(root)}}}
 	}
 	return []Service{
@@ -28,7 +28,7 @@ func (s *Server) getting() []Service {
 // get answers C-GET. What is under way when the peer cancels is brought to its end.
 func (s *Server) get(root dicom.Root) Handler {
 	return func(ctx context.Context, r *upperlayer.Request) {
-		q, err := question(r, root)
+		q, err := question(r, root, dicom.Rules{})
 		if err != nil {
 			refuse(r, err)
 			return

@@ -21,7 +21,7 @@ const (
 // moving are the services that send instances to a known application entity (PS3.4 C.4.2).
 func (s *Server) moving() []Service {
 	line := func(name, class string, root dicom.Root) Service {
-		return Service{Name: name, SOPClass: class, Extended: queryExtensions,
+		return Service{Name: name, SOPClass: class, Extended: retrieveExtensions,
 			Commands: map[upperlayer.Field]Command{upperlayer.CMoveRQ: {access.Read, s.move(root)}}}
 	}
 	return []Service{
@@ -53,7 +53,7 @@ func (s *Server) destination(title string) (destination, error) {
 // move answers C-MOVE.
 func (s *Server) move(root dicom.Root) Handler {
 	return func(ctx context.Context, r *upperlayer.Request) {
-		q, err := question(r, root)
+		q, err := question(r, root, dicom.Rules{})
 		if err != nil {
 			refuse(r, err)
 			return

@@ -18,13 +18,7 @@ func (s *Server) worklist() []Service {
 }
 
 // worklistExtensions agrees to fuzzy matching of names (PS3.4 K.5.1.1, K.5.2.1), and to no conversion of time zones.
-func worklistExtensions(info []byte) []byte {
-	answer := make([]byte, min(len(info), 3)) // reserved, fuzzy matching, time zones
-	if len(answer) > 1 && info[1] == 1 {
-		answer[1] = 1
-	}
-	return answer
-}
+func worklistExtensions(info []byte) []byte { return agreeTo(info, 0, 1, 0) }
 
 // findSteps answers C-FIND with the scheduled procedure steps that match.
 func (s *Server) findSteps(ctx context.Context, r *upperlayer.Request) {
@@ -33,7 +27,7 @@ func (s *Server) findSteps(ctx context.Context, r *upperlayer.Request) {
 		refuse(r, err)
 		return
 	}
-	keys, err := dicom.ReadKeys(data, r.Context.Transfer, dicom.Rules{Fuzzy: fuzzySteps(r), Combined: true})
+	keys, err := dicom.ReadKeys(data, r.Context.Transfer, dicom.Rules{Fuzzy: s.agreed(r, 1), Combined: true})
 	if err != nil {
 		refuse(r, err)
 		return
@@ -50,14 +44,4 @@ func (s *Server) findSteps(ctx context.Context, r *upperlayer.Request) {
 			}
 		}
 	})
-}
-
-func fuzzySteps(r *upperlayer.Request) bool {
-	for _, e := range r.Association.Negotiated().Extended {
-		if e.SOPClass == modalityWorklist {
-			agreed := worklistExtensions(e.Info)
-			return len(agreed) > 1 && agreed[1] == 1
-		}
-	}
-	return false
 }

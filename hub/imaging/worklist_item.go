@@ -463,3 +463,9 @@ func shorten(s string, n int) string {
 	}
 	return s
 }
+
+// WorklistAttributes is a worklist item without values: all that items have.
+func WorklistAttributes() []byte {
+	o := order{record: &hub.Record{}}
+	return o.item(step{end: time.Unix(0, 0)})
+}

@@ -6,6 +6,7 @@ package dict
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -175,3 +176,6 @@ func LookupUID(uid string) (*UID, bool) {
 	}
 	return &uids[i], true
 }
+
+// UIDs are all SOP classes and transfer syntaxes that PS3.6 names, in the order of their UIDs.
+func UIDs() iter.Seq[UID] { return slices.Values(uids[:]) }
