@@ -15,7 +15,7 @@ const (
 	byUID    matching = iota // single value and list, C.2.2.2.1 and .2
 	byID                     // text that is mostly asked for as a whole: indexed for that apart
 	byText                   // single value and wildcard, C.2.2.2.4: LO, SH, CS
-	byCode                   // indexed for single values only
+	byCode                   // what many have in common: indexed for single values only, which takes little
 	byName                   // PN
 	byDate                   // single value and range, C.2.2.2.5
 	byDay                    // a date that is mostly asked for by a few days: each is a term of its own, too
@@ -49,7 +49,7 @@ var matchKeys = sync.OnceValue(func() []matchKey {
 		{Study, [2]Tag{0x00080020}, byDay},
 		{Study, [2]Tag{0x00080030}, byTime},
 		{Study, [2]Tag{0x00080050}, byID},
-		{Study, [2]Tag{tagModalities}, byText},
+		{Study, [2]Tag{tagModalities}, byCode},
 		{Study, [2]Tag{tagClasses}, byUID},
 		{Study, [2]Tag{0x00080090}, byName},
 		{Study, [2]Tag{0x00081030}, byText},
@@ -63,12 +63,12 @@ var matchKeys = sync.OnceValue(func() []matchKey {
 		{Series, [2]Tag{tagSeries}, byUID},
 		{Series, [2]Tag{0x00080021}, byDate},
 		{Series, [2]Tag{0x00080031}, byTime},
-		{Series, [2]Tag{0x00080060}, byText},
-		{Series, [2]Tag{0x00080080}, byText},
-		{Series, [2]Tag{0x00081010}, byText},
+		{Series, [2]Tag{0x00080060}, byCode},
+		{Series, [2]Tag{0x00080080}, byCode},
+		{Series, [2]Tag{0x00081010}, byCode},
 		{Series, [2]Tag{0x0008103E}, byText},
 		{Series, [2]Tag{0x00081050}, byName},
-		{Series, [2]Tag{0x00180015}, byText},
+		{Series, [2]Tag{0x00180015}, byCode},
 		{Series, [2]Tag{0x00181030}, byText},
 		{Series, [2]Tag{0x00200011}, byNumber},
 		{Series, [2]Tag{0x00200060}, byCode},
