@@ -150,11 +150,38 @@ func (s *Server) serveContent(c *gin.Context, q *question, rec *hub.Record, doc 
 	if context := doc.Root().Get("securityContext").Get("reference").Text(); context != "" {
 		h.Set(contextHeader, context)
 	}
-	http.ServeContent(c.Writer, c.Request, "", rec.Time, body)
+	w := &rangedWriter{ResponseWriter: c.Writer}
+	http.ServeContent(w, c.Request, "", rec.Time, body)
+	if w.refused {
+		h.Del("Content-Disposition")
+		o := outcome{ResourceType: "OperationOutcome", Issue: []issue{{Severity: "error", Code: "invalid",
+			Diagnostics: "the Range is none, or none of these bytes, whose number Content-Range tells", Expression: []string{"Range"}}}}
+		writeOutcome(c, nil, http.StatusRequestedRangeNotSatisfiable, &o)
+		return
+	}
 	c.Writer.WriteHeaderNow()
 	if hub.Is(body.err, hub.Corrupt) {
 		slog.Error("an answer was cut off", "route", c.FullPath(), "err", body.err)
 	}
+}
+
+// rangedWriter holds back what the standard library has to say to a Range that cannot be served.
+type rangedWriter struct {
+	http.ResponseWriter
+	refused bool
+}
+
+func (w *rangedWriter) WriteHeader(status int) {
+	if w.refused = status == http.StatusRequestedRangeNotSatisfiable; !w.refused {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *rangedWriter) Write(b []byte) (int, error) {
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // contentOf is what a Binary holds.

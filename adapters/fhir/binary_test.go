@@ -155,7 +155,10 @@ func TestRangesOfABinary(t *testing.T) {
 				t.Errorf("part %x, want %x", got, want)
 			}
 		}
-		h.get(path, fmt.Sprintf("Range: bytes=%d-", size)).want(416)
+		beyond := h.get(path, fmt.Sprintf("Range: bytes=%d-", size)).want(416)
+		if beyond.header.Get("Content-Range") != fmt.Sprintf("bytes */%d", size) || !strings.Contains(string(beyond.body), `"OperationOutcome"`) {
+			t.Errorf("a range beyond the end: %v %s", beyond.header, beyond.body)
+		}
 		h.get(path, "Range: bytes=5-2").want(416)
 		if a := h.get(path, "Range: bytes=0-9", "If-Range: "+a304(h, path).header.Get("Last-Modified")).want(206); len(a.body) != 10 {
 			t.Errorf("If-Range: %d bytes", len(a.body))
