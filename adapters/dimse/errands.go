@@ -14,7 +14,7 @@ import (
 
 const (
 	// lease is how long an errand is put off by the hub that is at it: after so long without a word another one tries.
-	lease = 30 * time.Second
+	lease = 10 * time.Second
 	// lookEvery is how often due errands are looked for.
 	lookEvery = 2 * time.Second
 	// errandsAtOnce is how many are tried at the same time.
