@@ -21,6 +21,10 @@ func (s *Server) query(level dicom.Level) gin.HandlerFunc {
 }
 
 func (s *Server) answer(c *gin.Context, level dicom.Level) error {
+	xml, ok := metadataAnswer(accepted(c))
+	if !ok {
+		return &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "matches are sent as " + typeJSON + " or multipart/related of " + typeXML}
+	}
 	find, err := dicom.CompileQIDO(level, c.Request.URL.Query())
 	if err != nil {
 		return err
@@ -58,11 +62,18 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 		c.Writer.WriteHeaderNow()
 		return nil
 	}
+	if xml {
+		parts := make([]part, len(page.Found))
+		for i := range page.Found {
+			parts[i] = bytesPart(typeXML, nativeXML(dicom.Merge(nil, nil, page.Found[i].Body, retrieveURL(base, &page.Found[i]))))
+		}
+		s.multipart(c, typeXML, parts)
+		return nil
+	}
 	body := make([]byte, 0, 1024*len(page.Found))
 	for i := range page.Found {
-		f := &page.Found[i]
 		body = append(body, "[,"[min(i, 1)])
-		body = dicom.Merge(body, nil, f.Body, retrieveURL(base, f))
+		body = dicom.Merge(body, nil, page.Found[i].Body, retrieveURL(base, &page.Found[i]))
 	}
 	writeJSON(c, http.StatusOK, append(body, ']'))
 	return nil
