@@ -51,14 +51,6 @@ func (o oracle) values(tag string) (all []string) {
 	return all
 }
 
-func (o oracle) items(t testing.TB, tag string) (all []oracle) {
-	for _, v := range o[tag].Value {
-		data, _ := json.Marshal(v)
-		all = append(all, decode(t, string(data)))
-	}
-	return all
-}
-
 // asked is one parameter of a question.
 type asked struct {
 	path  []string // keywords or tags
