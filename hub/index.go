@@ -37,6 +37,10 @@ const LastUpdated = "_lastUpdated"
 // whether the entry has the term or not.
 const ID = "_id"
 
+// Trait is the parameter of Exact terms that say what sort of entry this is, of which a partition may well have none. An index lists
+// them with the types.
+const Trait = "_trait"
+
 // Change tells the index to replace Old by New (either may be nil: not there before, deleted now).
 type Change struct {
 	Record *Record // the new version; its Loc is set
@@ -84,7 +88,8 @@ type Index interface {
 	// Search answers q, which must be Plain, over the partitions given, merged. The order is that of q.Sort, then of Num,
 	// then of partition.
 	Search(ctx context.Context, ps []Partition, q Query) (Page, error)
-	// Types lists the resource types that p has or ever had entries of, sorted.
+	// Types lists the resource types that p has or ever had entries of, sorted; and as "Type#text" the Trait terms that entries
+	// of a type have or had.
 	Types(ctx context.Context, p Partition) ([]string, error)
 	// Counts says for each text how many entries of type typ in p have the Exact term param = text.
 	Counts(ctx context.Context, p Partition, typ, param string, texts []string) ([]int64, error)

@@ -133,13 +133,7 @@ type disagreement struct {
 
 // known are disagreements in which the hub is wrong and that are still to be mended. An entry that is met no more has
 // to go.
-var known = []disagreement{
-	{
-		what:  "a chained condition is evaluated inside of contained resources (search.html#contained)",
-		about: func(p Pair) bool { return strings.Contains(p.Name, ".") || strings.Contains(p.Value, ".") },
-		bend:  func(s *Store) { s.Flat = true },
-	},
-}
+var known = []disagreement{}
 
 // workers ask at a time.
 const workers = 4

@@ -34,6 +34,8 @@ type asking struct {
 	// inner searches that were begun, by their query, and whose judgements are known.
 	inner   map[*hub.Query]*inner
 	verdict map[*hub.Query]map[reference]bool
+	// types and their traits, once they are asked for.
+	types []string
 }
 
 func (r *Reader) ask(who access.Caller, ps ...hub.Partition) *asking {

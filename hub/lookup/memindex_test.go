@@ -117,8 +117,15 @@ func (ix *memindex) Versions(_ context.Context, h hub.Head) ([]hub.Loc, error) {
 func (ix *memindex) Types(context.Context, hub.Partition) ([]string, error) {
 	defer ix.enter("types")()
 	var types []string
-	for n := range ix.things {
+	for n, t := range ix.things {
 		types = append(types, n.Type)
+		if t.entry != nil {
+			for _, term := range t.entry.Terms {
+				if term.Param == hub.Trait {
+					types = append(types, n.Type+"#"+term.Text)
+				}
+			}
+		}
 	}
 	slices.Sort(types)
 	return slices.Compact(types), nil

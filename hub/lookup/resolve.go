@@ -89,10 +89,14 @@ func (a *asking) carryOn(ctx context.Context, in *inner, limit int) error {
 // resolve replaces the chains and _has of q by the names of what they meet. One that meets many things stays when
 // the candidates of q are fewer, or when it is over the limit: it must then be judged on each candidate.
 func (a *asking) resolve(ctx context.Context, q hub.Query) (hub.Query, error) {
-	if !slices.ContainsFunc(q.All, func(c hub.Clause) bool { return c.Reaches() }) {
+	all, err := a.possible(ctx, q.Type, q.All)
+	if err != nil {
+		return q, err
+	}
+	if q.All = all; !slices.ContainsFunc(q.All, func(c hub.Clause) bool { return c.Reaches() }) {
 		return q, nil
 	}
-	all, err := eachChain(q.All, func(c hub.Clause) (hub.Clause, error) {
+	all, err = eachChain(q.All, func(c hub.Clause) (hub.Clause, error) {
 		in, err := a.begin(ctx, innerOf(&c))
 		if err != nil || in.more {
 			return c, err
@@ -119,6 +123,40 @@ func (a *asking) resolve(ctx context.Context, q hub.Query) (hub.Query, error) {
 	})
 	q.Routes = routes(&q)
 	return q, err
+}
+
+// possible leaves out the alternatives that need a Trait which nothing of the type has. What is left alone is no alternative any more,
+// so that it can tell its routes.
+func (a *asking) possible(ctx context.Context, typ string, all []hub.Clause) ([]hub.Clause, error) {
+	var made []hub.Clause
+	for _, c := range all {
+		if !slices.ContainsFunc(c.Either, needsTrait) {
+			made = append(made, c)
+			continue
+		}
+		if a.types == nil {
+			types, err := a.index.Types(ctx, a.ps[0])
+			if err != nil {
+				return nil, a.before.refused(err)
+			}
+			a.types = append([]string{""}, types...)
+		}
+		left := slices.DeleteFunc(slices.Clone(c.Either), func(all []hub.Clause) bool {
+			return needsTrait(all) && !slices.Contains(a.types, typ+"#"+all[0].Any[0].Text)
+		})
+		if len(left) == 1 && len(left[0]) == 1 && !c.Not {
+			made = append(made, left[0][0])
+			continue
+		}
+		c.Either = left
+		made = append(made, c)
+	}
+	return made, nil
+}
+
+// needsTrait: the first clause asks for a trait.
+func needsTrait(all []hub.Clause) bool {
+	return len(all) > 0 && all[0].Param == hub.Trait && !all[0].Not && len(all[0].Any) == 1
 }
 
 func innerOf(c *hub.Clause) *hub.Query {

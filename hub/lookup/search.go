@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -70,6 +71,7 @@ func (r *Reader) Types(ctx context.Context, p hub.Partition) ([]string, error) {
 	if err != nil {
 		return nil, before.refused(err)
 	}
+	types = slices.DeleteFunc(types, func(t string) bool { return strings.Contains(t, "#") }) // a type's trait
 	return types, before.complete(ctx)
 }
 

@@ -50,7 +50,7 @@ func TestCanonicalURLsAreFollowed(t *testing.T) {
 		!follows(compiled("Measure", "_revinclude", "MeasureReport:measure"), "MeasureReport", "measure") {
 		t.Error("includes leave the measure out")
 	}
-	if s := compiled("QuestionnaireResponse", "questionnaire.name", "x"); s.Query.All[0].Refers == nil || s.Query.All[0].Refers.Type != "Questionnaire" {
+	if s := compiled("QuestionnaireResponse", "questionnaire.name", "x"); len(s.Query.All[0].Either) == 0 || s.Query.All[0].Either[0][0].Refers == nil || s.Query.All[0].Either[0][0].Refers.Type != "Questionnaire" {
 		t.Errorf("the chain is %+v", s.Query.All)
 	}
 	if s := compiled("Questionnaire", "_has:QuestionnaireResponse:questionnaire:status", "completed"); s.Query.All[0].Referred == nil {

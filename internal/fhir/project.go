@@ -95,16 +95,25 @@ func (p *Projection) entry(doc *Doc, name hub.Name, most int) (hub.Entry, error)
 	t := terms{zone: p.zone, base: p.base, most: most, list: make([]hub.Term, 0, 40)}
 	t.list = append(t.list, hub.Term{Param: "_id", Text: name.ID})
 	for _, param := range r.params {
-		if param.Served() && param.stored() && param.Code != "_id" && param.Code != hub.LastUpdated {
+		if param.kept() {
 			t.elsewhere = param.elsewhere
 			t.project(param, doc.Root())
 		}
 		if len(t.list) > most {
-			return hub.Entry{}, &hub.Error{Kind: hub.TooLarge, Path: name.Type,
-				Msg: "the resource has more than " + strconv.Itoa(most) + " values that searches look at", Hint: "divide it into several"}
+			return hub.Entry{}, tooManyTerms(name.Type, most)
+		}
+	}
+	if doc.Root().Get("contained").Kind() == Array {
+		t.contained(r, doc.Root(), nestedContained)
+		if len(t.list) > most {
+			return hub.Entry{}, tooManyTerms(name.Type, most)
 		}
 	}
 	return hub.Entry{Route: r.routeOf(doc, name, p.base), Terms: t.list}, nil
+}
+
+func tooManyTerms(typ string, most int) error {
+	return &hub.Error{Kind: hub.TooLarge, Path: typ, Msg: "the resource has more than " + strconv.Itoa(most) + " values that searches look at", Hint: "divide it into several"}
 }
 
 // routeOf is the one patient a resource belongs to, by a literal relative reference, else its own name.

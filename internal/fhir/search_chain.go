@@ -12,7 +12,8 @@ import (
 type innerCondition func(inner scope) ([]hub.Clause, error)
 
 // chain compiles code[:typ].rest (R4 search.html#chaining): a reference to something that meets the condition. Without a
-// type it is one to anything the parameter may refer to that has the parameters asked for. Canonical URLs are followed, too.
+// type it is one to anything the parameter may refer to that has the parameters asked for. Canonical URLs are followed, too, and
+// references to contained resources.
 func (s scope) chain(code, typ string, condition innerCondition) ([]hub.Clause, error) {
 	p, err := s.referenceParam(code)
 	if err != nil {
@@ -39,6 +40,9 @@ func (s scope) chain(code, typ string, condition innerCondition) ([]hub.Clause, 
 			return nil, err
 		default:
 			either = append(either, []hub.Clause{{Param: p.Code, Refers: q, Routed: p.routed && target == "Patient"}})
+			if within, ok := inside(p.Code, target, q.All); ok {
+				either = append(either, within)
+			}
 		}
 	}
 	switch {

@@ -136,6 +136,11 @@ func (pl *plan) existence(t *thing, from, to int) {
 	}
 	if t.new != nil {
 		pl.rolls[rollEntry{pl.p.typesKey(), typ}] = math.NaN()
+		for i := range t.new.Terms {
+			if term := &t.new.Terms[i]; term.Param == hub.Trait && term.Kind == hub.Exact {
+				pl.rolls[rollEntry{pl.p.typesKey(), typ + "#" + term.Text}] = math.NaN()
+			}
+		}
 		pl.rolls[rollEntry{pl.p.hoursKey(typ), now.String()}] = hub.Instant(t.last().Time)
 		u := of(pl.slots, to)
 		if t.old == nil || from != to {

@@ -61,7 +61,7 @@ func queueRolls(ctx context.Context, tx redis.Pipeliner, entries []rollEntry, ti
 	}
 }
 
-// Types lists the resource types that p has or ever had entries of, sorted.
+// Types lists the resource types that p has or ever had entries of, and their traits, sorted.
 func (ix *Index) Types(ctx context.Context, p hub.Partition) ([]string, error) {
 	part, err := ix.partition(p)
 	if err != nil {
