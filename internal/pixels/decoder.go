@@ -202,7 +202,11 @@ func (d *Decoder) compile(codec string) (wazero.CompiledModule, wazero.Runtime, 
 			d.kept = kept
 			config = config.WithCompilationCache(kept)
 		}
-		d.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+		run := wazero.NewRuntimeWithConfig(ctx, config)
+		if err := alive(ctx, run); err != nil {
+			return nil, nil, fmt.Errorf("start the pixel codecs: %w", err)
+		}
+		d.runtime = run
 	}
 	if d.compiled[codec] == nil {
 		code, err := fs.ReadFile(modules, "codec/"+codec+".wasm")

@@ -3,6 +3,7 @@ package pixels
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"path/filepath"
 	"runtime"
@@ -106,6 +107,36 @@ func TestAFrameThatTakesTooLongIsStoppedAndTheNextOneIsDecoded(t *testing.T) {
 	got, err := d.Frame(t.Context(), s.img, s.frame(t, 0))
 	if err != nil || !slices.Equal(got.Data, want.Data) {
 		t.Errorf("the next frame: %v", err)
+	}
+}
+
+// endless is a JPEG-LS image of one component that says its components are interleaved by sample: CharLS 2.4.2 goes round
+// and round at its end.
+const endless = "ffd8fff7000b100032000a01011100fff8000d01ffff0018004d01220040ffda000801000002" +
+	"00000000000000000000000000000000000000000000000000000000000000080000"
+
+func TestAStreamThatIsNeverDoneIsStoppedAndHoldsUpNobody(t *testing.T) {
+	frame, err := hex.DecodeString(endless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := NewDecoder("", Limits{Time: 500 * time.Millisecond})
+	defer d.Close(context.Background())
+	stopped := make(chan error)
+	go func() {
+		_, err := d.Frame(t.Context(), grey(syntaxJPEGLS, 51, 11, 8), frame)
+		stopped <- err
+	}()
+	for {
+		select {
+		case err := <-stopped:
+			if !hub.Is(err, hub.TooCostly) {
+				t.Errorf("%v, expected that the time was over", err)
+			}
+			return
+		default:
+			runtime.GC() // which waits for all goroutines, and would for ever if one could not be interrupted
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -19,7 +18,7 @@ import (
 //go:embed codec/*.wasm
 var modules embed.FS
 
-// sandbox is one instance of a codec. It serves one frame at a time and has no imports: it can compute and nothing else.
+// sandbox is one instance of a codec. It serves one frame at a time. It can compute, ask whether to go on, and nothing else.
 type sandbox struct {
 	module             api.Module
 	memory             *memory
@@ -29,24 +28,12 @@ type sandbox struct {
 
 // memory is a sandbox's linear memory: it grows as far as the limit of the frame at hand.
 type memory struct {
-	mu    sync.Mutex // between growing, which may move it, and halting
 	bytes []byte
 	limit uint64
 }
 
-// set writes to memory while the codec runs.
-func (m *memory) set(at uint32, value byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if int64(at) < int64(len(m.bytes)) {
-		m.bytes[at] = value
-	}
-}
-
 // Reallocate refuses with nil, which the codec sees as memory that is not there.
 func (m *memory) Reallocate(size uint64) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if size > m.limit {
 		return nil
 	}
@@ -59,10 +46,20 @@ func (m *memory) Reallocate(size uint64) []byte {
 	return m.bytes
 }
 
-func (m *memory) Free() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.bytes = nil
+func (m *memory) Free() { m.bytes = nil }
+
+// alive makes the host's side of codec/room.c: every few ten thousand branches a codec asks whether to go on. Besides ending
+// what takes too long, this is where the Go runtime can stop the goroutine: compiled WebAssembly is never preempted, and a
+// garbage collection would have to wait for a whole frame, and everybody for it.
+func alive(ctx context.Context, runtime wazero.Runtime) error {
+	_, err := runtime.NewHostModuleBuilder("hub").NewFunctionBuilder().
+		WithGoFunction(api.GoFunc(func(ctx context.Context, stack []uint64) {
+			stack[0] = 1
+			if ctx.Err() != nil {
+				stack[0] = 0
+			}
+		}), nil, []api.ValueType{api.ValueTypeI32}).Export("alive").Instantiate(ctx)
+	return err
 }
 
 // instantiate starts a codec whose memory is limited from its first byte.
@@ -96,19 +93,14 @@ type decoded struct {
 	samples  []byte // in host order, which is little endian
 }
 
-// fields are the numbers of a report, before its message; halt is the one that stops a codec.
-const (
-	fields = 8
-	halt   = 7
-)
+// fields are the numbers of a report, before its message.
+const fields = 7
 
 // colourRGB is COLOUR_RGB of codec.h.
 const colourRGB = 1
 
 // run decodes one frame to a copy outside of the sandbox. After any error the sandbox is of no use.
 func (s *sandbox) run(ctx context.Context, img *Image, frame []byte) (*decoded, error) {
-	watch := context.AfterFunc(ctx, func() { s.memory.set(s.report+4*halt, 1) })
-	defer watch()
 	at, err := s.room.Call(ctx, uint64(len(frame)))
 	if err != nil || at[0] == 0 || !s.module.Memory().Write(uint32(at[0]), frame) {
 		return nil, s.failure(ctx, err)
@@ -136,7 +128,7 @@ func (s *sandbox) run(ctx context.Context, img *Image, frame []byte) (*decoded, 
 		return nil, invalid("the codec gave a result that cannot be")
 	}
 	d.samples = append(make([]byte, 0, size), view...)
-	if _, err := s.done.Call(ctx); err != nil || !watch() {
+	if _, err := s.done.Call(ctx); err != nil {
 		return nil, s.failure(ctx, err)
 	}
 	return d, nil

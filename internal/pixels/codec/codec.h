@@ -23,7 +23,6 @@ struct report {
 	uint32_t bytes;     // of a sample: 1, 2 or 4
 	uint32_t planar;    // colour by plane
 	uint32_t rgb;       // the stream says by itself that the samples, as they are now, are RGB
-	uint32_t halt;      // set by the host while decode runs: stop
 	char message[180];  // of an error; ends with 0
 };
 
