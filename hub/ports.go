@@ -30,6 +30,8 @@ type Stager interface {
 // Stage is one upload on its way. Either Publish or Discard ends it; Discard after Publish does nothing.
 type Stage interface {
 	io.Writer
+	// Reader reads what was written so far, from its beginning. It is good until the next call of another method.
+	Reader() io.Reader
 	// Publish makes all bytes written visible under key, durably, with the errors of PutNew. A power cut before it returns
 	// may leave a part of them there: the key must be one that nobody looks for until then.
 	Publish(ctx context.Context, key string) error

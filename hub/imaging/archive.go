@@ -214,7 +214,8 @@ func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
 	h := in.Header
 	defer in.Discard()
 	p := a.PartitionOf(h.StudyInstanceUID)
-	if known, err := a.known(ctx, p, in); known || err != nil {
+	known, other, err := a.known(ctx, p, in)
+	if known || err != nil {
 		return &Kept{intake: intake{header: h, result: Known}, done: true}, err
 	}
 	lane := a.lanes.enter()
@@ -223,14 +224,14 @@ func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
 		Key:    fmt.Sprintf("blob/dicom/%s/%02d/%s", a.Now().UTC().Format("20060102/15"), lane, strings.ToLower(rand.Text())),
 		Size:   h.Size,
 		SHA256: in.SHA256,
-		Media:  "application/dicom; transfer-syntax=" + h.TransferSyntax,
+		Media:  mediaOf(h),
 		Parts:  h.Frames,
 		Remark: h.Remark(),
 	}
 	if err := in.stage.Publish(ctx, blob.Key); err != nil {
 		return nil, fmt.Errorf("keep the bytes of an instance: %w", err)
 	}
-	return &Kept{intake: intake{blob: blob, header: h, body: dicom.AppendJSON(nil, h, dicom.JSONOptions{})}}, nil
+	return &Kept{intake: intake{blob: blob, header: h, body: dicom.AppendJSON(nil, h, dicom.JSONOptions{}), other: other}}, nil
 }
 
 // Commit makes kept instances visible, each for itself, in as few commits as their studies' partitions allow. The
@@ -248,24 +249,44 @@ func (a *Archive) Commit(ctx context.Context, member string, kept []*Kept) []Out
 	var wg sync.WaitGroup
 	for p, positions := range at {
 		wg.Go(func() {
-			writes := make([]commit.Write, len(positions))
-			for j, i := range positions {
-				writes[j] = kept[i].write(member)
-			}
-			for j, o := range a.Writers[p].SubmitAll(ctx, writes) {
-				i := positions[j]
-				outcomes[i] = Outcome{kept[i].result, kept[i].warning, o.Err}
-				if o.Err == nil && kept[i].result != Known && a.Took != nil {
-					a.Took(kept[i].blob.Size)
-				}
-				if o.Err == nil && kept[i].result != Known && kept[i].blob.Remark != "" && a.Remarked != nil {
-					a.Remarked(kept[i].blob.Remark)
-				}
+			for len(positions) > 0 {
+				positions = a.commitTo(ctx, a.Writers[p], member, kept, positions, outcomes)
 			}
 		})
 	}
 	wg.Wait()
 	return outcomes
+}
+
+// commitTo commits the instances at the positions. Those that met another file of their UID come back: they were compared
+// with it, outside of the committer's queue, and ask again.
+func (a *Archive) commitTo(ctx context.Context, w *commit.Committer, member string, kept []*Kept, positions []int, outcomes []Outcome) (again []int) {
+	writes := make([]commit.Write, len(positions))
+	for j, i := range positions {
+		writes[j] = kept[i].write(member)
+	}
+	for j, o := range w.SubmitAll(ctx, writes) {
+		i, k := positions[j], kept[positions[j]]
+		if o.Err == nil && k.met != nil {
+			var same bool
+			if same, o.Err = a.sameAs(ctx, k.met, k.blob); o.Err == nil && !same {
+				k.other, again = k.met.SHA256, append(again, i)
+				continue
+			}
+			k.result = Known
+		}
+		outcomes[i] = Outcome{k.result, k.warning, o.Err}
+		if o.Err != nil || k.result == Known {
+			continue
+		}
+		if a.Took != nil {
+			a.Took(k.blob.Size)
+		}
+		if k.blob.Remark != "" && a.Remarked != nil {
+			a.Remarked(k.blob.Remark)
+		}
+	}
+	return again
 }
 
 // lanes spread blobs over folders such that no two of this process are being written in the same one: on a disk,
@@ -296,26 +317,16 @@ func (l *lanes) leave(lane int) {
 	l.busy[lane] = false
 }
 
-// known reports whether the very same instance is there, so that its bytes need not be kept again. The committer
-// decides in the end; this only saves a blob.
-func (a *Archive) known(ctx context.Context, p hub.Partition, in *Received) (bool, error) {
-	f := a.Followers[p]
-	heads, err := f.Heads(ctx, []hub.Name{dicom.InstanceName(in.Header.StudyInstanceUID, in.Header.SOPInstanceUID)})
-	if err != nil || heads[0].Version == 0 || heads[0].Deleted {
-		return false, err
-	}
-	rec, err := f.Log().Record(ctx, heads[0].Loc)
-	return err == nil && rec.Blob != nil && rec.Blob.SHA256 == in.SHA256, err
-}
-
 // intake is one instance on its way into the log.
 type intake struct {
 	blob   *hub.Blob
 	header *dicom.Header
 	body   []byte
+	other  string // digest of the file that its UID was there with, compared and found to be another instance
 	// What the last plan found:
 	result  Result
 	warning string
+	met     *hub.Blob // a file of its UID that it was not compared with yet; nothing is written then
 }
 
 func (in *intake) write(member string) commit.Write {
@@ -338,19 +349,24 @@ func (in *intake) plan(ctx context.Context, v *commit.View) ([]commit.Draft, err
 	if head.Version > 0 && !head.Deleted {
 		return in.again(ctx, v, instance)
 	}
-	in.result = Stored
+	in.result, in.met = Stored, nil
 	drafts, err := in.parents(ctx, v)
 	return append(drafts, instance), err
 }
 
-// again handles a UID that is there already: the same bytes are no change, others are kept beside the first.
+// again handles a UID that is there already: the same instance is no change, another is kept beside the first.
 func (in *intake) again(ctx context.Context, v *commit.View, d commit.Draft) ([]commit.Draft, error) {
 	first, err := v.Record(ctx, d.Name)
 	if err != nil {
 		return nil, err
 	}
+	in.met = nil
 	if first.Blob != nil && first.Blob.SHA256 == in.blob.SHA256 {
 		in.result = Known
+		return nil, nil
+	}
+	if first.Blob != nil && first.Blob.SHA256 != in.other {
+		in.met = first.Blob
 		return nil, nil
 	}
 	in.result = Duplicate

@@ -28,6 +28,7 @@ func (s *heldStage) Write(p []byte) (int, error) {
 	return s.Buffer.Write(p)
 }
 func (s *heldStage) Publish(context.Context, string) error { return nil }
+func (s *heldStage) Reader() io.Reader                     { return bytes.NewReader(s.Bytes()) }
 func (s *heldStage) Discard()                              {}
 
 type stager func() hub.Stage

@@ -69,6 +69,8 @@ type stage struct {
 	store *Store
 }
 
+func (g *stage) Reader() io.Reader { return bytes.NewReader(g.Bytes()) }
+
 func (g *stage) Publish(ctx context.Context, key string) error {
 	return g.store.PutNew(ctx, key, int64(g.Len()), &g.Buffer)
 }

@@ -1,9 +1,12 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 
 	"concord/hub"
@@ -67,6 +70,14 @@ func (g *stage) Write(p []byte) (int, error) {
 		g.err = failure("stage", "", err)
 	}
 	return n, g.err
+}
+
+// Reader implements hub.Stage.
+func (g *stage) Reader() io.Reader {
+	if g.file == nil {
+		return bytes.NewReader(g.small)
+	}
+	return io.NewSectionReader(g.file, 0, math.MaxInt64)
 }
 
 // spill goes on in a file.

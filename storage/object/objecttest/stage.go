@@ -2,6 +2,7 @@ package objecttest
 
 import (
 	"bytes"
+	"io"
 	"strings"
 
 	"concord/hub"
@@ -16,6 +17,11 @@ func (s *suite) staged() {
 		}
 		if _, err := s.Open(s.Context(), key, 0, -1); !hub.Is(err, hub.NotFound) {
 			s.Errorf("%s: readable before Publish: %v", name, err)
+		}
+		for range 2 {
+			if got, err := io.ReadAll(st.Reader()); err != nil || !bytes.Equal(got, body) {
+				s.Errorf("%s: before Publish %d bytes of %d are read, or others: %v", name, len(got), size, err)
+			}
 		}
 		if err := st.Publish(s.Context(), key); err != nil {
 			s.Fatalf("%s: %v", name, err)
