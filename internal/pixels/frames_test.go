@@ -2,7 +2,6 @@ package pixels
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
@@ -10,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"concord/internal/dicom"
@@ -33,11 +33,10 @@ func decodeAll(t *testing.T, d *Decoder, s *stored) (*Native, []byte) {
 	return last, all
 }
 
-func newDecoder(t testing.TB) *Decoder {
-	d := NewDecoder("", Limits{})
-	t.Cleanup(func() { d.Close(context.Background()) })
-	return d
-}
+// newDecoder gives the tests one decoder, since each compiles its codecs anew.
+func newDecoder(testing.TB) *Decoder { return oneDecoder() }
+
+var oneDecoder = sync.OnceValue(func() *Decoder { return NewDecoder("", Limits{}) })
 
 func TestLosslessFramesEqualThoseOfIndependentDecoders(t *testing.T) {
 	dir := corpus(t)
