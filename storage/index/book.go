@@ -2,9 +2,11 @@ package index
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 
@@ -29,7 +31,7 @@ type book struct {
 	way   *way                    // by ahead
 	said  map[hub.Match]*sample   // by sample
 
-	read func() error // the replies, in the trip that came when made trips had been made
+	read func() (bool, error) // the replies, in the trip that came when made trips had been made; false when another one is due
 	made int
 }
 
@@ -38,48 +40,138 @@ func (sh *shard) book(await func() bool, param string) *book {
 	b := sh.books[param]
 	if b == nil {
 		b = &book{made: sh.made}
-		b.read = sh.queueBook(sh.p, sh.q.Type, param, b)
+		b.read = sh.queueBook(shelfMark{sh.p, sh.q.Type, param}, b)
 		sh.books[param] = b
 	}
-	if b.made == sh.made && !await() {
-		return b
-	}
-	if b.read != nil {
-		if err := b.read(); err != nil {
-			sh.err = err
+	for b.read != nil || b.made == sh.made {
+		if b.made == sh.made && !await() {
+			return b
 		}
-		b.read = nil
+		if b.read == nil { // another shard has read it
+			continue
+		}
+		done, err := b.read()
+		if err != nil {
+			sh.err, b.read = err, nil
+			return b
+		}
+		if done {
+			b.read = nil
+		}
 	}
 	return b
 }
 
-// queueBook queues the rolls of a parameter; the result reads the replies.
-func (t *trips) queueBook(p *partition, typ, param string, into *book) func() error {
-	if param == hub.LastUpdated {
-		cmd := t.pipe.ZRangeWithScores(t.ctx, p.hoursKey(typ), 0, -1)
-		return func() (err error) {
-			into.pages, err = hourPages(typ, cmd.Val())
-			return err
+// queueBook queues the rolls of a parameter, or only their sizes where the index remembers them: rolls only grow. The result
+// reads the replies.
+func (sh *shard) queueBook(at shelfMark, into *book) func() (bool, error) {
+	gen := sh.began.gen
+	kept, has := sh.ix.shelf.find(at, gen)
+	if !has {
+		return sh.queueRolls(at, gen, into)
+	}
+	sizes := sh.queueSizes(at)
+	return func() (bool, error) {
+		if sizes() == kept.sizes {
+			into.pages, into.ends = kept.pages, kept.ends
+			return true, nil
+		}
+		into.made, into.read = sh.made, sh.queueRolls(at, gen, into)
+		return false, nil
+	}
+}
+
+// kindsOfPage are those that a roll each tells of.
+var kindsOfPage = [...]byte{near, next, wide, far}
+
+type rollSizes [len(kindsOfPage)]int64
+
+func (sh *shard) queueSizes(at shelfMark) func() rollSizes {
+	var cmds []*redis.IntCmd
+	if at.param == hub.LastUpdated {
+		cmds = append(cmds, sh.pipe.ZCard(sh.ctx, at.p.hoursKey(at.typ)))
+	} else {
+		for _, kind := range kindsOfPage {
+			cmds = append(cmds, sh.pipe.SCard(sh.ctx, at.p.pagesKey(kind, at.typ, at.param)))
 		}
 	}
-	kinds := [...]byte{near, next, wide, far}
-	var cmds [len(kinds)]*redis.StringSliceCmd
-	for i, kind := range kinds {
-		cmds[i] = t.pipe.SMembers(t.ctx, p.pagesKey(kind, typ, param))
+	return func() (sizes rollSizes) {
+		for i, cmd := range cmds {
+			sizes[i] = cmd.Val()
+		}
+		return sizes
 	}
-	return func() error {
-		for i, kind := range kinds {
+}
+
+func (sh *shard) queueRolls(at shelfMark, gen string, into *book) func() (bool, error) {
+	if at.param == hub.LastUpdated {
+		cmd := sh.pipe.ZRangeWithScores(sh.ctx, at.p.hoursKey(at.typ), 0, -1)
+		return func() (done bool, err error) {
+			if into.pages, err = hourPages(at.typ, cmd.Val()); err != nil {
+				return true, err
+			}
+			sh.ix.shelf.keep(at, gen, keptBook{sizes: rollSizes{int64(len(cmd.Val()))}, pages: into.pages})
+			return true, nil
+		}
+	}
+	var cmds [len(kindsOfPage)]*redis.StringSliceCmd
+	for i, kind := range kindsOfPage {
+		cmds[i] = sh.pipe.SMembers(sh.ctx, at.p.pagesKey(kind, at.typ, at.param))
+	}
+	return func() (bool, error) {
+		var sizes rollSizes
+		for i, kind := range kindsOfPage {
+			sizes[i] = int64(len(cmds[i].Val()))
 			for _, m := range cmds[i].Val() {
 				n, err := strconv.ParseUint(m, 10, 64)
 				if err != nil || bucket(n).grain() < 0 || bucket(n).grain() > finest {
-					return errUnreadable
+					return true, errUnreadable
 				}
-				into.add(kind, typ, param, bucket(n))
+				into.add(kind, at.typ, at.param, bucket(n))
 			}
 		}
 		slices.SortFunc(into.pages, func(a, b page) int { return cmp.Compare(a.from, b.from) })
-		return nil
+		sh.ix.shelf.keep(at, gen, keptBook{sizes: sizes, pages: into.pages, ends: into.ends})
+		return true, nil
 	}
+}
+
+// shelf remembers books. Nobody writes to what it has.
+type shelf struct {
+	mu   sync.Mutex
+	gens map[*partition]string
+	kept map[shelfMark]keptBook
+}
+
+// shelfMark names a book: a Range parameter of a type in a partition.
+type shelfMark struct {
+	p          *partition
+	typ, param string
+}
+
+type keptBook struct {
+	sizes       rollSizes
+	pages, ends []page
+}
+
+func newShelf() *shelf { return &shelf{gens: map[*partition]string{}, kept: map[shelfMark]keptBook{}} }
+
+func (s *shelf) find(at shelfMark, gen string) (keptBook, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, has := s.kept[at]
+	return b, has && gen != "" && s.gens[at.p] == gen
+}
+
+// keep forgets what it has of another generation of the partition.
+func (s *shelf) keep(at shelfMark, gen string, b keptBook) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gens[at.p] != gen {
+		maps.DeleteFunc(s.kept, func(k shelfMark, _ keptBook) bool { return k.p == at.p })
+		s.gens[at.p] = gen
+	}
+	s.kept[at] = b
 }
 
 // sample is how much some slots have in an interval.
