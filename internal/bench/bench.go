@@ -65,6 +65,7 @@ func groups() []group {
 		{"qido", (*bench).qidoWorks, true, false},
 		{"metadata", (*bench).metadataWorks, true, false},
 		{"frames", (*bench).frameWorks, true, false},
+		{"dimse", (*bench).dimseWorks, true, false},
 		{"create", (*bench).createWorks, false, false},
 		{"transaction", (*bench).transactionWorks, false, false},
 		{"read", (*bench).readWorks, false, false},

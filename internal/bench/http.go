@@ -20,6 +20,9 @@ type Site struct {
 	Address string // host:port, plain HTTP
 	Root    string // path before /fhir and /dicom-web; empty or beginning with a slash
 	Token   string // bearer token; empty: none is sent
+	DICOM   string // host:port of its DICOM network; empty: none is known
+	title   string // its AE title there
+	pid     int    // where it was started
 }
 
 // request is an HTTP/1.1 request made ready: its head and the pieces of its body. It may be sent many times and by many

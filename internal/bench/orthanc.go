@@ -22,6 +22,11 @@ func (b *bench) startOrthanc(ctx context.Context) (*Site, error) {
 		return nil, err
 	}
 	_, port, _ := net.SplitHostPort(address)
+	network, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	_, networkPort, _ := net.SplitHostPort(network)
 	folder := filepath.Join(b.folder, "orthanc")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, err
@@ -30,10 +35,15 @@ func (b *bench) startOrthanc(ctx context.Context) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	networkNumber, err := strconv.Atoi(networkPort)
+	if err != nil {
+		return nil, err
+	}
 	// What is not named here is as Orthanc has it by default: SQLite, storage area synced, 128 MB storage cache.
 	config, err := json.Marshal(map[string]any{
 		"Name": "bench", "StorageDirectory": folder, "IndexDirectory": folder, "StorageCompression": false, "OverwriteInstances": false,
-		"HttpPort": number, "RemoteAccessAllowed": false, "AuthenticationEnabled": false, "DicomServerEnabled": false,
+		"HttpPort": number, "RemoteAccessAllowed": false, "AuthenticationEnabled": false,
+		"DicomServerEnabled": true, "DicomPort": networkNumber, "DicomAet": "ORTHANC", "DicomAlwaysAllowFind": true,
 		"HttpThreadsCount": 50, "KeepAlive": true, "TcpNoDelay": true,
 		"Plugins":  []string{plugin},
 		"DicomWeb": map[string]any{"Enable": true, "Root": "/dicom-web/", "EnableWado": false, "Ssl": false, "Host": "localhost"},
@@ -50,7 +60,7 @@ func (b *bench) startOrthanc(ctx context.Context) (*Site, error) {
 		return nil, err
 	}
 	b.running = append(b.running, p)
-	site := &Site{Name: "Orthanc", Address: address}
+	site := &Site{Name: "Orthanc", Address: address, DICOM: network, title: "ORTHANC", pid: p.cmd.Process.Pid}
 	if err := p.ready(ctx, site, "/dicom-web/studies?limit=1"); err != nil {
 		return nil, err
 	}

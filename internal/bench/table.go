@@ -30,6 +30,9 @@ func Print(w io.Writer, rows []Row) error {
 		if r.Goal.Of != "" {
 			verdict = map[bool]string{true: "met", false: "MISSED"}[r.Met]
 		}
+		if r.Note != "" {
+			verdict = strings.TrimSpace(verdict + "  " + r.Note)
+		}
 		lines = append(lines, append(line, r.Goal.String(), verdict))
 	}
 	widths := make([]int, len(lines[0]))

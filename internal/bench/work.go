@@ -18,6 +18,8 @@ type Work struct {
 	Goal    Goal
 	hub     turn
 	peers   []peer
+	// note says something more of the hub once the work is done; nil for nothing.
+	note func() string
 }
 
 // peer does the same, or a part of it, for comparison.
@@ -49,6 +51,7 @@ type Row struct {
 	Ratio float64 `json:"ratio,omitempty"`
 	Goal  Goal    `json:"goal,omitzero"`
 	Met   bool    `json:"met"`
+	Note  string  `json:"note,omitempty"`
 	Error string  `json:"error,omitempty"`
 	again bool    // the hub's figures stand in the row above
 }
@@ -111,9 +114,12 @@ func (w *Work) run(ctx context.Context, rounds int, say func(string, ...any)) []
 			}
 		}
 	}
-	hub := figures(samples[0])
+	hub, note := figures(samples[0]), ""
+	if w.note != nil {
+		note = w.note()
+	}
 	if len(w.peers) == 0 {
-		row := Row{Work: w.Title, Clients: w.Clients, Unit: w.Unit, Hub: hub, Goal: w.Goal}
+		row := Row{Work: w.Title, Clients: w.Clients, Unit: w.Unit, Hub: hub, Goal: w.Goal, Note: note}
 		row.judge()
 		return []Row{row}
 	}
@@ -129,7 +135,9 @@ func (w *Work) run(ctx context.Context, rounds int, say func(string, ...any)) []
 				ratios = append(ratios, mine.Rate()/theirs.Rate())
 			}
 		}
-		row.Ratio = median(ratios)
+		if row.Ratio = median(ratios); i == 0 {
+			row.Note = note
+		}
 		row.judge()
 		rows = append(rows, row)
 	}
