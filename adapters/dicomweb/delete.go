@@ -20,7 +20,12 @@ func (s *Server) remove(c *gin.Context) {
 		return
 	}
 	ctx, who := c.Request.Context(), caller(c)
-	n, err := s.Archive.Delete(ctx, who.Member, at, func(owner string) error { return s.Policy.MayChange(who, owner) })
+	n, err := s.Archive.Delete(ctx, who.Member, at, func(rec *hub.Record) error {
+		if err := s.Reader.MayRead(ctx, who, s.PartitionOf(at.Study), rec); err != nil {
+			return err
+		}
+		return s.Policy.MayChange(who, rec.Member)
+	})
 	if err != nil {
 		WriteError(c, err)
 		return

@@ -61,7 +61,23 @@ type client struct {
 	scope  string
 	trail  *trail
 	root   string // of the store
+	rules  *rules
 }
+
+// rules are those of access.Mutual, and hide from members what a test says.
+type rules struct {
+	access.Mutual
+	hidden func(who access.Caller, rec *hub.Record) bool
+}
+
+func (r *rules) MayRead(who access.Caller, rec *hub.Record) error {
+	if r.hidden != nil && r.hidden(who, rec) {
+		return &hub.Error{Kind: hub.Forbidden, Msg: "hidden"}
+	}
+	return r.Mutual.MayRead(who, rec)
+}
+
+func (r *rules) MayReadAll(access.Caller) bool { return r.hidden == nil }
 
 // start runs a hub in this process on a folder and a keeper.
 func start(t testing.TB, change ...func(*face.Deps)) *client {
@@ -82,14 +98,14 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 	if err := follower.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	writer, notes := commit.New(log, follower, commit.Options{}), &trail{}
+	writer, notes, policy := commit.New(log, follower, commit.Options{}), &trail{}, &rules{}
 	followers := map[hub.Partition]*projection.Follower{partition: follower}
 	of := func(string) hub.Partition { return partition }
 	decoder := pixels.NewDecoder(filepath.Join(root, "codecs"), pixels.Limits{})
 	deps := face.Deps{
-		Reader:  lookup.New(ix, objects, followers, access.Mutual{}, notes),
+		Reader:  lookup.New(ix, objects, followers, policy, notes),
 		Archive: &imaging.Archive{Objects: objects, Stager: objects, Followers: followers, Writers: map[hub.Partition]*commit.Committer{partition: writer}, PartitionOf: of, Now: time.Now},
-		Shelf:   &imaging.Shelf{Objects: objects, Derived: objects}, Pixels: decoder, Policy: access.Mutual{}, Trail: notes,
+		Shelf:   &imaging.Shelf{Objects: objects, Derived: objects}, Pixels: decoder, Policy: policy, Trail: notes,
 		Partitions: []hub.Partition{partition}, PartitionOf: of,
 	}
 	for _, f := range change {
@@ -107,7 +123,7 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 		k.Close()
 		decoder.Close(context.Background())
 	})
-	return &client{t: t, base: server.URL + "/dicom-web", member: "village", scope: access.AllResources, trail: notes, root: root}
+	return &client{t: t, base: server.URL + "/dicom-web", member: "village", scope: access.AllResources, trail: notes, root: root, rules: policy}
 }
 
 // authenticate believes what the client says of itself.

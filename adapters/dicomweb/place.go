@@ -2,7 +2,6 @@ package dicomweb
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"net/url"
@@ -84,19 +83,19 @@ func (s *Server) locate(c *gin.Context, at imaging.Place) ([]hub.Loc, error) {
 		return nil, err
 	}
 	if len(locs) == 0 {
-		return nil, s.nothingAt(ctx, at)
+		return nil, s.nothingAt(c, at)
 	}
 	return locs, s.Reader.Disclose(ctx, who, name.Type, []hub.Name{name}, len(locs), "retrieve")
 }
 
-// nothingAt tells what was deleted from what never was.
-func (s *Server) nothingAt(ctx context.Context, at imaging.Place) error {
-	gone, err := s.Archive.Deleted(ctx, nameOf(at))
+// nothingAt tells what was deleted from what never was, as far as the caller may know of it.
+func (s *Server) nothingAt(c *gin.Context, at imaging.Place) error {
+	_, err := s.Reader.Read(c.Request.Context(), caller(c), s.PartitionOf(at.Study), nameOf(at))
 	switch {
-	case err != nil:
-		return err
-	case gone:
+	case hub.Is(err, hub.Gone):
 		return &hub.Error{Kind: hub.Gone, Msg: "it was deleted"}
+	case err != nil && !hub.Is(err, hub.NotFound):
+		return err
 	}
 	return &hub.Error{Kind: hub.NotFound, Msg: "there is no such study or series"}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"concord/hub"
 	"concord/hub/commit"
@@ -20,13 +19,17 @@ type Place struct{ Study, Series, Instance string }
 const mostDeleted = 100_000
 
 // Delete takes away what is at a place, for everybody and at once: each instance, and the series and study that have none
-// left, get a tombstone. may is asked about the member of each instance and refuses them all by its error. The bytes and the
-// versions before stay in the store until retention says otherwise; the same UID may be stored again and is its next version.
+// left, get a tombstone. may is asked about the record of each instance: NotFound says that the member may not know of it,
+// any other error refuses them all. The bytes and the versions before stay in the store until retention says otherwise; the
+// same UID may be stored again and is its next version.
 //
-// What never was is NotFound, what is deleted already Gone. It returns how many instances there were.
-func (a *Archive) Delete(ctx context.Context, member string, at Place, may func(owner string) error) (int, error) {
+// What never was, or may not be known of, is NotFound, what is deleted already Gone. It returns how many instances there were.
+func (a *Archive) Delete(ctx context.Context, member string, at Place, may func(*hub.Record) error) (int, error) {
 	d := &deletion{Place: at, may: may}
 	names := []hub.Name{dicom.StudyName(at.Study)}
+	if at.Series != "" {
+		names = append(names, dicom.SeriesName(at.Study, at.Series))
+	}
 	if at.Instance != "" {
 		names = append(names, dicom.InstanceName(at.Study, at.Instance))
 	}
@@ -37,7 +40,7 @@ func (a *Archive) Delete(ctx context.Context, member string, at Place, may func(
 // deletion is one on its way into the log.
 type deletion struct {
 	Place
-	may   func(owner string) error
+	may   func(*hub.Record) error
 	count int // of instances, found by the last plan
 }
 
@@ -47,26 +50,40 @@ func (d *deletion) plan(ctx context.Context, v *commit.View) ([]commit.Draft, er
 		return nil, err
 	}
 	d.count = len(instances)
-	drafts := make([]commit.Draft, 0, len(instances)+2)
+	drafts, unknown := make([]commit.Draft, 0, len(instances)+2), 0
 	for _, n := range instances {
 		rec, err := v.Record(ctx, n)
 		if err != nil {
+			return nil, err
+		}
+		switch err := d.may(&rec); {
+		case hub.Is(err, hub.NotFound):
+			unknown++
+			continue
+		case err != nil:
 			return nil, err
 		}
 		if d.Instance != "" {
 			if series := parse(&rec).text(seriesUID); d.Series == "" {
 				d.Series = series
 			} else if d.Series != series {
-				return nil, &hub.Error{Kind: hub.NotFound, Msg: "the series has no such instance"}
+				return nil, errNothingThere()
 			}
-		}
-		if err := d.may(rec.Member); err != nil {
-			return nil, err
 		}
 		drafts = append(drafts, commit.Draft{Name: n, Delete: true})
 	}
+	switch {
+	case unknown == len(instances):
+		return nil, errNothingThere()
+	case unknown > 0:
+		return nil, &hub.Error{Kind: hub.Forbidden, Msg: "not all of it may be changed by the member"}
+	}
 	above, err := d.above(ctx, v)
 	return append(drafts, above...), err
+}
+
+func errNothingThere() error {
+	return &hub.Error{Kind: hub.NotFound, Msg: "there is no such study, series or instance"}
 }
 
 // instances are those to be deleted; there is at least one.
@@ -74,15 +91,10 @@ func (d *deletion) instances(ctx context.Context, v *commit.View) ([]hub.Name, e
 	if d.Instance != "" {
 		name := dicom.InstanceName(d.Study, d.Instance)
 		head, err := v.Head(ctx, name)
-		switch {
-		case err != nil:
-			return nil, err
-		case head.Version == 0:
-			return nil, &hub.Error{Kind: hub.NotFound, Msg: "there is no such instance"}
-		case head.Deleted:
-			return nil, &hub.Error{Kind: hub.Gone, Msg: "the instance was deleted"}
+		if err != nil || head.Version > 0 && !head.Deleted {
+			return []hub.Name{name}, err
 		}
-		return []hub.Name{name}, nil
+		return nil, d.gone(ctx, v, name)
 	}
 	found, err := v.Find(ctx, inside(dicom.Instance, d.Study, d.Series, mostDeleted+1))
 	switch {
@@ -90,17 +102,31 @@ func (d *deletion) instances(ctx context.Context, v *commit.View) ([]hub.Name, e
 		return nil, err
 	case len(found) > mostDeleted:
 		return nil, &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a deletion takes %d instances at most", mostDeleted), Hint: "delete series by series"}
+	case len(found) == 0 && d.Series != "":
+		return nil, d.gone(ctx, v, dicom.SeriesName(d.Study, d.Series))
 	case len(found) == 0:
-		head, err := v.Head(ctx, dicom.StudyName(d.Study))
-		if err == nil && head.Deleted {
-			return nil, &hub.Error{Kind: hub.Gone, Msg: "the study was deleted"}
-		}
-		if err == nil {
-			err = &hub.Error{Kind: hub.NotFound, Msg: "there is no such study or series"}
-		}
-		return nil, err
+		return nil, d.gone(ctx, v, dicom.StudyName(d.Study))
 	}
 	return found, nil
+}
+
+// gone tells what was deleted, and may be known of, from what never was.
+func (d *deletion) gone(ctx context.Context, v *commit.View, n hub.Name) error {
+	head, err := v.Head(ctx, n)
+	if err != nil {
+		return err
+	}
+	if !head.Deleted {
+		return errNothingThere()
+	}
+	rec, err := v.Record(ctx, n)
+	switch {
+	case err != nil:
+		return err
+	case hub.Is(d.may(&rec), hub.NotFound):
+		return errNothingThere()
+	}
+	return &hub.Error{Kind: hub.Gone, Msg: "it was deleted"}
 }
 
 // above drafts what becomes of series and study.
@@ -180,11 +206,4 @@ func inside(level dicom.Level, study, series string, limit int) hub.Query {
 
 func equals(param, text string) hub.Clause {
 	return hub.Clause{Param: param, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: text}}}
-}
-
-// Deleted tells whether a study, series or instance was there and is no more.
-func (a *Archive) Deleted(ctx context.Context, n hub.Name) (bool, error) {
-	study, _, _ := strings.Cut(n.ID, "/")
-	heads, err := a.Followers[a.PartitionOf(study)].Heads(ctx, []hub.Name{n})
-	return err == nil && heads[0].Deleted, err
 }

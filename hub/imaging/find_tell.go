@@ -143,7 +143,7 @@ func (t *telling) count(ctx context.Context) error {
 						uids[j] = t.all[i].Series
 					}
 				}
-				counts, err := t.Reader.Counts(gctx, p, c.of.Type(), c.param, uids)
+				counts, err := t.Reader.Counts(gctx, t.who, p, c.of.Type(), c.param, uids)
 				if err != nil {
 					return err
 				}
@@ -189,7 +189,7 @@ func (t *telling) countPatients(ctx context.Context) error {
 				if !t.find.Wants(tag) {
 					break
 				}
-				counts, err := t.Reader.Counts(ctx, p, level.Type(), StudyParam, uids)
+				counts, err := t.Reader.Counts(ctx, t.who, p, level.Type(), StudyParam, uids)
 				if err != nil {
 					return err
 				}

@@ -165,14 +165,25 @@ func (r *Reader) Version(ctx context.Context, who access.Caller, p hub.Partition
 	return recs[0], nil
 }
 
-// Counts says for each text how many entries of type typ carry the Exact term param = text.
-func (r *Reader) Counts(ctx context.Context, p hub.Partition, typ, param string, texts []string) ([]int64, error) {
-	index := r.watch(p)
-	counts, err := r.index.Counts(ctx, p, typ, param, texts)
-	if err != nil {
-		return nil, index.refused(err)
+// Counts says for each text how many entries of type typ carry the Exact term param = text, of those that who may read.
+func (r *Reader) Counts(ctx context.Context, who access.Caller, p hub.Partition, typ, param string, texts []string) ([]int64, error) {
+	a := r.ask(who, p)
+	if a.sees(typ) {
+		counts, err := r.index.Counts(ctx, p, typ, param, texts)
+		if err != nil {
+			return nil, a.before.refused(err)
+		}
+		return counts, a.before.complete(ctx)
 	}
-	return counts, index.complete(ctx)
+	counts := make([]int64, len(texts))
+	for i, text := range texts {
+		f, err := a.search(ctx, hub.Query{Type: typ, All: []hub.Clause{{Param: param, Any: []hub.Match{exactly(text)}}}, Count: true})
+		if err != nil {
+			return nil, err
+		}
+		counts[i] = f.total
+	}
+	return counts, nil
 }
 
 // Blob opens a range of the blob that rec, which a Reader handed out, refers to; length −1 reads to its end.
