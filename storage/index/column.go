@@ -2,6 +2,7 @@ package index
 
 import (
 	"math"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -108,7 +109,11 @@ func (c *column) values(await func() bool, nums []uint64) []value {
 		if c.param == hub.LastUpdated {
 			key = func(n uint64) string { return c.sh.p.headKey(c.sh.slot, n) }
 		}
-		c.last = c.sh.queueBlocks(unknown, key)
+		if c.param != hub.LastUpdated && c.cached != nil && len(unknown) >= crowd && c.sh.eager > 0 {
+			c.last = c.sh.queueWhole(unknown, key)
+		} else {
+			c.last = c.sh.queueBlocks(unknown, key)
+		}
 		c.last.wanted = nums
 	}
 	b := c.last
@@ -149,6 +154,29 @@ type blocks struct {
 	made   int // trips when it was queued
 	cmds   []*redis.StringSliceCmd
 	parts  [][]uint64
+	whole  []*redis.MapStringStringCmd // of blocks that are read whole, and what is wanted of them
+	of     [][]uint64
+}
+
+// wholeBlocks is how many blocks a search reads whole, more than it wants, so that the cache has them: reading a number among its
+// neighbours takes a tenth of what it takes by itself.
+const wholeBlocks = 512
+
+// queueWhole is queueBlocks for so many numbers of a slot that the rest of their blocks is worth reading, too.
+func (sh *shard) queueWhole(nums []uint64, key func(uint64) string) *blocks {
+	b := &blocks{made: sh.made}
+	for len(nums) > 0 && sh.eager > 0 {
+		n := 1
+		for n < len(nums) && nums[n]/sh.p.block == nums[0]/sh.p.block {
+			n++
+		}
+		b.whole, b.of = append(b.whole, sh.pipe.HGetAll(sh.ctx, key(nums[0]))), append(b.of, nums[:n])
+		nums = nums[n:]
+		sh.eager--
+	}
+	rest := sh.queueBlocks(nums, key)
+	b.cmds, b.parts = rest.cmds, rest.parts
+	return b
 }
 
 // queueBlocks queues the fields of nums, which are ascending, from the hashes that key names.
@@ -179,5 +207,18 @@ func (b *blocks) each(do func(num uint64, field string)) {
 			do(num, vals[j])
 		}
 	}
-	b.cmds, b.parts = nil, nil
+	for i, of := range b.of {
+		all := b.whole[i].Val()
+		for _, num := range of {
+			if _, has := all[member(num)]; !has {
+				do(num, "")
+			}
+		}
+		for field, v := range all {
+			if num, err := strconv.ParseUint(field, 10, 64); err == nil {
+				do(num, v)
+			}
+		}
+	}
+	b.cmds, b.parts, b.whole, b.of = nil, nil, nil, nil
 }

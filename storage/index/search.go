@@ -30,6 +30,7 @@ type search struct {
 	early   int // heads a shard may read early
 	read    int // members read
 	rarest  int // what it takes to read the rarest conditions of all slots; set by choosePace
+	eager   int // blocks that may still be read whole
 	pace    func() int
 	views   map[hub.Partition]meta
 	names   map[*partition]*directory
@@ -62,7 +63,7 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 		return hub.Page{Total: -1}, nil
 	}
 	for {
-		s := &search{trips: newTrips(ctx, ix.client, ix.limits), ix: ix, q: &q, order: o, need: need, names: map[*partition]*directory{}}
+		s := &search{trips: newTrips(ctx, ix.client, ix.limits), ix: ix, q: &q, order: o, need: need, eager: wholeBlocks, names: map[*partition]*directory{}}
 		s.top = top{order: o, after: after, need: need}
 		overtaken, err := s.run(ps)
 		if err != nil {
