@@ -2,10 +2,10 @@ package dicomweb
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"image"
-	"image/color"
 	"image/gif"
 	"io"
 	"math"
@@ -60,23 +60,37 @@ func (s *Server) rendered(c *gin.Context) {
 		WriteError(c, err)
 		return
 	}
-	ctx := c.Request.Context()
-	var parts []part
-	for _, shot := range shots {
-		body, err := s.shoot(ctx, s.file(c, shot.rec), shot, r)
-		if err != nil {
-			WriteError(c, err)
-			return
-		}
-		p := bytesPart(typ, body)
-		p.tag = `"` + stateOf([]hub.Loc{shot.rec.Loc}, fmt.Sprint(shot.frames, typ, c.Request.URL.RawQuery)) + `"`
-		parts = append(parts, p)
-	}
-	if multi {
-		s.multipart(c, typ, parts)
+	first := s.shown(c, shots[0], r)
+	var body bytes.Buffer // the first one tells whether it can be done, before the answer begins
+	if err := first.write(c.Request.Context(), &body); err != nil {
+		WriteError(c, err)
 		return
 	}
-	s.bare(c, &parts[0])
+	tag := first.tag
+	first = bytesPart(typ, body.Bytes())
+	first.tag = tag
+	if !multi {
+		s.bare(c, &first)
+		return
+	}
+	parts := []part{first}
+	for _, shot := range shots[1:] {
+		parts = append(parts, s.shown(c, shot, r))
+	}
+	s.multipart(c, typ, parts)
+}
+
+// shown is a part that is rendered when its turn comes, so that no more than one image of an answer is held.
+func (s *Server) shown(c *gin.Context, of shot, r rendering) part {
+	f := s.file(c, of.rec)
+	tag := `"` + stateOf([]hub.Loc{of.rec.Loc}, fmt.Sprint(of.frames, r.typ, c.Request.URL.RawQuery)) + `"`
+	return part{media: r.typ, size: -1, tag: tag, write: func(ctx context.Context, w io.Writer) error {
+		body, err := s.shoot(ctx, f, of, r)
+		if err == nil {
+			_, err = w.Write(body)
+		}
+		return err
+	}}
 }
 
 // shot is an image to be made: frames of one instance, counted from 0. More than one make a film.
@@ -226,6 +240,11 @@ func (s *Server) shoot(ctx context.Context, f file, of shot, r rendering) ([]byt
 	if err != nil {
 		return nil, err
 	}
+	room := surface(img, r.view.Viewport)
+	if err := s.drawing.enter(ctx, room); err != nil {
+		return nil, err
+	}
+	defer s.drawing.leave(room)
 	if r.typ == typeGIF && len(of.frames) > 1 {
 		return s.film(ctx, f, img, of, r)
 	}
@@ -243,6 +262,16 @@ func (s *Server) shoot(ctx context.Context, f file, of shot, r rendering) ([]byt
 		err = pixels.WriteJPEG(&out, picture, r.quality)
 	}
 	return out.Bytes(), err
+}
+
+// surface is about how many bytes an image and its rendering take, at four a pixel.
+func surface(img *pixels.Image, v pixels.Viewport) int64 {
+	own := int64(img.Rows) * int64(img.Columns)
+	if v.Width == 0 && v.Height == 0 {
+		return 4 * 2 * own
+	}
+	width, height := int64(cmp.Or(v.Width, v.Height)), int64(cmp.Or(v.Height, v.Width))
+	return 4 * (own + width*height)
 }
 
 func (s *Server) picture(ctx context.Context, f file, img *pixels.Image, frame int, v pixels.View) (image.Image, error) {
@@ -280,52 +309,4 @@ func (s *Server) decode(ctx context.Context, f file, img *pixels.Image, n int) (
 		return nil, err
 	}
 	return s.Pixels.Frame(ctx, img, stored.Bytes())
-}
-
-// film makes an animated GIF in shades of grey, or in few colours.
-func (s *Server) film(ctx context.Context, f file, img *pixels.Image, of shot, r rendering) ([]byte, error) {
-	if len(of.frames) > longestCine || int64(len(of.frames))*int64(img.Rows)*int64(img.Columns) > largestCine {
-		return nil, &hub.Error{Kind: hub.TooLarge, Path: "Accept", Msg: fmt.Sprintf("a film may have %d frames and %d pixels in all", longestCine, largestCine), Hint: "ask for frames"}
-	}
-	film := &gif.GIF{}
-	for _, n := range of.frames {
-		picture, err := s.picture(ctx, f, img, n, r.view)
-		if err != nil {
-			return nil, err
-		}
-		film.Image = append(film.Image, paletted(picture))
-		film.Delay = append(film.Delay, frameDelay)
-	}
-	var out bytes.Buffer
-	err := gif.EncodeAll(&out, film)
-	return out.Bytes(), err
-}
-
-// paletted is a picture in 256 shades of grey, or in 6×6×6 colours.
-func paletted(p image.Image) *image.Paletted {
-	var palette color.Palette
-	_, grey := p.(*image.Gray)
-	if grey {
-		for i := range 256 {
-			palette = append(palette, color.Gray{uint8(i)})
-		}
-	} else {
-		for i := range 216 {
-			palette = append(palette, color.RGBA{uint8(i / 36 * 51), uint8(i / 6 % 6 * 51), uint8(i % 6 * 51), 255})
-		}
-	}
-	b := p.Bounds()
-	out := image.NewPaletted(image.Rect(0, 0, b.Dx(), b.Dy()), palette)
-	for y := range b.Dy() {
-		for x := range b.Dx() {
-			r, g, bl, _ := p.At(b.Min.X+x, b.Min.Y+y).RGBA()
-			at := out.PixOffset(x, y)
-			if grey {
-				out.Pix[at] = uint8(r >> 8)
-			} else {
-				out.Pix[at] = uint8((r+4369*3/2)/13107*36 + (g+4369*3/2)/13107*6 + (bl+4369*3/2)/13107)
-			}
-		}
-	}
-	return out
 }

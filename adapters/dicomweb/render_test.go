@@ -96,6 +96,11 @@ func TestWhatIsCompressedIsDecodedForWhoWantsThat(t *testing.T) {
 	if err != nil || len(film.Image) != 2 {
 		t.Errorf("the film: %v", err)
 	}
+	c.get(at+"/rendered?viewport=8192,8192", "Accept: image/gif").want(413)
+	shown := c.get(at+"/frames/2,1/rendered", `Accept: multipart/related; type="image/png"`).want(200)
+	if one := c.get(at+"/frames/1/rendered", "Accept: image/png").want(200); len(shown.parts()) != 2 || !bytes.Equal(shown.parts()[1].body, one.body) {
+		t.Error("a frame among several is rendered otherwise than alone")
+	}
 	if _, err := jpeg.Decode(bytes.NewReader(c.get(at + "/frames/2/thumbnail").want(200).body)); err != nil {
 		t.Error(err)
 	}
