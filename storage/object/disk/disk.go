@@ -43,6 +43,7 @@ type Options struct {
 type Store struct {
 	root    string
 	temp    string
+	sync    syncer
 	folders *folders
 	buffers sync.Pool   // *[]byte for copying
 	staged  chan []byte // free buffers of what is staged
@@ -50,13 +51,20 @@ type Store struct {
 
 const copyBuffer = 256 << 10
 
+// syncer makes what was written durable. Tests look on with one of their own.
+type syncer struct {
+	file   func(*os.File) error
+	folder func(path string) error
+}
+
 // Open makes the folder when it is not there and clears it of uploads that a crash left behind.
 func Open(root string, opts Options) (*Store, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, unusable(root, err)
 	}
-	s := &Store{root: root, temp: filepath.Join(root, "@tmp"), folders: newFolders(root)}
+	s := &Store{root: root, temp: filepath.Join(root, "@tmp"), sync: syncer{(*os.File).Sync, syncFolder}}
+	s.folders = newFolders(root, func(path string) error { return s.sync.folder(path) })
 	s.staged = make(chan []byte, stageBuffers)
 	for range stageBuffers {
 		s.staged <- nil
@@ -153,7 +161,7 @@ func (s *Store) create() (*os.File, error) {
 
 // publish gives a temporary file its name, durably and only if the name is free.
 func (s *Store) publish(file *os.File, key string) error {
-	if err := file.Sync(); err != nil {
+	if err := s.sync.file(file); err != nil {
 		return failure("fsync", key, err)
 	}
 	folder, err := s.place(os.Link, file.Name(), key)

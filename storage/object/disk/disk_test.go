@@ -82,7 +82,7 @@ func TestAKeyCannotBeTheFolderOfAnother(t *testing.T) {
 }
 
 func TestWritersOfOneFolderShareItsFsync(t *testing.T) {
-	f := &folder{path: t.TempDir()}
+	f := &folder{path: t.TempDir(), fsync: syncFolder}
 	f.syncing.Lock() // an fsync is under way
 	var wg sync.WaitGroup
 	for range 20 {

@@ -12,6 +12,7 @@ import (
 // folders knows which folders below root exist durably.
 type folders struct {
 	root  string
+	fsync func(path string) error
 	mu    sync.Mutex
 	known map[string]*folder
 }
@@ -19,8 +20,8 @@ type folders struct {
 // maxKnown bounds the memory for known folders; forgetting one costs an fsync the next time.
 const maxKnown = 1 << 16
 
-func newFolders(root string) *folders {
-	return &folders{root: root, known: map[string]*folder{}}
+func newFolders(root string, fsync func(path string) error) *folders {
+	return &folders{root: root, fsync: fsync, known: map[string]*folder{}}
 }
 
 // ensure makes path and its parents and returns once all of them would survive a power cut.
@@ -51,7 +52,7 @@ func (f *folders) ensure(path string) (*folder, error) {
 	if len(f.known) >= maxKnown {
 		clear(f.known)
 	}
-	known = &folder{path: path}
+	known = &folder{path: path, fsync: f.fsync}
 	f.known[path] = known
 	return known, nil
 }
@@ -79,6 +80,7 @@ func makeFolder(path string) error {
 // folder lets those who changed one folder at about the same time share one fsync.
 type folder struct {
 	path    string
+	fsync   func(path string) error
 	syncing sync.Mutex // held by the leader during its fsync
 
 	mu   sync.Mutex
@@ -110,7 +112,7 @@ func (f *folder) sync() error {
 	f.mu.Lock()
 	f.next = nil
 	f.mu.Unlock()
-	r.err = syncFolder(f.path)
+	r.err = f.fsync(f.path)
 	f.syncing.Unlock()
 	close(r.done)
 	return r.err

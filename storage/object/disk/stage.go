@@ -135,9 +135,8 @@ func (g *stage) release() {
 	}
 }
 
-// publishStaged is publish in the other order: the name first, then one fsync of the file, which takes the name's journal
-// entry along, so that the folder's fsync after it has nothing left to wait for. That halves the waits on the disk's
-// journal where files are large. A power cut in between leaves a file under its key that may be cut short. That is good
+// publishStaged is publish in the other order: the name first, then the fsyncs of file and folder side by side, which wait
+// for the disk's journal once. A power cut in between leaves a file under its key that may be cut short. That is good
 // enough for what is staged, whose key nobody knows until Publish has returned; it is not for commits, which others look for.
 func (s *Store) publishStaged(file *os.File, key string) error {
 	folder, err := s.place(os.Link, file.Name(), key)
@@ -172,13 +171,17 @@ func (s *Store) publishSmall(data []byte, key string) error {
 	return s.settle(file, folder, key)
 }
 
-// settle makes a file that has its name durable, or takes the name away again.
+// settle makes a file that has its name durable, or takes the name away again. File and folder are fsynced at the same time:
+// each is needed, neither waits for the other.
 func (s *Store) settle(file *os.File, folder *folder, key string) error {
-	err := file.Sync()
+	named := make(chan error, 1)
+	go func() { named <- folder.sync() }()
+	err := s.sync.file(file)
 	if err != nil {
 		err = failure("fsync", key, err)
-	} else if err = folder.sync(); err != nil {
-		err = failure("fsync the folder of", key, err)
+	}
+	if unnamed := <-named; unnamed != nil && err == nil {
+		err = failure("fsync the folder of", key, unnamed)
 	}
 	if err != nil {
 		os.Remove(s.path(key)) // it was not published
