@@ -46,7 +46,7 @@ func (b *bench) dimseWorks(ctx context.Context) ([]Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	many, err := b.sendWork("C-STORE of CT 512², each client an association", 8, 64, 640, 512, Goal{})
+	many, err := b.sendWork("C-STORE of CT 512², each client an association", 8, 64, 320, 512, Goal{})
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,8 @@ func (b *bench) sendWork(title string, group uint64, clients, count, edge int, g
 	return w, nil
 }
 
-// send runs so many storescu at once. What is measured of single requests are associations.
+// send runs so many storescu at once. What is measured of single requests are associations. The files stay until the run
+// ends, as those of writeFiles do.
 func (b *bench) send(ctx context.Context, s *Site, clients int, files []sample.File) (Sample, error) {
 	host, port, err := net.SplitHostPort(s.DICOM)
 	if err != nil {
@@ -106,7 +107,6 @@ func (b *bench) send(ctx context.Context, s *Site, clients int, files []sample.F
 	if err != nil {
 		return Sample{}, err
 	}
-	defer os.RemoveAll(from)
 	each := len(files) / clients
 	for i, f := range files {
 		folder := filepath.Join(from, strconv.Itoa(i/each))
