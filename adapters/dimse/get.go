@@ -39,6 +39,10 @@ func (s *Server) get(root dicom.Root) Handler {
 			refuse(r, err)
 			return
 		}
+		if err := s.Reader.Disclose(ctx, who, dicom.Instance.Type(), namesOf(items), len(items), "C-GET"); err != nil {
+			refuse(r, err)
+			return
+		}
 		t := &retrieval{r: r, total: len(items)}
 		for i := range items {
 			if ctx.Err() != nil {

@@ -132,7 +132,7 @@ func (s *Server) sendOver(ctx context.Context, to destination, a *upperlayer.Ass
 		}
 		it := &items[n]
 		var status upperlayer.Status
-		err := s.disclose(sure, to.who, it)
+		err := s.disclose(sure, to, it, from)
 		if err == nil {
 			status, err = s.deliver(sure, to.who, a, it, from)
 		}
@@ -143,12 +143,16 @@ func (s *Server) sendOver(ctx context.Context, to destination, a *upperlayer.Ass
 	return n, nil
 }
 
-// disclose asks whether the destination's member may have the instance, and notes that it gets it.
-func (s *Server) disclose(ctx context.Context, who access.Caller, it *item) error {
-	if err := s.Reader.MayRead(ctx, who, s.PartitionOf(it.study), &it.record); err != nil {
+// disclose asks whether the destination's member may have the instance, and notes that it gets it, where and for whom.
+func (s *Server) disclose(ctx context.Context, to destination, it *item, from origin) error {
+	if err := s.Reader.MayRead(ctx, to.who, s.PartitionOf(it.study), &it.record); err != nil {
 		return err
 	}
-	return s.Trail.Note(ctx, audit.Event{Action: audit.Export, Member: who.Member, Type: it.record.Name.Type, Names: []hub.Name{it.record.Name}, Count: 1})
+	how := "C-STORE to " + to.title
+	if from.title != "" {
+		how += ", C-MOVE of " + from.title
+	}
+	return s.Trail.Note(ctx, audit.Event{Action: audit.Export, Query: how, Member: to.who.Member, Type: it.record.Name.Type, Names: []hub.Name{it.record.Name}, Count: 1})
 }
 
 // mostContexts is how many presentation contexts an association can have: odd numbers in a byte (PS3.8 9.3.2.2).

@@ -68,6 +68,14 @@ func itemOf(rec *hub.Record) item {
 	return it
 }
 
+func namesOf(items []item) []hub.Name {
+	names := make([]hub.Name, len(items))
+	for i := range items {
+		names[i] = items[i].record.Name
+	}
+	return names
+}
+
 // origin says for whom a C-STORE is done: the C-MOVE's caller, or nobody.
 type origin struct {
 	title   string
