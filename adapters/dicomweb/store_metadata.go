@@ -27,9 +27,6 @@ const (
 	tagTransferSyntax  dicom.Tag = 0x00020010
 )
 
-// implementation is the hub's Implementation Class UID (PS3.7 D.3.3.2), the same as on the DICOM network.
-const implementation = "2.25.295438412312893012839012839012839"
-
 // largestBulk bounds the bulk data of one request, which waits on the disk until the metadata is understood.
 const largestBulk = 16 << 30
 
@@ -175,7 +172,7 @@ func compose(object []byte, syntax string, bulk *bulkParts) incoming {
 	go func() {
 		syntax, err := bulk.syntax(object, syntax)
 		if err == nil {
-			_, err = w.Write(dicom.AppendMeta(nil, syntax, in.sopClass, in.sop, implementation))
+			_, err = w.Write(dicom.AppendMeta(nil, syntax, in.sopClass, in.sop, dicom.ImplementationUID))
 		}
 		if err == nil {
 			err = dicom.Encode(w, object, func(tag dicom.Tag, uri string) (dicom.Bulk, error) { return bulk.value(tag, uri, syntax) })

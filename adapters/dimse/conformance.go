@@ -86,7 +86,7 @@ func (w *statement) association() {
 	w.table([]string{"", ""}, [][]string{
 		{"application entity title", fmt.Sprintf("%s; called by another title it %s", w.s.AETitle, map[bool]string{false: "answers, too", true: "rejects"}[w.s.Strict])},
 		{"application context", "1.2.840.10008.3.1.1.1"},
-		{"implementation class UID", implementationUID},
+		{"implementation class UID", dicom.ImplementationUID},
 		{"implementation version name", o.ImplementationVersion},
 		{"associations at once", fmt.Sprintf("%d; %d of one calling title, %d of one address; more are rejected for now, local limit exceeded", l.Associations, l.PerAE, l.PerAddress)},
 		{"greatest PDU asked for", fmt.Sprintf("%d bytes; one of more than 1 MiB is answered with A-ABORT", o.MaxPDU)},

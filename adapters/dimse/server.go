@@ -18,6 +18,7 @@ import (
 	"concord/hub/audit"
 	"concord/hub/imaging"
 	"concord/hub/lookup"
+	"concord/internal/dicom"
 	"concord/internal/upperlayer"
 )
 
@@ -89,15 +90,11 @@ func New(c Config, d Deps) *Server {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	c.Options.ImplementationUID, c.Options.ImplementationVersion = implementationUID, "CONCORD"
+	c.Options.ImplementationUID, c.Options.ImplementationVersion = dicom.ImplementationUID, "CONCORD"
 	s := &Server{Config: c, Deps: d, failures: newFailures(d.Trail)}
 	s.table = s.services()
 	return s
 }
-
-// implementationUID names this implementation (PS3.7 D.3.3.2), also in the files that C-STORE makes (PS3.10 7.1). It is a
-// UUID made once (PS3.5 B.2), and part of what makes the same instance sent twice the same bytes: it does not change.
-const implementationUID = "2.25.190384757202948172039485720394857203"
 
 // Serve answers on l until ctx ends and what is under way is done, or the drain time over.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {

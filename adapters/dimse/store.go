@@ -53,7 +53,7 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 	case dicom.CheckUID("", c.SOPInstance) != nil:
 		return verdict(cannotUnderstand, "the command's SOP instance is no UID")
 	}
-	head := dicom.AppendMeta(make([]byte, 0, 512), r.Context.Transfer, c.SOPClass, c.SOPInstance, implementationUID)
+	head := dicom.AppendMeta(make([]byte, 0, 512), r.Context.Transfer, c.SOPClass, c.SOPInstance, dicom.ImplementationUID)
 	in, err := s.Archive.Receive(ctx, &part10{head, r.Data})
 	if err != nil {
 		return failure(err)

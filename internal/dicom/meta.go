@@ -102,6 +102,11 @@ func inferSyntax(p []byte) string {
 	return implicitLittle
 }
 
+// ImplementationUID names this implementation (PS3.7 D.3.3.2) on associations and in the files that the hub
+// writes (PS3.10 7.1). It is a UUID made once (PS3.5 B.2), and part of what makes the same instance sent twice the same bytes:
+// it does not change.
+const ImplementationUID = "2.25.190384757202948172039485720394857203"
+
 // AppendMeta appends preamble, prefix and group 2 (PS3.10 7.1) for a data set that came without, as from C-STORE.
 func AppendMeta(dst []byte, syntax, sopClass, sopInstance, implementation string) []byte {
 	dst = append(dst, make([]byte, preamble)...)
