@@ -282,13 +282,22 @@ func (s *Server) picture(ctx context.Context, f file, img *pixels.Image, frame i
 	return pixels.Render(img, frame, native, v)
 }
 
-// frame decodes one frame, counted from 0.
-func (s *Server) frame(ctx context.Context, f file, n int) (*pixels.Native, error) {
+// native decodes one frame, counted from 0, for send. Clients that read slowly hold what they are sent, which is bounded, too.
+func (s *Server) native(ctx context.Context, f file, n int, send func([]byte) error) error {
 	img, err := f.image(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s.decode(ctx, f, img, n)
+	room := int64(img.Rows) * int64(img.Columns) * int64(img.Samples) * int64(img.Allocated+7) / 8
+	if err := s.sending.enter(ctx, room); err != nil {
+		return err
+	}
+	defer s.sending.leave(room)
+	frame, err := s.decode(ctx, f, img, n)
+	if err != nil {
+		return err
+	}
+	return send(frame.Data)
 }
 
 func (s *Server) decode(ctx context.Context, f file, img *pixels.Image, n int) (*pixels.Native, error) {

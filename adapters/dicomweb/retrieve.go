@@ -130,30 +130,33 @@ func (s *Server) frames(c *gin.Context) {
 			parts[i] = f.part(d.typ+"; transfer-syntax="+ts, f.rec.Blob.Parts.Spans(n))
 		}
 	}
-	if d.decoded { // the first one tells whether it can be done, before the answer begins
-		one, err := s.frame(c.Request.Context(), f, numbers[0])
-		if err != nil {
-			WriteError(c, err)
-			return
+	send := func() {
+		if d.multipart {
+			s.multipart(c, d.typ, parts)
+		} else {
+			s.bare(c, &parts[0])
 		}
-		parts[0] = bytesPart(parts[0].media, one.Data)
 	}
-	if !d.multipart {
-		s.bare(c, &parts[0])
+	if !d.decoded || len(parts) > 1 {
+		send()
 		return
 	}
-	s.multipart(c, d.typ, parts)
+	if err := s.native(c.Request.Context(), f, numbers[0], func(data []byte) error { // so its length can be told
+		parts[0] = bytesPart(parts[0].media, data)
+		send()
+		return nil
+	}); err != nil {
+		WriteError(c, err)
+	}
 }
 
 // decoded is a frame, counted from 0, in Explicit VR Little Endian.
 func (s *Server) decoded(f file, n int) part {
 	return part{media: typeOctets + "; transfer-syntax=" + explicitLittle, size: -1, write: func(ctx context.Context, w io.Writer) error {
-		one, err := s.frame(ctx, f, n)
-		if err != nil {
+		return s.native(ctx, f, n, func(data []byte) error {
+			_, err := w.Write(data)
 			return err
-		}
-		_, err = w.Write(one.Data)
-		return err
+		})
 	}}
 }
 

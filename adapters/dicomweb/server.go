@@ -56,7 +56,7 @@ type Limits struct {
 	Parts    int // instances of one STOW request, default 50,000
 	Parallel int // instances of one STOW request made durable at the same time, default 16
 	Metadata int // bytes of the metadata of one STOW request, default 64 MB
-	Decoding int // bytes of the stored frames that are being decoded at the same time, and of the images being rendered, default 256 MB each
+	Decoding int // bytes of the stored frames that are being decoded at the same time, and of the images being rendered, default 256 MB each; twice of decoded frames being sent
 }
 
 func (l *Limits) fill() {
@@ -81,6 +81,7 @@ type Server struct {
 	Deps
 	decoding *budget       // of stored frames
 	drawing  *budget       // of images being rendered; entered before decoding
+	sending  *budget       // of decoded frames on their way to clients; entered before decoding
 	shelving chan struct{} // derived blobs on their way to the shelf
 	keeping  sync.WaitGroup
 }
@@ -88,7 +89,7 @@ type Server struct {
 // Mount registers the routes on an authenticated group at /dicom-web.
 func Mount(g *gin.RouterGroup, d Deps) *Server {
 	d.Limits.fill()
-	s := &Server{Deps: d, decoding: newBudget(int64(d.Limits.Decoding)), drawing: newBudget(int64(d.Limits.Decoding)), shelving: make(chan struct{}, 4)}
+	s := &Server{Deps: d, decoding: newBudget(int64(d.Limits.Decoding)), drawing: newBudget(int64(d.Limits.Decoding)), sending: newBudget(2 * int64(d.Limits.Decoding)), shelving: make(chan struct{}, 4)}
 	for _, r := range s.routes() {
 		g.Handle(r.method, r.path, allow(r.action), r.handle)
 		if r.method == http.MethodGet {
