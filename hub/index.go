@@ -91,8 +91,8 @@ type Index interface {
 	// Types lists the resource types that p has or ever had entries of, sorted; and as "Type#text" the Trait terms that entries
 	// of a type have or had.
 	Types(ctx context.Context, p Partition) ([]string, error)
-	// Counts says for each text how many entries of type typ in p have the Exact term param = text.
-	Counts(ctx context.Context, p Partition, typ, param string, texts []string) ([]int64, error)
+	// Counts answers tallies, in order, and says where each partition was when it was read.
+	Counts(ctx context.Context, of []Tally) ([]int64, map[Partition]Marks, error)
 	// Reset empties partition p altogether.
 	Reset(ctx context.Context, p Partition) error
 }
@@ -114,6 +114,12 @@ type Query struct {
 	Limit int
 	// Count asks for the exact total.
 	Count bool
+}
+
+// Tally asks how many entries of a type there are in a partition that have an Exact term.
+type Tally struct {
+	Partition         Partition
+	Type, Param, Text string
 }
 
 // Clause is one condition. It has one of five forms: Any, Either, Refers, Referred or Test; Not turns the answer round.

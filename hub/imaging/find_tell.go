@@ -3,9 +3,6 @@ package imaging
 import (
 	"context"
 	"fmt"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -120,44 +117,29 @@ func counters() []counter {
 	}
 }
 
-// count finds the numbers that are wanted, one question for each partition and number, several at a time.
+// count finds the numbers that are wanted, of all matches with one question.
 func (t *telling) count(ctx context.Context) error {
-	at := map[hub.Partition][]int{}
-	for i := range t.all {
-		p := t.PartitionOf(t.all[i].Study)
-		at[p] = append(at[p], i)
-	}
-	var mu sync.Mutex
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
+	var of []hub.Tally
+	var told []func(n int64)
 	for _, c := range counters() {
 		if c.level > t.find.Level || !t.find.Wants(c.tag) {
 			continue
 		}
-		for p, places := range at {
-			g.Go(func() error {
-				uids := make([]string, len(places))
-				for j, i := range places {
-					uids[j] = t.all[i].Study
-					if c.level == dicom.Series {
-						uids[j] = t.all[i].Series
-					}
-				}
-				counts, err := t.Reader.Counts(gctx, t.who, p, c.of.Type(), c.param, uids)
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				for j, i := range places {
-					t.counted[i] = append(t.counted[i], count{c.tag, counts[j]})
-				}
-				return nil
-			})
+		for i := range t.all {
+			uid := t.all[i].Study
+			if c.level == dicom.Series {
+				uid = t.all[i].Series
+			}
+			of = append(of, hub.Tally{Partition: t.PartitionOf(t.all[i].Study), Type: c.of.Type(), Param: c.param, Text: uid})
+			told = append(told, func(n int64) { t.counted[i] = append(t.counted[i], count{c.tag, n}) })
 		}
 	}
-	if err := g.Wait(); err != nil {
+	counts, err := t.Reader.Counts(ctx, t.who, of)
+	if err != nil {
 		return err
+	}
+	for i, n := range counts {
+		told[i](n)
 	}
 	if t.find.WantsAny(dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient) && !t.find.IncludeAll {
 		return t.countPatients(ctx)
@@ -179,23 +161,21 @@ func (t *telling) countPatients(ctx context.Context) error {
 			return err
 		}
 		sums := map[dicom.Tag]int64{dicom.TagStudiesOfPatient: int64(len(studies.Records))}
-		of := map[hub.Partition][]string{}
-		for j := range studies.Records {
-			uid, _ := places(&studies.Records[j])
-			of[t.PartitionOf(uid)] = append(of[t.PartitionOf(uid)], uid)
-		}
 		for tag, level := range map[dicom.Tag]dicom.Level{dicom.TagSeriesOfPatient: dicom.Series, dicom.TagInstancesOfPatient: dicom.Instance} {
-			for p, uids := range of {
-				if !t.find.Wants(tag) {
-					break
-				}
-				counts, err := t.Reader.Counts(ctx, t.who, p, level.Type(), StudyParam, uids)
-				if err != nil {
-					return err
-				}
-				for _, n := range counts {
-					sums[tag] += n
-				}
+			if !t.find.Wants(tag) {
+				continue
+			}
+			of := make([]hub.Tally, len(studies.Records))
+			for j := range studies.Records {
+				uid, _ := places(&studies.Records[j])
+				of[j] = hub.Tally{Partition: t.PartitionOf(uid), Type: level.Type(), Param: StudyParam, Text: uid}
+			}
+			counts, err := t.Reader.Counts(ctx, t.who, of)
+			if err != nil {
+				return err
+			}
+			for _, n := range counts {
+				sums[tag] += n
 			}
 		}
 		for _, tag := range []dicom.Tag{dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient} {

@@ -131,8 +131,8 @@ func (ix *memindex) Types(context.Context, hub.Partition) ([]string, error) {
 	return slices.Compact(types), nil
 }
 
-func (ix *memindex) Counts(context.Context, hub.Partition, string, string, []string) ([]int64, error) {
-	return nil, nil
+func (ix *memindex) Counts(context.Context, []hub.Tally) ([]int64, map[hub.Partition]hub.Marks, error) {
+	return nil, nil, nil
 }
 
 func (ix *memindex) Search(_ context.Context, ps []hub.Partition, q hub.Query) (hub.Page, error) {

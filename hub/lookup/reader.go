@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -165,19 +166,25 @@ func (r *Reader) Version(ctx context.Context, who access.Caller, p hub.Partition
 	return recs[0], nil
 }
 
-// Counts says for each text how many entries of type typ carry the Exact term param = text, of those that who may read.
-func (r *Reader) Counts(ctx context.Context, who access.Caller, p hub.Partition, typ, param string, texts []string) ([]int64, error) {
-	a := r.ask(who, p)
-	if a.sees(typ) {
-		counts, err := r.index.Counts(ctx, p, typ, param, texts)
+// Counts answers tallies, each of those things that who may read.
+func (r *Reader) Counts(ctx context.Context, who access.Caller, of []hub.Tally) ([]int64, error) {
+	var ps []hub.Partition
+	for i := range of {
+		if !slices.Contains(ps, of[i].Partition) {
+			ps = append(ps, of[i].Partition)
+		}
+	}
+	a := r.ask(who, ps...)
+	if !slices.ContainsFunc(of, func(t hub.Tally) bool { return !a.sees(t.Type) }) {
+		counts, marks, err := r.index.Counts(ctx, of)
 		if err != nil {
 			return nil, a.before.refused(err)
 		}
-		return counts, a.before.complete(ctx)
+		return counts, a.before.completeAt(marks)
 	}
-	counts := make([]int64, len(texts))
-	for i, text := range texts {
-		f, err := a.search(ctx, hub.Query{Type: typ, All: []hub.Clause{{Param: param, Any: []hub.Match{exactly(text)}}}, Count: true})
+	counts := make([]int64, len(of))
+	for i, t := range of {
+		f, err := r.ask(who, t.Partition).search(ctx, hub.Query{Type: t.Type, All: []hub.Clause{{Param: t.Param, Any: []hub.Match{exactly(t.Text)}}}, Count: true})
 		if err != nil {
 			return nil, err
 		}

@@ -123,17 +123,23 @@ func seesWholeCommits(t *testing.T, r *room) {
 }
 
 func countsExactly(t *testing.T, r *room) {
-	l := randomLog(records, 20)
-	for seq, changes := range l.Commits {
-		must(t, r.Apply(r.ctx, records, uint64(seq+1), changes))
+	logs := []*Log{randomLog(records, 20), randomLog("dicom-00", 12)}
+	var of []hub.Tally
+	for _, l := range logs {
+		for seq, changes := range l.Commits {
+			must(t, r.Apply(r.ctx, l.Partition, uint64(seq+1), changes))
+		}
+		for _, text := range []string{"a", "b", "c", "never"} {
+			of = append(of, hub.Tally{Partition: l.Partition, Type: "Observation", Param: "code", Text: text})
+		}
 	}
-	texts := []string{"a", "b", "c", "never"}
-	got, err := r.Counts(r.ctx, records, "Observation", "code", texts)
+	got, marks, err := r.Counts(r.ctx, of)
 	must(t, err)
-	for i, s := range texts {
-		want := int64(len(expect(hub.Query{Type: "Observation", All: []hub.Clause{having("code", s)}}, l)))
-		if got[i] != want {
-			t.Errorf("count of %q is %d, want %d", s, got[i], want)
+	for i, tally := range of {
+		l := logs[i/4]
+		want := int64(len(expect(hub.Query{Type: "Observation", All: []hub.Clause{having("code", tally.Text)}}, l)))
+		if got[i] != want || marks[l.Partition].Applied != uint64(len(l.Commits)) {
+			t.Errorf("count of %q in %s is %d at commit %d, want %d at %d", tally.Text, l.Partition, got[i], marks[l.Partition].Applied, want, len(l.Commits))
 		}
 	}
 }

@@ -258,7 +258,7 @@ func refusesForeignStamp(t *testing.T, r *room) {
 		"heads":  second(ix.Heads(r.ctx, records, []hub.Name{obs("a")})),
 		"begin":  second(ix.Begin(r.ctx, records)),
 		"apply":  ix.Apply(r.ctx, records, 1, nil),
-		"counts": second(ix.Counts(r.ctx, records, "Observation", "code", []string{"x"})),
+		"counts": third(ix.Counts(r.ctx, []hub.Tally{{Partition: records, Type: "Observation", Param: "code", Text: "x"}})),
 	} {
 		var e *hub.Error
 		if !errors.As(err, &e) || e.Kind != hub.Unavailable || !strings.Contains(e.Hint, "concord rebuild") {
@@ -268,6 +268,8 @@ func refusesForeignStamp(t *testing.T, r *room) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+func third[S, T any](_ S, _ T, err error) error { return err }
 
 // difference shows the first lines that differ.
 func difference(a, b string) string {
