@@ -65,6 +65,8 @@ type Deps struct {
 	Reader      *lookup.Reader
 	Partitions  []hub.Partition // the DICOM ones
 	PartitionOf func(study string) hub.Partition
+	// Allowances are the members' own, shared with the other ways in; nil: none.
+	Allowances *access.Allowances
 	// Observe is told how associations go, for metrics; nil for nobody.
 	Observe upperlayer.Observer
 	Now     func() time.Time // default time.Now
@@ -77,6 +79,7 @@ type Server struct {
 	Deps
 	table    []Service
 	failures *failures
+	waits    time.Duration
 }
 
 // New makes a Server of its parts.
@@ -91,7 +94,7 @@ func New(c Config, d Deps) *Server {
 		d.Now = time.Now
 	}
 	c.Options.ImplementationUID, c.Options.ImplementationVersion = dicom.ImplementationUID, "CONCORD"
-	s := &Server{Config: c, Deps: d, failures: newFailures(d.Trail)}
+	s := &Server{Config: c, Deps: d, failures: newFailures(d.Trail), waits: waits}
 	s.table = s.services()
 	return s
 }
@@ -133,6 +136,14 @@ func (s *Server) handle(ctx context.Context, r *upperlayer.Request) {
 	if err := s.may(ctx, command.Needs); err != nil {
 		r.Respond(upperlayer.Command{Status: upperlayer.NotAuthorized, ErrorComment: comment(err)}, nil)
 		return
+	}
+	if command.Needs != 0 {
+		leave, err := s.enter(ctx)
+		if err != nil {
+			r.Respond(busy(r.Command.Field, err), nil)
+			return
+		}
+		defer leave()
 	}
 	command.Do(ctx, r)
 }

@@ -5,9 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"golang.org/x/time/rate"
@@ -83,7 +81,7 @@ func (s *Server) limit(c *gin.Context) {
 	if !ok {
 		return // an open route
 	}
-	leave, err := s.members.enter(who.Member)
+	leave, err := s.members.Enter(who.Member)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -113,33 +111,6 @@ func (s *Server) pace(c *gin.Context) {
 	done := webbody.Paced(c.Writer, c.Request, s.config.Pace)
 	defer done()
 	c.Next()
-}
-
-// memberLimits are bounded by the number of members: only verified ones come here.
-type memberLimits struct {
-	limits Limits
-	of     sync.Map // member id → *memberLimit
-}
-
-type memberLimit struct {
-	rate    *rate.Limiter
-	running atomic.Int64
-}
-
-func (l *memberLimits) enter(member string) (leave func(), err error) {
-	v, ok := l.of.Load(member)
-	if !ok {
-		v, _ = l.of.LoadOrStore(member, &memberLimit{rate: rate.NewLimiter(rate.Limit(l.limits.Rate), l.limits.Burst)})
-	}
-	m := v.(*memberLimit)
-	if !m.rate.Allow() {
-		return nil, &hub.Error{Kind: hub.TooMany, Msg: "the member sends more requests a second than it may", Retry: time.Second}
-	}
-	if m.running.Add(1) > int64(l.limits.Concurrent) {
-		m.running.Add(-1)
-		return nil, &hub.Error{Kind: hub.TooMany, Msg: "the member has more requests under way than it may", Retry: time.Second}
-	}
-	return func() { m.running.Add(-1) }, nil
 }
 
 // failureNotes audits failed logins, but no more than some a second: who has no credential must not be able to fill

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"concord/hub"
+	"concord/hub/access"
 )
 
 const (
@@ -38,7 +39,7 @@ type Server struct {
 	deps     Deps
 	engine   *gin.Engine
 	meter    *meter
-	members  memberLimits
+	members  *access.Allowances
 	guesses  *throttle
 	failures failureNotes
 	open     map[string]bool
@@ -59,7 +60,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s := &Server{config: config, deps: deps, engine: gin.New(), meter: newMeter(), open: map[string]bool{}, ids: newRequestIDs(),
-		members: memberLimits{limits: config.Limits}, guesses: newThrottle(config.Limits.Failures, config.Limits.FailureEvery), failures: newFailureNotes(deps.Trail)}
+		members: access.NewAllowances(config.Limits.Rate, config.Limits.Burst, config.Limits.Concurrent), guesses: newThrottle(config.Limits.Failures, config.Limits.FailureEvery), failures: newFailureNotes(deps.Trail)}
 	for _, route := range config.Open {
 		s.open[route] = true
 	}
@@ -100,6 +101,9 @@ func (s *Server) CDS() *gin.RouterGroup { return s.cds }
 
 // Metrics is where other rooms register their collectors.
 func (s *Server) Metrics() prometheus.Registerer { return s.meter.registry }
+
+// Allowances are the members' own, for the other ways in.
+func (s *Server) Allowances() *access.Allowances { return s.members }
 
 // Handler is the whole server as a handler.
 func (s *Server) Handler() http.Handler { return s.engine }

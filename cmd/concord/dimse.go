@@ -16,6 +16,7 @@ import (
 
 	"concord/adapters/dimse"
 	"concord/hub"
+	"concord/hub/access"
 	"concord/internal/upperlayer"
 )
 
@@ -98,7 +99,7 @@ func list(s string) []string {
 
 // listenDIMSE opens the DICOM listeners and adds what serves them to g. Both are one server, but for their TLS; each has
 // its own limits.
-func (r *rooms) listenDIMSE(ctx context.Context, g *errgroup.Group, reg prometheus.Registerer) error {
+func (r *rooms) listenDIMSE(ctx context.Context, g *errgroup.Group, reg prometheus.Registerer, allowances *access.Allowances) error {
 	cfg := r.cfg.DIMSEConfig
 	if cfg.DIMSE == "" && cfg.DIMSETLS == "" {
 		return nil
@@ -111,7 +112,7 @@ func (r *rooms) listenDIMSE(ctx context.Context, g *errgroup.Group, reg promethe
 	deps := dimse.Deps{
 		Tokens: r.issuer, Members: r.registry, Trail: r.trail, Archive: r.archive, Reader: r.reader,
 		Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, Observe: newAssociationMetrics(reg),
-		Holdings: r.holdings(),
+		Holdings: r.holdings(), Allowances: allowances,
 	}
 	g.Go(func() error { dimse.New(c, deps).RunErrands(ctx); return nil })
 	for _, l := range []struct {

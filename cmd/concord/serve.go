@@ -119,7 +119,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // ends after the last request
 	defer stop()
 	g, gctx := errgroup.WithContext(ctx)
-	if err := r.listenDIMSE(gctx, g, server.Metrics()); err != nil {
+	if err := r.listenDIMSE(gctx, g, server.Metrics(), server.Allowances()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	g.Go(func() error { return server.Serve(gctx, listener) })

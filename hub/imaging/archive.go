@@ -209,6 +209,11 @@ type Outcome struct {
 	Err     error
 }
 
+// Ready fails with Unavailable while the index cannot tell what there is of a study; Keep would fail likewise.
+func (a *Archive) Ready(ctx context.Context, study string) error {
+	return a.Followers[a.PartitionOf(study)].Check(ctx)
+}
+
 // Keep makes the bytes of a received instance durable. Several may be kept at the same time; Commit ends them together.
 func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
 	h := in.Header
