@@ -1,10 +1,14 @@
 package dicomweb_test
 
 import (
+	"context"
+	"io"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	face "concord/adapters/dicomweb"
+	"concord/hub"
 	"concord/hub/audit"
 )
 
@@ -81,5 +85,29 @@ func TestAStudyKeepsTheModalitiesOfTheSeriesThatAreLeft(t *testing.T) {
 	c.do("DELETE", pathOf(f), nil).want(204) // the last one takes series and study along
 	if n := len(c.get("/studies").objects()); n != 0 {
 		t.Errorf("%d studies are left", n)
+	}
+}
+
+// gate is a shelf that takes things when it is told to.
+type gate struct {
+	hub.Derived
+	open chan struct{}
+}
+
+func (g gate) Put(ctx context.Context, key string, size int64, r io.Reader) error {
+	<-g.open
+	return g.Derived.Put(ctx, key, size, r)
+}
+
+func TestWhatIsMadeOfAStudyWhileItIsDeletedDoesNotStay(t *testing.T) {
+	open := make(chan struct{})
+	c := start(t, func(d *face.Deps) { d.Shelf.Derived = gate{d.Shelf.Derived, open} })
+	f := c.stored(1, 1, 16)[0]
+	c.get(pathOf(f) + "/thumbnail").want(200)
+	c.do("DELETE", "/studies/"+f.StudyUID, nil).want(204)
+	close(open)
+	c.face.Close() // what is on its way to the shelf is there then
+	if left := under(filepath.Join(c.root, "derived", "dicom")); len(left) > 0 {
+		t.Errorf("derived blobs are left: %v", left)
 	}
 }

@@ -62,6 +62,7 @@ type client struct {
 	trail  *trail
 	root   string // of the store
 	rules  *rules
+	face   *face.Server
 }
 
 // rules are those of access.Mutual, and hide from members what a test says.
@@ -123,7 +124,7 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 		k.Close()
 		decoder.Close(context.Background())
 	})
-	return &client{t: t, base: server.URL + "/dicom-web", member: "village", scope: access.AllResources, trail: notes, root: root, rules: policy}
+	return &client{t: t, base: server.URL + "/dicom-web", member: "village", scope: access.AllResources, trail: notes, root: root, rules: policy, face: mounted}
 }
 
 // authenticate believes what the client says of itself.

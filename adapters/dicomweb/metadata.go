@@ -141,10 +141,23 @@ func (s *Server) shelve(at imaging.Place, name, state string, body []byte) {
 		defer func() { <-s.shelving }()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := s.Shelf.Put(ctx, at.Study, name, state, body); err != nil {
+		err := s.Shelf.Put(ctx, at.Study, name, state, body)
+		if err == nil {
+			err = s.clearDeleted(ctx, at)
+		}
+		if err != nil {
 			slog.Warn("keep a derived blob", "err", err)
 		}
 	})
+}
+
+// clearDeleted takes away what came onto the shelf after a deletion had cleared it.
+func (s *Server) clearDeleted(ctx context.Context, at imaging.Place) error {
+	gone, err := s.Archive.Deleted(ctx, nameOf(at))
+	if err == nil && gone {
+		err = s.Shelf.Clear(ctx, at.Study)
+	}
+	return err
 }
 
 func shelfName(at imaging.Place) string {

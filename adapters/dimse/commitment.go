@@ -173,12 +173,12 @@ func (s *Server) verify(ctx context.Context, e *imaging.Errand) (faults map[stri
 			faults[i.UID] = reasonNotThere
 		}
 		q := hub.Query{Type: dicom.Instance.Type(), All: []hub.Clause{clause}, Limit: 1000}
-		found, err := s.Reader.Search(ctx, who, s.Partitions, q, "commitment")
+		recs, err := s.all(ctx, who, q, "commitment")
 		if err != nil {
 			return nil, err
 		}
-		for i := range found.Records {
-			rec := &found.Records[i]
+		for i := range recs {
+			rec := &recs[i]
 			uid := textOf(rec.Body, 0x00080018)
 			switch faults[uid] {
 			case 0: // of the same UID in two studies one is enough
@@ -202,6 +202,20 @@ func (s *Server) verify(ctx context.Context, e *imaging.Errand) (faults map[stri
 		}
 	}
 	return faults, nil
+}
+
+// all is what a search finds, of all its pages.
+func (s *Server) all(ctx context.Context, who access.Caller, q hub.Query, note string) (recs []hub.Record, err error) {
+	for {
+		page, err := s.Reader.Search(ctx, who, s.Partitions, q, note)
+		if err != nil {
+			return nil, err
+		}
+		if recs = append(recs, page.Records...); page.Next == nil {
+			return recs, nil
+		}
+		q.After = page.Next
+	}
 }
 
 // intact reads a blob to its end and compares its digest.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"concord/hub"
 	"concord/hub/commit"
@@ -206,4 +207,12 @@ func inside(level dicom.Level, study, series string, limit int) hub.Query {
 
 func equals(param, text string) hub.Clause {
 	return hub.Clause{Param: param, Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: text}}}
+}
+
+// Deleted tells whether a study, series or instance was there and is no more. It is for the hub's own housekeeping: nothing
+// of it may be told to a caller that may not know.
+func (a *Archive) Deleted(ctx context.Context, n hub.Name) (bool, error) {
+	study, _, _ := strings.Cut(n.ID, "/")
+	heads, err := a.Followers[a.PartitionOf(study)].Heads(ctx, []hub.Name{n})
+	return err == nil && heads[0].Deleted, err
 }
