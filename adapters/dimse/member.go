@@ -2,6 +2,7 @@ package dimse
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/netip"
 	"slices"
@@ -60,22 +61,21 @@ func (s *Server) caller(p upperlayer.Peer, id *upperlayer.Identity) (access.Call
 		m, err := s.Members.Authenticate(string(id.Primary), string(id.Code), now)
 		return access.NewCaller(m.ID, access.AllResources, ""), err
 	}
-	m, ok := s.byCertificate(p)
-	if !ok {
+	var m access.Member
+	var ok bool
+	if p.TLS != nil && len(p.TLS.PeerCertificates) > 0 {
+		m, ok = s.byCertificate(p.TLS.PeerCertificates[0]) // the handshake has proved that the caller has its key
+	} else {
 		m, ok = s.byTitle(p)
 	}
 	if !ok {
-		return access.Caller{}, &hub.Error{Kind: hub.Unauthenticated, Msg: "the caller is no member: its certificate is not registered, nor its AE title for its address"}
+		return access.Caller{}, &hub.Error{Kind: hub.Unauthenticated, Msg: "the caller is no member: its certificate is not registered, or its AE title not for its address"}
 	}
 	_, err := s.Members.Active(m.ID, now)
 	return access.NewCaller(m.ID, access.AllResources, ""), err
 }
 
-func (s *Server) byCertificate(p upperlayer.Peer) (access.Member, bool) {
-	if p.TLS == nil || len(p.TLS.PeerCertificates) == 0 {
-		return access.Member{}, false
-	}
-	leaf := p.TLS.PeerCertificates[0] // the handshake has proved that the caller has its key
+func (s *Server) byCertificate(leaf *x509.Certificate) (access.Member, bool) {
 	if now := s.Now(); now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return access.Member{}, false
 	}

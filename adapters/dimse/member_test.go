@@ -125,6 +125,7 @@ func TestTheCallerIsKnownByTheBestEvidenceAndByNothingLess(t *testing.T) {
 		"a registered certificate goes before the title":        {at("10.2.0.7", "CT1", good), nil, "county", nil},
 		"an expired certificate":                                {at("192.0.2.1", "COUNTY", old), nil, "", upperlayer.RejectCalling},
 		"a certificate nobody registered":                       {at("192.0.2.1", "COUNTY", certificate(t, time.Now().Add(time.Hour))), nil, "", upperlayer.RejectCalling},
+		"a certificate nobody registered, its title known":      {at("10.2.0.7", "CT1", certificate(t, time.Now().Add(time.Hour))), nil, "", upperlayer.RejectCalling},
 		"a title from its network":                              {at("10.2.0.7", "CT1"), nil, "village", nil},
 		"a title from elsewhere":                                {at("10.3.0.7", "CT1"), nil, "", upperlayer.RejectCalling},
 		"a title with networks is not believed on this machine": {at("127.0.0.1", "CT1"), nil, "", upperlayer.RejectCalling},
