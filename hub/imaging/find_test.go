@@ -148,10 +148,11 @@ func TestAQuestionOverAllPartitionsTakesFewTrips(t *testing.T) {
 		if limit < 0 {
 			limit = 200
 		}
+		var page imaging.Page
 		for range 5 { // until what can be remembered is
 			sent.trips.Store(0)
 			sent.commands.Store(0)
-			page, err := f.Page(t.Context(), who, find, limit)
+			page, err = f.Page(t.Context(), who, find, limit)
 			if err != nil || len(page.Found) != c.want {
 				t.Fatalf("%s: %d found, %v", c.name, len(page.Found), err)
 			}
