@@ -209,7 +209,12 @@ func TestTwoHubsStoreDeriveAndDeleteTheSameStudies(t *testing.T) {
 		h := hubproc.Start(t, stores, "--dimse", s.address)
 		clients, ways, hubs = append(clients, h.Client(token)), append(ways, s), append(hubs, h)
 	}
-	all, wait := churning(t, 4*time.Second, clients, ways)
+	all, wait := churning(t, 6*time.Second, clients, ways)
+	for range 2 { // while the other one goes on
+		time.Sleep(1500 * time.Millisecond)
+		hubs[0].Kill()
+		hubs[0].Restart()
+	}
 	wait()
 	for _, c := range all {
 		c.check(t)
