@@ -111,3 +111,36 @@ func TestWhatIsMadeOfAStudyWhileItIsDeletedDoesNotStay(t *testing.T) {
 		t.Errorf("derived blobs are left: %v", left)
 	}
 }
+
+func TestAStudyKeepsTheSOPClassesOfTheInstancesThatAreLeft(t *testing.T) {
+	c := start(t)
+	f := c.stored(1, 1, 16)[0]
+	report := func(class, sop, series string) {
+		c.do("POST", "/studies", []byte(`[{"00080016":{"vr":"UI","Value":["`+class+`"]},"00080018":{"vr":"UI","Value":["`+sop+`"]},"00080060":{"vr":"CS","Value":["SR"]},
+			"00100020":{"vr":"LO","Value":["x"]},"0020000D":{"vr":"UI","Value":["`+f.StudyUID+`"]},"0020000E":{"vr":"UI","Value":["`+series+`"]}}]`), "Content-Type: application/dicom+json").want(202)
+	}
+	const ct, text, enhanced = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.88.22"
+	report(text, "1.2.3.91", "1.2.3.8")
+	report(enhanced, "1.2.3.92", "1.2.3.8")
+	report(text, "1.2.3.93", "1.2.3.8")
+	classes := func(when string, want ...any) {
+		t.Helper()
+		all := c.get("/studies?includefield=SOPClassesInStudy&StudyInstanceUID=" + f.StudyUID).want(200).objects()
+		if len(all) != 1 || !slices.Equal(all[0]["00080062"].Value, want) {
+			t.Errorf("%s: %v, want SOP classes %v", when, all, want)
+		}
+		for _, class := range []any{ct, text, enhanced} {
+			if n := len(c.get("/studies?SOPClassesInStudy=" + class.(string)).objects()); n == 1 != slices.Contains(want, class) {
+				t.Errorf("%s: %d studies of %s", when, n, class)
+			}
+		}
+	}
+	series := "/studies/" + f.StudyUID + "/series/1.2.3.8"
+	classes("stored", ct, text, enhanced)
+	c.do("DELETE", series+"/instances/1.2.3.91", nil).want(204)
+	classes("one of two of a class deleted", ct, text, enhanced)
+	c.do("DELETE", series+"/instances/1.2.3.92", nil).want(204)
+	classes("the only one of a class deleted", ct, text)
+	c.do("DELETE", series, nil).want(204)
+	classes("a series deleted", ct)
+}

@@ -2,7 +2,6 @@ package imaging
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,8 +40,10 @@ func (a *Archive) Delete(ctx context.Context, member string, at Place, may func(
 // deletion is one on its way into the log.
 type deletion struct {
 	Place
-	may   func(*hub.Record) error
-	count int // of instances, found by the last plan
+	may func(*hub.Record) error
+	// Found by the last plan:
+	count   int            // of instances
+	classes map[string]int // how many of them are of each SOP class
 }
 
 func (d *deletion) plan(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
@@ -50,7 +51,7 @@ func (d *deletion) plan(ctx context.Context, v *commit.View) ([]commit.Draft, er
 	if err != nil {
 		return nil, err
 	}
-	d.count = len(instances)
+	d.count, d.classes = len(instances), map[string]int{}
 	drafts, unknown := make([]commit.Draft, 0, len(instances)+2), 0
 	for _, n := range instances {
 		rec, err := v.Record(ctx, n)
@@ -64,14 +65,18 @@ func (d *deletion) plan(ctx context.Context, v *commit.View) ([]commit.Draft, er
 		case err != nil:
 			return nil, err
 		}
-		if d.Instance != "" {
-			if series := parse(&rec).text(seriesUID); d.Series == "" {
-				d.Series = series
-			} else if d.Series != series {
-				return nil, errNothingThere()
-			}
-		}
 		drafts = append(drafts, commit.Draft{Name: n, Delete: true})
+		if d.Instance == "" && d.Series == "" {
+			continue
+		}
+		attrs := parse(&rec)
+		d.classes[attrs.text(sopClass)]++
+		switch series := attrs.text(seriesUID); {
+		case d.Series == "":
+			d.Series = series
+		case d.Series != series:
+			return nil, errNothingThere()
+		}
 	}
 	switch {
 	case unknown == len(instances):
@@ -132,68 +137,83 @@ func (d *deletion) gone(ctx context.Context, v *commit.View, n hub.Name) error {
 
 // above drafts what becomes of series and study.
 func (d *deletion) above(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+	goes := func(n hub.Name) bool { return d.Series == "" || n == dicom.SeriesName(d.Study, d.Series) }
 	if d.Instance != "" {
 		left, err := v.Find(ctx, inside(dicom.Instance, d.Study, d.Series, 2))
-		if err != nil || len(left) > 1 {
+		if err != nil {
 			return nil, err
+		}
+		if len(left) > 1 {
+			goes = func(hub.Name) bool { return false }
 		}
 	}
 	series, err := v.Find(ctx, inside(dicom.Series, d.Study, "", mostDeleted))
 	if err != nil {
 		return nil, err
 	}
-	gone, all := dicom.SeriesName(d.Study, d.Series), d.Series == ""
 	var drafts []commit.Draft
 	var left []hub.Name
 	for _, n := range series {
-		if all || n == gone {
+		if goes(n) {
 			drafts = append(drafts, commit.Draft{Name: n, Delete: true})
 		} else {
 			left = append(left, n)
 		}
 	}
-	study := commit.Draft{Name: dicom.StudyName(d.Study), Delete: true}
+	study := dicom.StudyName(d.Study)
 	if len(left) == 0 {
-		return append(drafts, study), nil
+		return append(drafts, commit.Draft{Name: study, Delete: true}), nil
 	}
-	rec, err := v.Record(ctx, study.Name)
+	rec, err := v.Record(ctx, study)
 	if err != nil {
 		return nil, err
 	}
-	body, err := withoutSeries(ctx, v, rec.Body, left)
-	if err != nil || body == nil {
-		return drafts, err
+	modalities, classes := dicom.StudyCodes(rec.Body)
+	if len(drafts) > 0 {
+		if modalities, err = modalitiesOf(ctx, v, left); err != nil {
+			return nil, err
+		}
 	}
-	return append(drafts, commit.Draft{Name: study.Name, Member: rec.Member, Body: constant(body)}), nil
+	if classes, err = d.classesLeft(ctx, v, classes); err != nil {
+		return nil, err
+	}
+	body := dicom.WithStudyCodes(rec.Body, modalities, classes)
+	if body == nil {
+		return drafts, nil
+	}
+	return append(drafts, commit.Draft{Name: study, Member: rec.Member, Body: constant(body)}), nil
 }
 
-// withoutSeries is a study's body with the modalities of those series alone that are left, nil where nothing changes.
-func withoutSeries(ctx context.Context, v *commit.View, body []byte, left []hub.Name) ([]byte, error) {
-	list := attribute{VR: "CS"}
-	for _, n := range left {
+func modalitiesOf(ctx context.Context, v *commit.View, series []hub.Name) (all []string, err error) {
+	for _, n := range series {
 		rec, err := v.Record(ctx, n)
 		if err != nil {
 			return nil, err
 		}
-		if m := parse(&rec).text(modality); m != "" && !slices.Contains(list.Value, m) {
-			list.Value = append(list.Value, m)
+		if m := parse(&rec).text(modality); m != "" && !slices.Contains(all, m) {
+			all = append(all, m)
 		}
 	}
-	slices.Sort(list.Value)
-	var attrs map[string]json.RawMessage
-	if err := json.Unmarshal(body, &attrs); err != nil {
-		return nil, fmt.Errorf("read a study's attributes: %w", err)
+	return all, nil
+}
+
+// classesLeft leaves, of the SOP classes of a study of which something is left, those that something left is of.
+func (d *deletion) classesLeft(ctx context.Context, v *commit.View, classes []string) (left []string, err error) {
+	for _, class := range classes {
+		if going := d.classes[class]; going > 0 && len(classes) > 1 {
+			q := inside(dicom.Instance, d.Study, "", going+1)
+			q.All = append(q.All, equals(sopClass.Hex(), class))
+			there, err := v.Find(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			if len(there) <= going {
+				continue
+			}
+		}
+		left = append(left, class)
 	}
-	var before attribute
-	if raw, ok := attrs[modalitiesInStudy.Hex()]; ok && json.Unmarshal(raw, &before) == nil && slices.Equal(before.Value, list.Value) {
-		return nil, nil
-	}
-	raw, err := json.Marshal(list)
-	if err != nil {
-		return nil, err
-	}
-	attrs[modalitiesInStudy.Hex()] = raw
-	return json.Marshal(attrs)
+	return left, nil
 }
 
 // inside asks for what a study, or one of its series, has of a level.

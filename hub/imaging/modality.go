@@ -2,10 +2,8 @@ package imaging
 
 import "concord/internal/dicom"
 
-// modalitiesInStudy is (0008,0061), which the hub computes (PS3.18 table 10.6.3-3).
-const modalitiesInStudy dicom.Tag = 0x00080061
-
-type attribute struct {
-	VR    string   `json:"vr"`
-	Value []string `json:"Value,omitempty"`
-}
+const (
+	sopClass dicom.Tag = 0x00080016
+	// modalitiesInStudy is what the hub computes (PS3.18 table 10.6.3-3).
+	modalitiesInStudy dicom.Tag = 0x00080061
+)

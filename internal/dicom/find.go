@@ -241,7 +241,11 @@ func (f *Find) Answer(dst, body []byte, syntax, aet string) ([]byte, error) {
 func appendCodes(dst []byte, tag Tag, values ...string) []byte {
 	vr := vrOf(tag, false)
 	dst = append(tag.AppendHex(append(dst, '"')), `":{"vr":"`...)
-	dst = append(append(dst, byte(vr>>8), byte(vr)), `","Value":`...)
+	dst = append(dst, byte(vr>>8), byte(vr), '"')
+	if len(values) == 0 {
+		return append(dst, '}')
+	}
+	dst = append(dst, `,"Value":`...)
 	for i, v := range values {
 		dst = appendString(append(dst, "[,"[min(i, 1)]), []byte(v))
 	}

@@ -51,27 +51,51 @@ func AppendStudyJSON(dst []byte, h *Header) []byte {
 // WithInstance is a study's stored body with the modality and SOP class of one more instance among those in the study; nil
 // when it has them already.
 func WithInstance(study []byte, h *Header) []byte {
-	var news []byte
+	modalities, classes := StudyCodes(study)
+	return WithStudyCodes(study, withCode(modalities, h.Text(tagModality)), withCode(classes, h.SOPClassUID))
+}
+
+func withCode(codes []string, code string) []string {
+	if code == "" || slices.Contains(codes, code) {
+		return codes
+	}
+	return append(codes, code)
+}
+
+// StudyCodes are Modalities in Study and SOP Classes in Study of a study's stored body.
+func StudyCodes(study []byte) (modalities, classes []string) {
+	for a := range Attributes(study) {
+		switch a.Tag {
+		case tagModalities:
+			modalities = a.Strings()
+		case tagClasses:
+			classes = a.Strings()
+		}
+	}
+	return modalities, classes
+}
+
+// WithStudyCodes is a study's stored body with these modalities and SOP classes, sorted; nil when it has them already.
+func WithStudyCodes(study []byte, modalities, classes []string) []byte {
+	hadModalities, hadClasses := StudyCodes(study)
+	news := []byte{'{'}
 	for _, s := range []struct {
-		tag   Tag
-		value string
-	}{{tagModalities, h.Text(tagModality)}, {tagClasses, h.SOPClassUID}} {
-		a, _ := attribute(study, s.tag)
-		values := a.Strings()
-		if s.value == "" || slices.Contains(values, s.value) {
+		tag       Tag
+		had, have []string
+	}{{tagModalities, hadModalities, modalities}, {tagClasses, hadClasses, classes}} {
+		have := slices.Sorted(slices.Values(s.have))
+		if slices.Equal(s.had, have) {
 			continue
 		}
-		if news != nil {
+		if len(news) > 1 {
 			news = append(news, ',')
 		}
-		values = append(values, s.value)
-		slices.Sort(values)
-		news = appendCodes(news, s.tag, values...)
+		news = appendCodes(news, s.tag, have...)
 	}
-	if news == nil {
+	if len(news) == 1 {
 		return nil
 	}
-	return Merge(nil, nil, slices.Concat([]byte{'{'}, news, []byte{'}'}), study)
+	return Merge(nil, nil, append(news, '}'), study)
 }
 
 // AppendSeriesJSON appends what the header says of its series: the attributes of PS3.18 Table 10.6.3-4 and of common use.
