@@ -1,167 +1,165 @@
 package index
 
 import (
-	"maps"
 	"math"
-	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // cache remembers what searches have read: values of Range parameters, so that an interval or an order costs no command for each few
 // numbers, and sets of numbers. What it says is true as long as nothing in the slot was rewritten or removed: it is good for one value of
-// the slot's mark "changed". Additions leave values alone, and they make a set larger, which is measured before it is used.
+// the slot's mark "changed", its era. Additions leave values alone, and they make a set larger, which is measured before it is used.
 type cache struct {
 	most    int64 // bytes
-	size    atomic.Int64
-	clock   atomic.Int64
-	mu      sync.Mutex
-	columns map[columnID]*cachedColumn
-	sets    map[string]*cachedSet // by key
-	asked   map[string]uint8      // how often a set was asked for that is not remembered
+	mu      sync.RWMutex
+	size    int64
+	clock   int64
+	last    era
+	eras    map[slotID]slotEra
+	columns map[columnID]map[uint64]*tablet // by number / tabletSize
+	sets    map[string]*cachedSet           // by key
+	asked   map[string]uint8                // how often a set was asked for that is not remembered
 }
 
-// What a value and a member of a set take, in bytes.
-const (
-	valueSize  = 28
-	memberSize = 8
-)
+type slotID struct {
+	p    *partition
+	slot int
+}
 
-// columnID names the values of one Range parameter in one slot.
+// era numbers the states of slots between which something was rewritten; 0 is none that anything is remembered of.
+type era uint32
+
+type slotEra struct {
+	gen     string
+	changed uint64
+	era
+}
+
+// columnID names the values of one Range parameter in a partition.
 type columnID struct {
 	p     *partition
-	slot  int
 	param string
 }
 
-// cachedColumn has the values that were read when the slot's mark was gen, changed. What has several is not remembered.
-type cachedColumn struct {
-	mu      sync.RWMutex
-	gen     string
-	changed uint64
-	nums    []uint64 // ascending
-	spans   []span   // of nums; Lo is NaN for none
-	fresh   map[uint64]span
-	used    atomic.Int64
+// tablet has the values of tabletSize numbers, whatever their slots: a number is looked up in one step.
+type tablet struct {
+	used  int64
+	cells [tabletSize]cell
 }
 
-func (col *cachedColumn) empty(at mark) (size int64) {
-	size = int64(len(col.nums)) + int64(len(col.fresh))
-	col.gen, col.changed, col.nums, col.spans, col.fresh = at.gen, at.changed, nil, nil, map[uint64]span{}
-	return -valueSize * size
+const (
+	tabletSize = 4096
+	cellSize   = 16
+	memberSize = 8
+)
+
+// cell is a value. Lo is NaN for none; the width is that of the span and one, which is exact for whole units of time and for points.
+// What does not fit is not remembered, and neither is what has several values.
+type cell struct {
+	lo    float64
+	width float32
+	era   era
 }
 
-// blend takes in what is fresh, once that is worth a copy of all.
-func (col *cachedColumn) blend() {
-	if len(col.fresh) < 64+len(col.nums)/4 {
-		return
-	}
-	added := slices.Sorted(maps.Keys(col.fresh))
-	nums, spans := make([]uint64, 0, len(col.nums)+len(added)), make([]span, 0, len(col.nums)+len(added))
-	for i, n := range col.nums {
-		for len(added) > 0 && added[0] < n {
-			nums, spans, added = append(nums, added[0]), append(spans, col.fresh[added[0]]), added[1:]
-		}
-		nums, spans = append(nums, n), append(spans, col.spans[i])
-	}
-	for _, n := range added {
-		nums, spans = append(nums, n), append(spans, col.fresh[n])
-	}
-	col.nums, col.spans, col.fresh = nums, spans, map[uint64]span{}
+func cellOf(s span, e era) (cell, bool) {
+	c := cell{s.lo, float32(s.hi - s.lo + 1), e}
+	return c, c.span() == s || math.IsNaN(s.lo)
 }
+
+func (c *cell) span() span { return span{c.lo, c.lo + (float64(c.width) - 1)} }
 
 // cachedSet has all members of a set as it was then, ascending. Nobody writes to nums.
 type cachedSet struct {
-	gen     string
-	changed uint64
-	nums    []uint64
-	used    atomic.Int64
+	era
+	nums []uint64
+	used int64
 }
 
 func newCache(bytes int) *cache {
-	return &cache{most: int64(bytes), columns: map[columnID]*cachedColumn{}, sets: map[string]*cachedSet{}, asked: map[string]uint8{}}
+	return &cache{most: int64(bytes), eras: map[slotID]slotEra{}, columns: map[columnID]map[uint64]*tablet{}, sets: map[string]*cachedSet{}, asked: map[string]uint8{}}
 }
 
-// column is nil when what is remembered is younger than now; what is older is forgotten.
-func (c *cache) column(id columnID, now mark) *cachedColumn {
+// eraOf is the era of a slot with this mark; 0 when what is remembered is younger.
+func (c *cache) eraOf(p *partition, slot int, now mark) era {
+	id := slotID{p, slot}
+	c.mu.RLock()
+	known := c.eras[id]
+	c.mu.RUnlock()
+	if known.gen == now.gen && known.changed == now.changed && known.era != 0 {
+		return known.era
+	}
 	c.mu.Lock()
-	col := c.columns[id]
-	if col == nil {
-		col = &cachedColumn{fresh: map[uint64]span{}}
-		c.columns[id] = col
-	}
-	c.mu.Unlock()
-	col.used.Store(c.clock.Add(1))
-	col.mu.RLock()
-	gen, changed := col.gen, col.changed
-	col.mu.RUnlock()
+	defer c.mu.Unlock()
+	known = c.eras[id]
 	switch {
-	case gen == now.gen && changed == now.changed:
-		return col
-	case gen == now.gen && changed > now.changed:
-		return nil
+	case known.gen == now.gen && known.changed > now.changed:
+		return 0
+	case known.gen != now.gen || known.changed != now.changed || known.era == 0:
+		c.last++
+		known = slotEra{now.gen, now.changed, c.last}
+		c.eras[id] = known
 	}
-	col.mu.Lock()
-	defer col.mu.Unlock()
-	c.size.Add(col.empty(now))
-	return col
+	return known.era
 }
 
-// recall fills in what it knows of nums, which are ascending, at the mark, and lists the others.
-func (col *cachedColumn) recall(at mark, nums []uint64, into []value) (unknown []int) {
-	col.mu.RLock()
-	defer col.mu.RUnlock()
-	good := col.gen == at.gen && col.changed == at.changed
-	from := 0
+// recall fills in what it knows of nums, which are ascending, in a slot's era, and lists the others.
+func (c *cache) recall(id columnID, at era, nums []uint64, into []span, unknown []uint64) []uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	tablets := c.columns[id]
+	var t *tablet
+	have := uint64(math.MaxUint64)
 	for i, n := range nums {
-		// What is asked for lies close to what was asked for before.
-		width := 1
-		for from+width < len(col.nums) && col.nums[from+width] < n {
-			from, width = from+width, 2*width
+		if k := n / tabletSize; k != have {
+			t, have = tablets[k], k
 		}
-		k, has := slices.BinarySearch(col.nums[from:min(from+width+1, len(col.nums))], n)
-		from += k
-		var s span
-		if has {
-			s = col.spans[from]
-		} else {
-			s, has = col.fresh[n]
+		if t != nil && at != 0 {
+			if cell := &t.cells[n%tabletSize]; cell.era == at {
+				into[i] = cell.span()
+				continue
+			}
 		}
-		if has && good {
-			into[i] = value{span: s}
-		} else {
-			unknown = append(unknown, i)
-		}
+		unknown = append(unknown, n)
 	}
 	return unknown
 }
 
-// remember takes what was read while the slot's mark was at. absences: also that there is no value.
-func (c *cache) remember(col *cachedColumn, at mark, read map[uint64]value, absences bool) {
-	col.mu.Lock()
-	if col.gen == at.gen && col.changed == at.changed {
-		before := len(col.fresh)
-		for num, v := range read {
-			if _, has := slices.BinarySearch(col.nums, num); !has && v.several == "" && !v.passing && (absences || !v.none()) {
-				col.fresh[num] = v.span
-			}
-		}
-		c.size.Add(valueSize * int64(len(col.fresh)-before))
-		col.blend()
+// remember takes what was read in a slot's era. absences: also that there is no value.
+func (c *cache) remember(id columnID, at era, read map[uint64]value, absences bool) {
+	if at == 0 {
+		return
 	}
-	col.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	tablets := c.columns[id]
+	if tablets == nil {
+		tablets = map[uint64]*tablet{}
+		c.columns[id] = tablets
+	}
+	c.clock++
+	for num, v := range read {
+		cell, fits := cellOf(v.span, at)
+		if !fits || v.several != "" || v.passing || v.none() && !absences {
+			continue
+		}
+		t := tablets[num/tabletSize]
+		if t == nil {
+			t = &tablet{}
+			tablets[num/tabletSize] = t
+			c.size += tabletSize * cellSize
+		}
+		t.used, t.cells[num%tabletSize] = c.clock, cell
+	}
 	c.trim()
 }
 
 // set is what the set at key has, if size of it are remembered.
-func (c *cache) set(key string, now mark, size int) (nums []uint64, has bool) {
-	c.mu.Lock()
+func (c *cache) set(key string, at era, size int) (nums []uint64, has bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	s := c.sets[key]
-	c.mu.Unlock()
-	if s == nil || s.gen != now.gen || s.changed != now.changed || len(s.nums) != size {
+	if s == nil || s.era != at || at == 0 || len(s.nums) != size {
 		return nil, false
 	}
-	s.used.Store(c.clock.Add(1))
 	return s.nums, true
 }
 
@@ -180,48 +178,53 @@ func (c *cache) popular(key string) bool {
 	return true
 }
 
-func (c *cache) rememberSet(key string, at mark, nums []uint64) {
-	c.mu.Lock()
-	if old := c.sets[key]; old != nil {
-		c.size.Add(-memberSize * int64(len(old.nums)))
-	}
-	s := &cachedSet{gen: at.gen, changed: at.changed, nums: nums[:len(nums):len(nums)]}
-	s.used.Store(c.clock.Add(1))
-	c.sets[key] = s
-	c.mu.Unlock()
-	c.size.Add(memberSize * int64(len(nums)))
-	c.trim()
-}
-
-// trim forgets what was not asked for longest until a quarter is free.
-func (c *cache) trim() {
-	if c.size.Load() <= c.most {
+func (c *cache) rememberSet(key string, at era, nums []uint64) {
+	if at == 0 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// Ages are looked at in rough classes: all of the oldest half of what there is, then again.
-	for c.size.Load() > c.most/4*3 && len(c.columns)+len(c.sets) > 0 {
-		first, last := int64(math.MaxInt64), int64(0)
-		for _, col := range c.columns {
-			first, last = min(first, col.used.Load()), max(last, col.used.Load())
+	if old := c.sets[key]; old != nil {
+		c.size -= memberSize * int64(len(old.nums))
+	}
+	c.clock++
+	c.sets[key] = &cachedSet{era: at, nums: nums[:len(nums):len(nums)], used: c.clock}
+	c.size += memberSize * int64(len(nums))
+	c.trim()
+}
+
+// trim forgets what was read longest ago until a quarter is free.
+func (c *cache) trim() {
+	if c.size <= c.most {
+		return
+	}
+	// Ages are looked at in rough classes: all of the older half of the time there is, then again.
+	for c.size > c.most/4*3 && len(c.columns)+len(c.sets) > 0 {
+		first := c.clock
+		for _, tablets := range c.columns {
+			for _, t := range tablets {
+				first = min(first, t.used)
+			}
 		}
 		for _, s := range c.sets {
-			first, last = min(first, s.used.Load()), max(last, s.used.Load())
+			first = min(first, s.used)
 		}
-		old := first + (last-first)/2
-		for id, col := range c.columns {
-			if col.used.Load() <= old {
+		old := first + (c.clock-first)/2
+		for id, tablets := range c.columns {
+			for k, t := range tablets {
+				if t.used <= old {
+					delete(tablets, k)
+					c.size -= tabletSize * cellSize
+				}
+			}
+			if len(tablets) == 0 {
 				delete(c.columns, id)
-				col.mu.Lock()
-				c.size.Add(col.empty(mark{}))
-				col.mu.Unlock()
 			}
 		}
 		for key, s := range c.sets {
-			if s.used.Load() <= old {
+			if s.used <= old {
 				delete(c.sets, key)
-				c.size.Add(-memberSize * int64(len(s.nums)))
+				c.size -= memberSize * int64(len(s.nums))
 			}
 		}
 	}

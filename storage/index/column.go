@@ -2,6 +2,7 @@ package index
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -19,21 +20,6 @@ type value struct {
 var noValue = value{span: span{math.NaN(), math.NaN()}}
 
 func (v value) none() bool { return math.IsNaN(v.lo) }
-
-// matches reports whether a span of it matches m.
-func (v value) matches(m *hub.Match) (is bool) {
-	match := func(s span) bool {
-		is = m.Matches(&hub.Term{Kind: hub.Range, Lo: s.lo, Hi: s.hi})
-		return !is
-	}
-	switch {
-	case v.several != "":
-		_ = unpackSpans(v.several, match) // it was read before
-	case !v.none():
-		match(v.span)
-	}
-	return is
-}
 
 // unpackValue reads a column's field, "" for none.
 func unpackValue(packed string) (v value, err error) {
@@ -55,63 +41,69 @@ func unpackValue(packed string) (v value, err error) {
 // column has the values of a Range parameter by number, as far as a shard has read them or the cache knows them. Those of LastUpdated are
 // in the heads.
 type column struct {
-	sh     *shard
-	param  string
-	read   map[uint64]value
-	cached *cachedColumn // nil while another search knows the slot's next state
-	last   *blocks
+	sh      *shard
+	id      columnID
+	read    map[uint64]value
+	last    *blocks
+	spans   []span   // of the last values
+	unknown []uint64 // of the last known
 }
 
-// column is made once a parameter, when the shard knows its first mark.
+// column is made once a parameter.
 func (sh *shard) column(param string) *column {
 	c := sh.columns[param]
 	if c == nil {
-		c = &column{sh: sh, param: param, read: map[uint64]value{}, cached: sh.ix.cache.column(columnID{sh.p, sh.slot, param}, sh.began)}
+		c = &column{sh: sh, id: columnID{sh.p, param}, read: map[uint64]value{}}
 		sh.columns[param] = c
 	}
 	return c
 }
 
-// known fills in what is known of nums, and lists those that are not.
-func (c *column) known(nums []uint64, into []value) (unknown []uint64) {
-	note := func(i int) {
-		if v, has := c.read[nums[i]]; has {
-			into[i] = v
+// known fills in what is known of nums, and lists those that are not. Both results are good until the column is asked again.
+func (c *column) known(nums []uint64) (spans []span, unknown []uint64) {
+	if cap(c.spans) < len(nums) {
+		c.spans = make([]span, len(nums)+len(nums)/4)
+	}
+	spans = c.spans[:len(nums)]
+	unknown = c.sh.ix.cache.recall(c.id, c.sh.era, nums, spans, c.unknown[:0])
+	c.unknown = unknown
+	if len(c.read) == 0 || len(unknown) == 0 {
+		return spans, unknown
+	}
+	at, left := 0, unknown[:0]
+	for _, n := range unknown {
+		for nums[at] != n {
+			at++
+		}
+		if v, has := c.read[n]; has {
+			spans[at] = v.span
 		} else {
-			unknown = append(unknown, nums[i])
+			left = append(left, n)
 		}
 	}
-	if c.cached != nil {
-		for _, i := range c.cached.recall(c.sh.began, nums, into) {
-			note(i)
-		}
-		return unknown
-	}
-	for i := range nums {
-		note(i)
-	}
-	return unknown
+	return spans, left
 }
 
-// values are those of nums, which are ascending. What is not known is read; of two tasks that want the same in one trip
-// only the first asks.
-func (c *column) values(await func() bool, nums []uint64) []value {
+// values are the least spans of nums, which are ascending; Lo is NaN for none. They are good until the column is asked again. What is
+// not known is read; of two tasks that want the same in one trip only the first asks.
+func (c *column) values(await func() bool, nums []uint64) []span {
 	if len(nums) == 0 {
 		return nil
 	}
-	vals := make([]value, len(nums))
-	unknown := c.known(nums, vals)
+	spans, unknown := c.known(nums)
 	if len(unknown) == 0 {
-		return vals
+		return spans
 	}
 	if b := c.last; b == nil || b.made != c.sh.made || len(b.wanted) != len(nums) || &b.wanted[0] != &nums[0] {
-		key := func(n uint64) string { return c.sh.p.columnKey(c.sh.slot, c.param, n) }
-		if c.param == hub.LastUpdated {
+		unknown = slices.Clone(unknown)
+		key := func(n uint64) string { return c.sh.p.columnKey(c.sh.slot, c.id.param, n) }
+		switch {
+		case c.id.param == hub.LastUpdated:
 			key = func(n uint64) string { return c.sh.p.headKey(c.sh.slot, n) }
-		}
-		if c.param != hub.LastUpdated && c.cached != nil && len(unknown) >= crowd && c.sh.eager > 0 {
+			c.last = c.sh.queueBlocks(unknown, key)
+		case c.sh.era != 0 && len(unknown) >= crowd && c.sh.eager > 0:
 			c.last = c.sh.queueWhole(unknown, key)
-		} else {
+		default:
 			c.last = c.sh.queueBlocks(unknown, key)
 		}
 		c.last.wanted = nums
@@ -122,7 +114,7 @@ func (c *column) values(await func() bool, nums []uint64) []value {
 	}
 	b.each(func(num uint64, packed string) {
 		v, err := noValue, error(nil)
-		if c.param != hub.LastUpdated {
+		if c.id.param != hub.LastUpdated {
 			v, err = unpackValue(packed)
 		} else if c.sh.heads[num] = packed; packed != "" {
 			var h head
@@ -134,12 +126,23 @@ func (c *column) values(await func() bool, nums []uint64) []value {
 		}
 		c.read[num] = v
 	})
-	for i, n := range nums {
-		if v, has := c.read[n]; has {
-			vals[i] = v
-		}
+	spans, _ = c.known(nums)
+	return spans
+}
+
+// matches reports whether a value of num, whose least is s, matches m.
+func (c *column) matches(num uint64, s span, m *hub.Match) (is bool) {
+	match := func(s span) bool {
+		is = s.lo >= m.LoMin && s.lo <= m.LoMax && s.hi >= m.HiMin && s.hi <= m.HiMax
+		return !is
 	}
-	return vals
+	if match(s); is || len(c.read) == 0 {
+		return is
+	}
+	if v := c.read[num]; v.several != "" {
+		_ = unpackSpans(v.several, match) // it was read before
+	}
+	return is
 }
 
 // isFirst: the value of LastUpdated that num has, which was asked for, is that of its first version.

@@ -33,7 +33,7 @@ func (e *exactPosting) size() (int, bool) {
 func (e *exactPosting) recall() bool {
 	if !e.whole && e.sh != nil && e.card != nil {
 		n, _ := e.size()
-		e.known, e.whole = e.sh.ix.cache.set(e.key, e.sh.began, n)
+		e.known, e.whole = e.sh.ix.cache.set(e.key, e.sh.era, n)
 	}
 	return e.whole
 }

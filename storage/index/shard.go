@@ -26,6 +26,7 @@ type shard struct {
 	total   int
 	heads   map[uint64]string // heads that are read already; "" for none
 	began   mark              // of the first trip
+	era     era               // at that mark
 	mark    mark
 	marked  bool // the mark was read behind everything else
 	offered map[uint64]bool
@@ -50,6 +51,7 @@ func (sh *shard) run(await func() bool) {
 		}
 		if sh.began.gen == "" {
 			sh.began = mark()
+			sh.era = sh.ix.cache.eraOf(sh.p, sh.slot, sh.began)
 		}
 		return sh.err == nil
 	})
@@ -171,19 +173,17 @@ func (sh *shard) values(await func() bool, nums []uint64) []float64 {
 		return nil
 	}
 	width := len(sh.order)
-	columns := make([][]value, width)
+	values := make([]float64, width*len(nums))
 	tasks := make([]task, width)
 	for k := range width {
-		tasks[k] = func(await func() bool) { columns[k] = sh.column(sh.order[k].Param).values(await, nums) }
+		tasks[k] = func(await func() bool) {
+			for i, s := range sh.column(sh.order[k].Param).values(await, nums) {
+				values[i*width+k] = finite(s.lo)
+			}
+		}
 	}
 	if together(await, tasks...); sh.err != nil {
 		return nil
-	}
-	values := make([]float64, width*len(nums))
-	for k, column := range columns {
-		for i := range nums {
-			values[i*width+k] = finite(column[i].lo)
-		}
 	}
 	return values
 }
@@ -271,11 +271,11 @@ func (sh *shard) learn(applied uint64) {
 		sh.ix.populate(sh.p, sh.slot, sh.q.Type, n)
 	}
 	for _, c := range sh.columns {
-		if c.cached != nil && len(c.read) > 0 {
-			sh.ix.cache.remember(c.cached, sh.mark, c.read, sh.mark.seq <= applied)
+		if len(c.read) > 0 {
+			sh.ix.cache.remember(c.id, sh.era, c.read, sh.mark.seq <= applied)
 		}
 	}
 	for _, e := range sh.fetched {
-		sh.ix.cache.rememberSet(e.key, sh.mark, e.known)
+		sh.ix.cache.rememberSet(e.key, sh.era, e.known)
 	}
 }

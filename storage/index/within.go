@@ -103,12 +103,13 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 	var sure, nums []uint64
 	together(await, func(await func() bool) { sure = w.sh.members(await, w.sure) }, func(await func() bool) { nums = w.sh.members(await, w.unsure) })
 	if len(nums) > 0 && t.err == nil {
-		vals := w.sh.column(w.param).values(await, nums)
+		c := w.sh.column(w.param)
+		spans := c.values(await, nums)
 		if t.err != nil {
 			return nil
 		}
 		for i, n := range nums {
-			if vals[i].matches(w.match) {
+			if c.matches(n, spans[i], w.match) {
 				sure = append(sure, n)
 			}
 		}
@@ -124,18 +125,18 @@ func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []
 	}
 	c := w.sh.column(w.param)
 	if w.opened {
-		unknown := c.known(nums, make([]value, len(nums)))
+		_, unknown := c.known(nums)
 		if n, _ := w.size(); len(w.sure)+len(w.unsure)+n/8 < len(unknown) { // a number's values cost a command, or nearly
 			meet(w.members(t, await), nums, hit)
 			return
 		}
 	}
-	vals := c.values(await, nums)
+	spans := c.values(await, nums)
 	if t.err != nil {
 		return
 	}
-	for i := range nums {
-		if vals[i].matches(w.match) {
+	for i, n := range nums {
+		if c.matches(n, spans[i], w.match) {
 			hit[i] = true
 		}
 	}
@@ -143,18 +144,17 @@ func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []
 
 func (w *withinPosting) prune(nums []uint64) []uint64 {
 	c := w.sh.column(w.param)
-	if c.cached == nil {
+	spans, unknown := c.known(nums)
+	if len(unknown) == len(nums) {
 		return nums
 	}
-	vals := make([]value, len(nums))
-	unknown := c.known(nums, vals)
 	kept := make([]uint64, 0, len(nums))
 	for i, n := range nums {
 		switch {
 		case len(unknown) > 0 && unknown[0] == n:
 			unknown = unknown[1:]
 			kept = append(kept, n)
-		case vals[i].matches(w.match):
+		case c.matches(n, spans[i], w.match):
 			kept = append(kept, n)
 		}
 	}
