@@ -32,6 +32,8 @@ type Config struct {
 	// Origins are the web origins ("https://viewer.example") whose pages may call the hub from a browser; none by default.
 	Origins []string
 	Version string
+	// DICOM says how modalities reach the hub, for the page: its title, port and TLS; empty where they do not.
+	DICOM []string
 
 	// Open lists routes of the groups that need no credential, as "METHOD pattern"; default: the capability
 	// statement and the CDS Hooks discovery, which clients read before they have one.

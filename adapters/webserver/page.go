@@ -25,11 +25,11 @@ type pageData struct {
 	Ready         bool
 	Reasons       []string
 	Chinese       bool
-	Docs          []string
+	Docs, DICOM   []string
 }
 
 // mountPage serves what web/ holds: index.html at /, in the language asked for, and the rest at /assets; and the
-// documents as plain text at /docs.
+// documents as plain text at /docs, with and without .md, by which they refer to each other.
 func (s *Server) mountPage() error {
 	index, err := template.ParseFS(web.Files, "index.html")
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Server) mountPage() error {
 func (s *Server) page(c *gin.Context, index *template.Template, documents []string) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), 3*time.Second)
 	defer cancel()
-	data := pageData{Base: s.base(c.Request), Version: s.config.Version, Reasons: s.notReady(ctx), Chinese: chinese(c.Request), Docs: documents}
+	data := pageData{Base: s.base(c.Request), Version: s.config.Version, Reasons: s.notReady(ctx), Chinese: chinese(c.Request), Docs: documents, DICOM: s.config.DICOM}
 	data.Ready = len(data.Reasons) == 0
 	var out bytes.Buffer
 	if err := index.Execute(&out, data); err != nil {
@@ -87,11 +87,13 @@ func (s *Server) mountFiles(files fs.ReadDirFS, under, media string) ([]string, 
 		if kind == "" {
 			kind = mime.TypeByExtension(path.Ext(f.Name()))
 		}
-		names = append(names, strings.TrimSuffix(f.Name(), ".md"))
-		s.engine.GET(under+strings.TrimSuffix(f.Name(), ".md"), func(c *gin.Context) {
-			pageHeaders(c)
-			c.Data(http.StatusOK, kind, data)
-		})
+		name := strings.TrimSuffix(f.Name(), ".md")
+		names = append(names, name)
+		serve := func(c *gin.Context) { pageHeaders(c); c.Data(http.StatusOK, kind, data) }
+		s.engine.GET(under+name, serve)
+		if name != f.Name() {
+			s.engine.GET(under+f.Name(), serve)
+		}
 	}
 	return names, nil
 }

@@ -265,8 +265,17 @@ func TestThePageSaysHowTheHubIsInTheReadersLanguage(t *testing.T) {
 			if !strings.HasPrefix(link[1], "/") {
 				t.Errorf("the page refers to %s, which is not of this hub", link[1])
 			}
-			if w := h.ask("GET", link[1], ""); strings.HasPrefix(link[1], "/docs/") && w.Code != 200 {
+			if !strings.HasPrefix(link[1], "/docs/") {
+				continue
+			}
+			w := h.ask("GET", link[1], "")
+			if w.Code != 200 {
 				t.Errorf("%s: %d", link[1], w.Code)
+			}
+			for _, to := range regexp.MustCompile(`\]\(([\w.-]+\.md)[#)]`).FindAllStringSubmatch(w.Body.String(), -1) {
+				if w := h.ask("GET", "/docs/"+to[1], ""); w.Code != 200 {
+					t.Errorf("%s refers to %s: %d", link[1], to[1], w.Code)
+				}
 			}
 		}
 	}

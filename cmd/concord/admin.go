@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -61,13 +62,14 @@ func memberCommand() *cobra.Command {
 		Use: "list", Short: "List the institutions", Args: cobra.NoArgs,
 		RunE: withStore(func(cmd *cobra.Command, _ []string, r *rooms) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tTIER\tSTATE\tADDED\tAE TITLES\tNAME")
+			fmt.Fprintln(w, "ID\tTIER\tSTATE\tADDED\tNAME\tAE TITLES\tNETWORKS\tCERTIFICATES")
 			for _, m := range r.registry.Members() {
 				state := "active"
 				if m.Disabled {
 					state = "disabled"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%v\t%s\n", m.ID, m.Tier, state, m.Added.Format(time.DateOnly), m.AETs, m.Name)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", m.ID, m.Tier, state, m.Added.Format(time.DateOnly), m.Name,
+					titles(m.DICOM), strings.Trim(fmt.Sprint(m.Networks), "[]"), len(m.Certificates))
 			}
 			return w.Flush()
 		}),
@@ -101,6 +103,18 @@ func memberCommand() *cobra.Command {
 		cmd.AddCommand(c)
 	}
 	return cmd
+}
+
+// titles are a member's application entities as they were typed: TITLE, or TITLE@HOST:PORT.
+func titles(d access.DICOM) string {
+	var all []string
+	for _, t := range d.AETs {
+		if at := d.Destinations[t]; at != "" {
+			t += "@" + at
+		}
+		all = append(all, t)
+	}
+	return strings.Join(all, ",")
 }
 
 // dicomFlags are how a member takes part in DICOM networking, as typed.

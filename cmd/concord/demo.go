@@ -19,13 +19,14 @@ import (
 // errStoryTold ends a hub that was started with --demo-exit, without being a fault.
 var errStoryTold = errors.New("the story is told")
 
-// demo takes in the demo's members where they are not there, and plays the story against the hub at base.
-func (r *rooms) demo(ctx context.Context, base string, out io.Writer) error {
+// demo takes in the demo's members where they are not there, and plays the story against the hub at base, which takes
+// DICOM associations at dicomAt unless that is empty.
+func (r *rooms) demo(ctx context.Context, base, dicomAt string, out io.Writer) error {
 	cast, err := r.cast(ctx)
 	if err != nil {
 		return fmt.Errorf("prepare the demo: %w", err)
 	}
-	s := story.Setting{Base: base, Data: r.where(), Now: time.Now(), Cast: cast}
+	s := story.Setting{Base: base, DICOM: dicomAt, Title: r.cfg.AET, Data: r.where(), Now: time.Now(), Cast: cast}
 	if r.cfg.S3 == "" {
 		s.Samples = filepath.Join(r.cfg.Data, "samples")
 		if err := writeSamples(s.Samples, s.Now); err != nil {
@@ -67,7 +68,7 @@ func (r *rooms) cast(ctx context.Context) (c story.Cast, err error) {
 		{&c.Heping, "heping", "和平社区卫生服务中心", "Heping Community Health Centre", "HEPING", access.Community},
 		{&c.Left, "dongqiao", "东桥村卫生室", "Dongqiao Village Clinic", "DONGQIAO", access.Community},
 	} {
-		*m.at = story.Institution{ID: m.id, Name: m.name, English: m.english}
+		*m.at = story.Institution{ID: m.id, Name: m.name, English: m.english, AET: m.ae}
 		secret, err := r.registrar.Add(ctx, access.Member{ID: m.id, Name: m.name, Tier: m.tier, DICOM: access.DICOM{AETs: []string{m.ae}}})
 		if hub.Is(err, hub.Conflict) { // there from an earlier start
 			err = r.registrar.Enable(ctx, m.id)

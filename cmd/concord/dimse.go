@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -93,20 +94,30 @@ func (c DIMSEConfig) config(certFile, keyFile string) (dimse.Config, error) {
 	return out, nil
 }
 
+// doors says how modalities reach the hub: title, port, and TLS.
+func (c DIMSEConfig) doors() (doors []string) {
+	for _, d := range []struct{ address, how string }{{c.DIMSE, ""}, {c.DIMSETLS, ", TLS"}} {
+		if _, port, err := net.SplitHostPort(d.address); err == nil {
+			doors = append(doors, c.AET+" : "+port+d.how)
+		}
+	}
+	return doors
+}
+
 func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // listenDIMSE opens the DICOM listeners and adds what serves them to g. Both are one server, but for their TLS; each has
-// its own limits.
-func (r *rooms) listenDIMSE(ctx context.Context, g *errgroup.Group, reg prometheus.Registerer, allowances *access.Allowances) error {
+// its own limits. It returns the address of the one without TLS, empty where there is none.
+func (r *rooms) listenDIMSE(ctx context.Context, g *errgroup.Group, reg prometheus.Registerer, allowances *access.Allowances) (plain string, err error) {
 	cfg := r.cfg.DIMSEConfig
 	if cfg.DIMSE == "" && cfg.DIMSETLS == "" {
-		return nil
+		return "", nil
 	}
 	c, err := cfg.config(r.cfg.TLSCert, r.cfg.TLSKey)
 	if err != nil {
-		return err
+		return "", err
 	}
 	c.Limits.Drain = r.cfg.Drain
 	deps := dimse.Deps{
@@ -124,14 +135,18 @@ func (r *rooms) listenDIMSE(ctx context.Context, g *errgroup.Group, reg promethe
 		}
 		listener, err := net.Listen("tcp", l.address)
 		if err != nil {
-			return fmt.Errorf("listen for DICOM on %s: %w", l.address, err)
+			return "", fmt.Errorf("listen for DICOM on %s: %w", l.address, err)
+		}
+		slog.Info("listening for DICOM", "address", listener.Addr().String(), "title", c.AETitle, "tls", l.tls != nil)
+		if l.tls == nil {
+			plain = reachable(listener.Addr())
 		}
 		c := c
 		c.TLS = l.tls
 		server := dimse.New(c, deps)
 		g.Go(func() error { return server.Serve(ctx, listener) })
 	}
-	return nil
+	return plain, nil
 }
 
 // associationMetrics is what the DICOM network shows at /metrics.

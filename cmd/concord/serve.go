@@ -92,6 +92,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	}
 	server, err := webserver.New(webserver.Config{
 		Listen: cfg.Listen, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey, PublicURL: cfg.PublicURL, Version: version(), Drain: cfg.Drain, Origins: origins(cfg.CORSOrigins),
+		DICOM:  cfg.DIMSEConfig.doors(),
 		Limits: webserver.Limits{Rate: cfg.MemberRate, Burst: int(cfg.MemberRate), Concurrent: cfg.MemberConcurrent},
 	}, webserver.Deps{
 		Tokens: r.issuer, Members: r.registry, Trail: lateTrail{r}, Ready: r.ready, FHIR: fhir.WriteError, DICOMweb: dicomweb.WriteError,
@@ -119,7 +120,8 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx)) // ends after the last request
 	defer stop()
 	g, gctx := errgroup.WithContext(ctx)
-	if err := r.listenDIMSE(gctx, g, server.Metrics(), server.Allowances()); err != nil {
+	dicomAt, err := r.listenDIMSE(gctx, g, server.Metrics(), server.Allowances())
+	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	g.Go(func() error { return server.Serve(gctx, listener) })
@@ -135,7 +137,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
 	}
 	if cfg.Demo {
-		g.Go(func() error { return r.demo(gctx, "http://"+reachable(listener.Addr()), cmd.OutOrStdout()) })
+		g.Go(func() error { return r.demo(gctx, "http://"+reachable(listener.Addr()), dicomAt, cmd.OutOrStdout()) })
 	}
 	err = g.Wait()
 	stop()

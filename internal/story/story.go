@@ -21,6 +21,7 @@ type Institution struct {
 	ID, Name, English string
 	Token             string
 	Secret            string // only when it has just been made
+	AET               string // its application entity title
 }
 
 // Cast are the members that the story needs. Left is disabled: its token is good no more.
@@ -29,7 +30,9 @@ type Cast struct{ Lead, Linjiang, Heping, Left Institution }
 // Setting is where and when the story plays.
 type Setting struct {
 	Base string // the hub's address, such as http://127.0.0.1:8080
-	Data string // where its data lies, for the last page
+	// DICOM is where the hub takes associations, such as 127.0.0.1:11112, and Title what it calls itself; empty: nowhere.
+	DICOM, Title string
+	Data         string // where its data lies, for the last page
 	// Samples is a folder with files to try `concord upload` on; empty: none.
 	Samples string
 	Now     time.Time
@@ -144,6 +147,9 @@ func (t *teller) epilogue(took time.Duration) {
 		fmt.Sprintf("The story is told, in %.1f s. Every answer was checked.", took.Seconds()))
 	t.line("")
 	t.line("  网页 page    " + t.bold(t.Base+"/"))
+	if t.DICOM != "" {
+		t.line("  影像 DICOM   " + t.Title + " @ " + t.DICOM)
+	}
 	t.line("  数据 data    " + t.Data)
 	t.line("")
 	t.both("接着可以试（整行粘贴即可）：", "What to try next, in another terminal (paste as it is):")
@@ -167,7 +173,21 @@ func (t *teller) epilogue(took time.Duration) {
 		t.command("HEPING=" + t.Cast.Heping.Token)
 		t.command(`bin/concord upload ` + t.Samples + " --to " + t.Base + ` --token "$HEPING"`)
 	}
+	if t.DICOM != "" {
+		t.network()
+	}
 	t.line("")
 	t.both("令牌十二小时后失效；重启后会有新的。Ctrl-C 结束。", "Tokens end after twelve hours; each start has new ones. Ctrl-C ends the hub.")
 	t.rule("═")
+}
+
+// network prints commands of dcmtk that send and find images over associations.
+func (t *teller) network() {
+	hub := " -aec " + t.Title + " " + strings.Replace(t.DICOM, ":", " ", 1)
+	if t.Samples != "" {
+		t.command("# 像设备一样发送影像（需要 dcmtk）· send images as a scanner does (needs dcmtk)")
+		t.command("storescu -aet " + t.Cast.Heping.AET + hub + " " + t.Samples + "/ct-*.dcm")
+	}
+	t.command("# 像工作站一样查找 · find them as a workstation does")
+	t.command("findscu -S -aet " + t.Cast.Lead.AET + hub + " \\\n    -k QueryRetrieveLevel=STUDY -k PatientID=" + t.person.Number + " -k StudyInstanceUID -k StudyDescription")
 }
