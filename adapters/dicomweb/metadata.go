@@ -18,8 +18,8 @@ import (
 )
 
 // Metadata of a study or series is kept on the shelf as it is sent to those who take gzip, which browsers do: compressed,
-// under the address that was asked for. It is made when it is asked for first, and its state tells whether it is of the
-// instances that there are now. Others get it from the records: to inflate it would take longer.
+// for the address of the hub that was asked. It is made ahead (see prepare.go) or when it is asked for first, and its state
+// tells whether it is of the instances that there are now. Others get it from the records: to inflate it would take longer.
 
 // keepFrom is the number of instances from which on metadata is worth keeping.
 const keepFrom = 8
@@ -76,6 +76,9 @@ func (s *Server) metadataJSON(c *gin.Context, at imaging.Place) error {
 		return err
 	}
 	base := s.base(c)
+	if known := s.known.Load(); known == nil || *known != base {
+		s.known.Store(&base)
+	}
 	state := stateOf(locs, base)
 	h := c.Writer.Header()
 	h.Set("Content-Type", typeJSON)
@@ -87,7 +90,7 @@ func (s *Server) metadataJSON(c *gin.Context, at imaging.Place) error {
 	ctx := c.Request.Context()
 	zip := takesGzip(c.GetHeader("Accept-Encoding"))
 	if zip && len(locs) >= keepFrom {
-		if packed, ok := s.Shelf.Get(ctx, at.Study, shelfName(at), state); ok {
+		if packed, ok := s.Shelf.Get(ctx, at.Study, shelfName(at, base), state); ok {
 			return sendPacked(c, packed)
 		}
 	}
@@ -103,7 +106,7 @@ func (s *Server) metadataJSON(c *gin.Context, at imaging.Place) error {
 			return err
 		}
 		if len(locs) >= keepFrom {
-			s.shelve(at, shelfName(at), state, packed)
+			s.shelve(at, shelfName(at, base), state, packed)
 		}
 		return sendPacked(c, packed)
 	}
@@ -139,16 +142,21 @@ func (s *Server) shelve(at imaging.Place, name, state string, body []byte) {
 	}
 	s.keeping.Go(func() {
 		defer func() { <-s.shelving }()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		err := s.Shelf.Put(ctx, at.Study, name, state, body)
-		if err == nil {
-			err = s.clearDeleted(ctx, at)
-		}
-		if err != nil {
-			slog.Warn("keep a derived blob", "err", err)
-		}
+		s.shelveNow(at, name, state, body)
 	})
+}
+
+// shelveNow is shelve that waits.
+func (s *Server) shelveNow(at imaging.Place, name, state string, body []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err := s.Shelf.Put(ctx, at.Study, name, state, body)
+	if err == nil {
+		err = s.clearDeleted(ctx, at)
+	}
+	if err != nil {
+		slog.Warn("keep a derived blob", "err", err)
+	}
 }
 
 // clearDeleted takes away what came onto the shelf after a deletion had cleared it.
@@ -160,11 +168,13 @@ func (s *Server) clearDeleted(ctx context.Context, at imaging.Place) error {
 	return err
 }
 
-func shelfName(at imaging.Place) string {
-	if at.Series == "" {
-		return "study.json.gz"
+// shelfName keeps metadata for different addresses of the hub apart, up to sixteen by and large.
+func shelfName(at imaging.Place, base string) string {
+	name := "study"
+	if at.Series != "" {
+		name = at.Series
 	}
-	return at.Series + ".json.gz"
+	return name + "." + hub.Digest([]byte(base))[:1] + ".json.gz"
 }
 
 // writeMetadata puts the stored headers between brackets, with addresses of bulk values that hold anywhere.

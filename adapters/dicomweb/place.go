@@ -72,13 +72,9 @@ func (s *Server) at(c *gin.Context, at imaging.Place) ([]hub.Record, error) {
 
 // locate finds where the records of a study or series lie, in the order in which they came, and has the disclosure noted.
 func (s *Server) locate(c *gin.Context, at imaging.Place) ([]hub.Loc, error) {
-	clauses := []hub.Clause{equals(imaging.StudyParam, at.Study)}
-	if at.Series != "" {
-		clauses = append(clauses, equals(imaging.SeriesParam, at.Series))
-	}
 	name := nameOf(at)
 	ctx, who := c.Request.Context(), caller(c)
-	locs, err := s.Reader.Find(ctx, who, s.PartitionOf(at.Study), hub.Query{Type: dicom.Instance.Type(), Routes: []string{at.Study}, All: clauses, Limit: 5000})
+	locs, err := s.Reader.Find(ctx, who, s.PartitionOf(at.Study), within(dicom.Instance, at))
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +82,15 @@ func (s *Server) locate(c *gin.Context, at imaging.Place) ([]hub.Loc, error) {
 		return nil, s.nothingAt(c, at)
 	}
 	return locs, s.Reader.Disclose(ctx, who, name.Type, []hub.Name{name}, len(locs), "retrieve")
+}
+
+// within asks for all of a level in a study or series.
+func within(level dicom.Level, at imaging.Place) hub.Query {
+	q := hub.Query{Type: level.Type(), Routes: []string{at.Study}, All: []hub.Clause{equals(imaging.StudyParam, at.Study)}, Limit: 5000}
+	if at.Series != "" {
+		q.All = append(q.All, equals(imaging.SeriesParam, at.Series))
+	}
+	return q
 }
 
 // nothingAt tells what was deleted from what never was, as far as the caller may know of it.

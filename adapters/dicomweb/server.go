@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -84,12 +85,18 @@ type Server struct {
 	sending  *budget       // of decoded frames on their way to clients; entered before decoding
 	shelving chan struct{} // derived blobs on their way to the shelf
 	keeping  sync.WaitGroup
+	changed  waiting
+	known    atomic.Pointer[string] // address under which metadata was asked for last; nil: never
 }
 
 // Mount registers the routes on an authenticated group at /dicom-web.
 func Mount(g *gin.RouterGroup, d Deps) *Server {
 	d.Limits.fill()
 	s := &Server{Deps: d, decoding: newBudget(int64(d.Limits.Decoding)), drawing: newBudget(int64(d.Limits.Decoding)), sending: newBudget(2 * int64(d.Limits.Decoding)), shelving: make(chan struct{}, 4)}
+	if d.PublicURL != "" {
+		base := d.PublicURL + "/dicom-web"
+		s.known.Store(&base)
+	}
 	for _, r := range s.routes() {
 		g.Handle(r.method, r.path, allow(r.action), r.handle)
 		if r.method == http.MethodGet {

@@ -48,7 +48,7 @@ func (s *Server) thumbnail(c *gin.Context) {
 		WriteError(c, err)
 		return
 	}
-	body, err := s.smallImage(c.Request.Context(), s.file(c, rec), frame, v)
+	body, err := s.smallImage(c.Request.Context(), s.file(c, rec), frame, v, s.shelve)
 	if err != nil {
 		WriteError(c, err)
 		return
@@ -103,8 +103,8 @@ func (s *Server) middle(ctx context.Context, at imaging.Place, locs []hub.Loc, n
 	return nil, 0, none
 }
 
-// smallImage takes a thumbnail from the shelf, or makes it.
-func (s *Server) smallImage(ctx context.Context, f file, frame int, v pixels.Viewport) ([]byte, error) {
+// smallImage takes a thumbnail from the shelf, or makes it and puts it there by shelve.
+func (s *Server) smallImage(ctx context.Context, f file, frame int, v pixels.Viewport, shelve func(at imaging.Place, name, state string, body []byte)) ([]byte, error) {
 	at := placeOf(f.rec)
 	kept := v.Width == v.Height && v.W == 0 && v.H == 0 && slices.Contains(keptEdges(), v.Width)
 	name := fmt.Sprintf("%s.%d.%d.jpg", at.Instance, frame, v.Width)
@@ -116,7 +116,7 @@ func (s *Server) smallImage(ctx context.Context, f file, frame int, v pixels.Vie
 	}
 	body, err := s.shoot(ctx, f, shot{f.rec, []int{frame}}, rendering{view: pixels.View{Viewport: v}, typ: typeJPEG, quality: thumbnailQuality})
 	if err == nil && kept {
-		s.shelve(at, name, state, body)
+		shelve(at, name, state, body)
 	}
 	return body, err
 }

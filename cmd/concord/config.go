@@ -61,6 +61,9 @@ type Config struct {
 	// ConditionalDelete is "single", "multiple" or "not-supported".
 	ConditionalDelete string `koanf:"conditional-delete"`
 
+	// Prepare makes metadata and thumbnails of new studies before they are asked for.
+	Prepare bool `koanf:"prepare"`
+
 	// Limits; see docs/configuration.md for what each refuses.
 	MaxResourceMB    int     `koanf:"max-resource-mb"`
 	MaxBundleMB      int     `koanf:"max-bundle-mb"`
@@ -78,7 +81,7 @@ func defaults() Config {
 	return Config{
 		Data: "data", Listen: "127.0.0.1:8080", CacheMB: 192, Audit: string(audit.Queued),
 		Snapshot: 5 * time.Minute, Drain: 30 * time.Second,
-		UpdateCreate: true, ConditionalDelete: "single",
+		UpdateCreate: true, ConditionalDelete: "single", Prepare: true,
 		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxDeletes: 1000, MaxHeaderMB: 16,
 		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
 		MemberRate: 50000, MemberConcurrent: 1024,
@@ -114,6 +117,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Duration("drain", d.Drain, "how long running requests may take after SIGTERM")
 	f.Bool("update-create", d.UpdateCreate, "let a PUT make a resource under the client's id")
 	f.String("conditional-delete", d.ConditionalDelete, "what DELETE by criteria takes away: single, multiple, or not-supported")
+	f.Bool("prepare", d.Prepare, "make metadata and thumbnails of new studies before they are asked for")
 	f.Int("max-resource-mb", d.MaxResourceMB, "greatest FHIR resource, `MB`")
 	f.Int("max-bundle-mb", d.MaxBundleMB, "greatest FHIR bundle, `MB`")
 	f.Int("max-bundle-entries", d.MaxBundleEntries, "most entries of a bundle")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,8 +132,12 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 			slog.Error("the index cannot catch up; requests are answered 503", "err", err)
 		}
 	}()
-	deriving := make(chan struct{})
-	go func() { defer close(deriving); r.deriver.Run(background) }()
+	var behind sync.WaitGroup
+	if cfg.Prepare {
+		r.deriver.Settled = r.images.Changed
+		behind.Go(func() { r.images.Prepare(background) })
+	}
+	behind.Go(func() { r.deriver.Run(background) })
 	if r.embedded != nil {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
 	}
@@ -141,7 +146,8 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	}
 	err = g.Wait()
 	stop()
-	<-deriving
+	behind.Wait()
+	r.images.Close()
 	if errors.Is(err, errStoryTold) {
 		return nil
 	}
@@ -167,10 +173,11 @@ func (r *rooms) mount(server *webserver.Server) error {
 			Binary: int64(r.cfg.MaxBinaryMB) << 20, Attachment: r.cfg.AttachmentKB << 10},
 		Rules: fhir.Rules{NoUpdateCreate: !r.cfg.UpdateCreate, ConditionalDelete: fhir.Deletion(r.cfg.ConditionalDelete)},
 	})
-	dicomweb.Mount(server.DICOMweb(), dicomweb.Deps{
+	r.images = dicomweb.Mount(server.DICOMweb(), dicomweb.Deps{
 		Reader: r.reader, Archive: r.archive, Shelf: &imaging.Shelf{Objects: r.objects, Derived: r.objects}, Pixels: r.pixels, Policy: access.Mutual{}, Trail: r.trail,
 		Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, PublicURL: r.cfg.PublicURL,
-	}).MountWADO(server.WADO())
+	})
+	r.images.MountWADO(server.WADO())
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"concord/adapters/dicomweb"
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/audit"
@@ -53,6 +54,7 @@ type rooms struct {
 	archive *imaging.Archive
 	deriver *imaging.Deriver
 	pixels  *pixels.Decoder
+	images  *dicomweb.Server
 	metrics *hubMetrics
 }
 

@@ -44,6 +44,8 @@ type Deriver struct {
 	// Settle is how long a partition must be quiet, default 250 ms, though a study that is still growing is derived after eight
 	// times as long; Poll is how often other hubs' work is looked after, default 3 s.
 	Settle, Poll time.Duration
+	// Settled, if set, is told of each study that this hub, and no other, derived anew. It must return at once.
+	Settled func(study string)
 
 	wake   map[hub.Partition]chan struct{}
 	looked uint64 // the last commit of records whose links were looked after; only the loop that does so uses it
@@ -166,6 +168,11 @@ func (d *Deriver) Advance(ctx context.Context, p hub.Partition) (more bool, err 
 		return false, err
 	}
 	done, err := d.commitAll(ctx, changes, m)
+	if done && d.Settled != nil {
+		for _, c := range changes {
+			d.Settled(c.study)
+		}
+	}
 	return !done || m.to < marks.Applied, err
 }
 
