@@ -16,7 +16,8 @@ cat >"$target" <<ENV
 CONCORD_S3_KEY=concord-$(random 8)
 CONCORD_S3_SECRET=$(random 40)
 CONCORD_REDIS_PASSWORD=$(random 40)
-# The address on which the hub's ports are published.
+# The addresses on which the hub's ports are published: HTTP, DICOM.
 CONCORD_BIND=127.0.0.1
+CONCORD_DICOM_BIND=127.0.0.1
 ENV
 echo "made $target" >&2
