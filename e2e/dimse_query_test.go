@@ -207,7 +207,14 @@ func TestForwardingIsTriedAgainUntilItIsTaken(t *testing.T) {
 	folder := t.TempDir()
 	startTaker(t, n, folder)
 	n.Restart()
-	await(t, "the forwarded instance", func() bool { return len(glob(folder)) == 1 })
+	await(t, "the forwarded instance", func() bool { // storescp writes it as it comes
+		paths := glob(folder)
+		if len(paths) != 1 {
+			return false
+		}
+		info, err := os.Stat(paths[0])
+		return err == nil && info.Size() > int64(len(dataSet(data)))
+	})
 	sameDataSets(t, folder, map[string][]byte{h.SOPInstanceUID: dataSet(data)})
 }
 
