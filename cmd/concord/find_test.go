@@ -1,4 +1,4 @@
-package imaging_test
+package main
 
 import (
 	"bytes"
