@@ -122,7 +122,11 @@ func TestAQuestionOverAllPartitionsTakesFewTrips(t *testing.T) {
 			}
 			kept = append(kept, k)
 		}
-		commitAll(t, a, kept...)
+		for _, o := range a.Commit(t.Context(), "village", kept) {
+			if o.Err != nil {
+				t.Fatal(o.Err)
+			}
+		}
 	}
 	who := access.NewCaller("village", access.AllResources, "t")
 	for _, c := range []struct {
