@@ -131,15 +131,18 @@ func (s *Server) routes() []route {
 	get := func(what, path string, h gin.HandlerFunc, types ...string) route {
 		return route{http.MethodGet, path, access.Read, h, what, types}
 	}
+	search := func(path string, h gin.HandlerFunc) route {
+		return route{http.MethodGet, path, access.Search, h, "Search", []string{typeJSON, "multipart/related"}}
+	}
 	all := []route{
 		{http.MethodPost, "/studies", access.Create, s.store, "Store", []string{typeJSON, typeXML}},
 		{http.MethodPost, study, access.Create, s.store, "Store", []string{typeJSON, typeXML}},
-		get("Search", "/studies", s.query(dicom.Study), typeJSON),
-		get("Search", "/series", s.query(dicom.Series), typeJSON),
-		get("Search", "/instances", s.query(dicom.Instance), typeJSON),
-		get("Search", study+"/series", s.query(dicom.Series), typeJSON),
-		get("Search", study+"/instances", s.query(dicom.Instance), typeJSON),
-		get("Search", series+"/instances", s.query(dicom.Instance), typeJSON),
+		search("/studies", s.query(dicom.Study)),
+		search("/series", s.query(dicom.Series)),
+		search("/instances", s.query(dicom.Instance)),
+		search(study+"/series", s.query(dicom.Series)),
+		search(study+"/instances", s.query(dicom.Instance)),
+		search(series+"/instances", s.query(dicom.Instance)),
 		get("Retrieve Frames", instance+"/frames/:frames", s.frames, "multipart/related", typeOctets),
 		get("Retrieve Rendered", instance+"/frames/:frames/rendered", s.rendered, typeJPEG, typePNG, "multipart/related"),
 		get("Retrieve Thumbnail", instance+"/frames/:frames/thumbnail", s.thumbnail, typeJPEG),

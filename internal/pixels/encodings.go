@@ -41,8 +41,8 @@ var encodings = sync.OnceValue(func() map[string]encoding {
 		all + ".4.81":        ls,
 		"1.2.840.10008.1.20": {codec: native}, // Papyrus 3
 	}
-	for _, n := range []string{"50", "51", "52", "53", "54", "55", "56", "57", "58", "59", "60", "61", "62", "63", "64", "65", "66", "70"} {
-		m[all+".4."+n] = dct // what is retired can be decoded, too, where it is not hierarchical
+	for _, n := range []string{"50", "51", "52", "53", "54", "55", "56", "57", "58", "70"} {
+		m[all+".4."+n] = dct // what is retired, too, but for the hierarchical ones, 59 to 66
 	}
 	for _, n := range []string{"90", "91", "92", "93", "201", "202", "203"} {
 		m[all+".4."+n] = wavelet
