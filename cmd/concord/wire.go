@@ -27,7 +27,7 @@ import (
 )
 
 // projectionStamp changes whenever the rules that make entries do, so that an index of older rules is not read.
-const projectionStamp = "dicom 2"
+const projectionStamp = "dicom 3"
 
 // rooms is a hub put together: this file is the only one that knows every room.
 type rooms struct {

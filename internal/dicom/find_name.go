@@ -73,7 +73,7 @@ func nameWords(key string) []string {
 }
 
 // wordOf reports whether a word begins a word of the name, in any of its groups, or is a part of it that has ideographs, or
-// is how a Chinese name begins when it is spelled: whole, by its initials, or its given name.
+// is how a name begins when it is written as one word: a Chinese one spelled, by its initials, or its given name alone, too.
 func wordOf(word, name string) bool {
 	for group := range strings.SplitSeq(name, "=") {
 		form := nameForm(group)
@@ -99,13 +99,17 @@ func begins(word, text string, between rune) bool {
 // mostSpellings bounds the readings that are kept of one name.
 const mostSpellings = 4
 
-// spellings are the ways to type a Chinese component group in Latin letters, each with its words: the whole name, its
-// initials, and the given name where it is set apart: "wangxiaodong wxd xiaodong". Other groups have none.
+// spellings are the ways to type a component group as one word. A Chinese one is typed in Latin letters, each time with its
+// words: the whole name, its initials, and the given name where it is set apart: "wangxiaodong wxd xiaodong". Of others the
+// words are joined: "wangxiaodong".
 func spellings(group string) []string {
-	if !strings.ContainsFunc(group, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
-		return nil
-	}
 	parts := strings.FieldsFunc(Fold(group), func(r rune) bool { return r == '^' || r == ' ' })
+	if !strings.ContainsFunc(group, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+		if len(parts) < 2 {
+			return nil
+		}
+		return []string{strings.Join(parts, "")}
+	}
 	whole, initials := pinyin.Spell(strings.Join(parts, ""))
 	var given []string
 	if len(parts) > 1 {

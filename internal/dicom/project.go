@@ -82,6 +82,7 @@ func (p *projection) terms(k *matchKey, values []string) {
 		case byText:
 			p.add(hub.Term{Param: param, Kind: hub.Text, Text: v})
 		case byName:
+			var typed []string
 			for group := range strings.SplitSeq(v, "=") {
 				if form := nameForm(group); form != "" {
 					p.add(hub.Term{Param: param, Kind: hub.Text, Text: form})
@@ -89,7 +90,10 @@ func (p *projection) terms(k *matchKey, values []string) {
 				if param != spelledNames {
 					continue
 				}
-				for _, words := range spellings(group) {
+				typed = append(typed, spellings(group)...)
+			}
+			for _, words := range typed { // but for what another begins with
+				if !slices.ContainsFunc(typed, func(other string) bool { return strings.HasPrefix(other, words+" ") }) {
 					p.add(hub.Term{Param: param + spelled, Kind: hub.Text, Text: words})
 				}
 			}

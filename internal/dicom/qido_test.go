@@ -223,3 +223,49 @@ func TestAStoredBodyWithoutStudyIsCorrupt(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesAreFoundWrittenAsOneWord(t *testing.T) {
+	for _, c := range []struct {
+		name, key string
+		found     bool
+	}{
+		{`{"Alphabetic":"Li^Ming Hua"}`, "liminghua", true},
+		{`{"Alphabetic":"Li^Ming Hua"}`, "LiMing", true},
+		{`{"Alphabetic":"Li^Ming Hua"}`, "minghuali", false},
+		{`{"Alphabetic":"Li^Ming Hua"}`, "liminghuax", false},
+		{`{"Alphabetic":"Wong^Siu Tung","Ideographic":"黄^小东"}`, "wongsiutung", true},
+		{`{"Alphabetic":"Wong^Siu Tung","Ideographic":"黄^小东"}`, "huangxiaodong", true},
+		{`{"Alphabetic":"Wong^Siu Tung","Ideographic":"黄^小东"}`, "wongxiaodong", false},
+		{`{"Alphabetic":"Madonna"}`, "mad", true},
+	} {
+		body := `{"00100010":{"vr":"PN","Value":[` + c.name + `]},"0020000D":{"vr":"UI","Value":["1.2.3"]}}`
+		entry, err := ProjectStudy([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		find, err := CompileQIDO(Study, parameters("fuzzymatching=true&PatientName="+c.key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := find.Query()
+		if got, err := q.Meets(&hub.Record{Body: []byte(body)}, &entry); err != nil || got != c.found {
+			t.Errorf("%s finds %s: %v, %v", c.key, c.name, got, err)
+		}
+		if got, err := find.Keys.Matches([]byte(body)); err != nil || got != c.found {
+			t.Errorf("%s matches %s: %v, %v", c.key, c.name, got, err)
+		}
+	}
+	entry, err := ProjectStudy([]byte(studyBody)) // Wang^XiaoDong=王^小东
+	if err != nil {
+		t.Fatal(err)
+	}
+	spelledTerms := 0
+	for _, term := range entry.Terms {
+		if term.Param == spelledNames+spelled {
+			spelledTerms++
+		}
+	}
+	if spelledTerms != 1 {
+		t.Errorf("%d terms say how a name is spelled that is spelled in one way", spelledTerms)
+	}
+}
