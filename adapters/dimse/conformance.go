@@ -137,7 +137,7 @@ func needs(a access.Action) string {
 
 // extensions asks an Extended function for everything and says what it agrees to.
 func extensions(agree func([]byte) []byte) string {
-	answer := agree([]byte{1, 1, 1, 1, 1, 1})
+	answer := agree([]byte{1, 1, 1, 1, 1, 1, 1, 1})
 	parts := make([]string, len(answer))
 	for i, b := range answer {
 		parts[i] = fmt.Sprint(b)
@@ -180,7 +180,7 @@ func (w *statement) query() {
 	w.line("## 5 Query")
 	w.line("")
 	w.line("Study Root and Patient Root, all levels, hierarchical and relational. Single value, list of UIDs, universal, wildcard, range and sequence matching, and")
-	w.line("matching of empty values (PS3.4 C.2.2.2). Names match without regard to case and width; by extended negotiation fuzzily, Chinese ones by pinyin, too. These")
+	w.line("matching of empty values (PS3.4 C.2.2.2). Names match without regard to case and width; by extended negotiation fuzzily, Chinese ones by pinyin, too, and of several values all must be there instead of one. These")
 	w.line("keys are answered from the index; others that the hub keeps match by reading what the index leaves. Keys that it does not keep are answered FF01.")
 	var rows [][]string
 	for _, l := range []dicom.Level{dicom.Study, dicom.Series, dicom.Instance} {

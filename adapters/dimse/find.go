@@ -47,8 +47,9 @@ func (s *Server) query() []Service {
 }
 
 // queryExtensions agrees to what is asked for and supported of PS3.4 Table C.5-1: relational queries, dates combined with
-// times, fuzzy matching of names; neither conversion of time zones nor of multi-frame instances.
-func queryExtensions(info []byte) []byte { return agreeTo(info, 1, 1, 1, 0, 0) }
+// times, fuzzy matching of names, matching of empty and of multiple values; neither conversion of time zones nor of
+// multi-frame instances.
+func queryExtensions(info []byte) []byte { return agreeTo(info, 1, 1, 1, 0, 0, 1, 1) }
 
 // retrieveExtensions: relational retrieval, and no conversion of multi-frame instances (PS3.4 Table C.5-3).
 func retrieveExtensions(info []byte) []byte { return agreeTo(info, 1, 0) }
@@ -80,7 +81,7 @@ func (s *Server) agreed(r *upperlayer.Request, i int) bool {
 // Holdings.Results.
 func (s *Server) find(root dicom.Root) Handler {
 	return func(ctx context.Context, r *upperlayer.Request) {
-		q, err := question(r, root, dicom.Rules{Combined: s.agreed(r, 1), Fuzzy: s.agreed(r, 2)})
+		q, err := question(r, root, dicom.Rules{Combined: s.agreed(r, 1), Fuzzy: s.agreed(r, 2), Multiple: s.agreed(r, 6)})
 		if err != nil {
 			refuse(r, err)
 			return
