@@ -177,10 +177,8 @@ func rebuildCommand() *cobra.Command {
 since the index has nothing that the log has not.`,
 		RunE: withIndex(func(cmd *cobra.Command, _ []string, r *rooms) error {
 			started := time.Now()
-			for _, p := range r.settings.Partitions() {
-				if err := r.index.Reset(cmd.Context(), p); err != nil {
-					return fmt.Errorf("empty the index of %s: %w", p, err)
-				}
+			if err := r.emptyIndex(cmd.Context()); err != nil {
+				return err
 			}
 			for _, p := range r.settings.Partitions() {
 				if err := r.followers[p].CatchUp(cmd.Context()); err != nil {
@@ -198,6 +196,16 @@ since the index has nothing that the log has not.`,
 	}
 	storeFlags(cmd.Flags())
 	return cmd
+}
+
+// emptyIndex leaves it to be folded again.
+func (r *rooms) emptyIndex(ctx context.Context) error {
+	for _, p := range r.settings.Partitions() {
+		if err := r.index.Reset(ctx, p); err != nil {
+			return fmt.Errorf("empty the index of %s: %w", p, err)
+		}
+	}
+	return nil
 }
 
 func dumpCommand() *cobra.Command {

@@ -91,6 +91,11 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	if err := r.openIndex(true); err != nil {
 		return err
 	}
+	if cfg.Demo && r.embedded != nil { // another version's index must not be in the story's way
+		if err := r.emptyIndex(ctx); err != nil {
+			return err
+		}
+	}
 	server, err := webserver.New(webserver.Config{
 		Listen: cfg.Listen, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey, PublicURL: cfg.PublicURL, Version: version(), Drain: cfg.Drain, Origins: origins(cfg.CORSOrigins),
 		DICOM:  cfg.DIMSEConfig.doors(),
