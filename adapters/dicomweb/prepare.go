@@ -21,7 +21,7 @@ import (
 
 const (
 	prepareQuiet    = 3 * time.Second // since a study changed
-	prepareRest     = 4               // times as long as a piece of work took, before the next: that is a fifth of a processor, and less the busier it is
+	prepareRest     = 9               // times as long as a piece of work took, before the next: that is a tenth of a processor, and less the busier it is
 	prepareAhead    = 10_000          // studies that wait; more are left to who asks for them
 	largestPrepared = 5_000           // instances of a series whose metadata is prepared
 )
@@ -111,7 +111,10 @@ func (s *Server) prepare(ctx context.Context, study string, do func(work func() 
 		}
 		return err
 	})
-	for _, at := range append(places, imaging.Place{Study: study}) {
+	if len(places) > 1 { // else the image of its only series stands for the study, too
+		places = append(places, imaging.Place{Study: study})
+	}
+	for _, at := range places {
 		var locs []hub.Loc
 		failed := do(func() (err error) {
 			if locs, err = s.Reader.Find(ctx, itself(), s.PartitionOf(study), within(dicom.Instance, at)); err != nil || at.Series == "" {
