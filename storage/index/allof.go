@@ -84,10 +84,11 @@ func (a *allOf) members(t *trips, await func() bool) []uint64 {
 
 // prune leaves out what an interval does not have, as far as that is known without asking.
 func (a *allOf) prune(nums []uint64) []uint64 {
+	whole := len(nums)
 	for _, p := range a.others() {
 		if g, is := p.(*anyOf); is && len(g.of) == 1 {
 			if w, is := g.of[0].(*withinPosting); is {
-				nums = w.prune(nums)
+				nums = w.prune(nums, len(nums) < whole) // what is shorter is no longer another's
 			}
 		}
 	}

@@ -41,12 +41,10 @@ func unpackValue(packed string) (v value, err error) {
 // column has the values of a Range parameter by number, as far as a shard has read them or the cache knows them. Those of LastUpdated are
 // in the heads.
 type column struct {
-	sh      *shard
-	id      columnID
-	read    map[uint64]value
-	last    *blocks
-	spans   []span   // of the last values
-	unknown []uint64 // of the last known
+	sh   *shard
+	id   columnID
+	read map[uint64]value
+	last *blocks
 }
 
 // column is made once a parameter.
@@ -59,14 +57,16 @@ func (sh *shard) column(param string) *column {
 	return c
 }
 
-// known fills in what is known of nums, and lists those that are not. Both results are good until the column is asked again.
+// known fills in what is known of nums, and lists those that are not. Both results lie in the search's own space: they are good until
+// any column is asked again, so not across a trip.
 func (c *column) known(nums []uint64) (spans []span, unknown []uint64) {
-	if cap(c.spans) < len(nums) {
-		c.spans = make([]span, len(nums)+len(nums)/4)
+	s := c.sh.search
+	if cap(s.spans) < len(nums) {
+		s.spans = make([]span, len(nums)+len(nums)/4)
 	}
-	spans = c.spans[:len(nums)]
-	unknown = c.sh.ix.cache.recall(c.id, c.sh.era, nums, spans, c.unknown[:0])
-	c.unknown = unknown
+	spans = s.spans[:len(nums)]
+	unknown = c.sh.ix.cache.recall(c.id, c.sh.era, nums, spans, s.unknown[:0])
+	s.unknown = unknown
 	if len(c.read) == 0 || len(unknown) == 0 {
 		return spans, unknown
 	}
@@ -84,7 +84,7 @@ func (c *column) known(nums []uint64) (spans []span, unknown []uint64) {
 	return spans, left
 }
 
-// values are the least spans of nums, which are ascending; Lo is NaN for none. They are good until the column is asked again. What is
+// values are the least spans of nums, which are ascending; Lo is NaN for none. They are as known's. What is
 // not known is read; of two tasks that want the same in one trip only the first asks.
 func (c *column) values(await func() bool, nums []uint64) []span {
 	if len(nums) == 0 {

@@ -26,11 +26,13 @@ type search struct {
 	q       *hub.Query
 	order   order
 	top     top
-	need    int // hits wanted: skipped, shown, and one that says there are more
-	early   int // heads a shard may read early
-	read    int // members read
-	rarest  int // what it takes to read the rarest conditions of all slots; set by choosePace
-	eager   int // blocks that may still be read whole
+	need    int      // hits wanted: skipped, shown, and one that says there are more
+	early   int      // heads a shard may read early
+	read    int      // members read
+	rarest  int      // what it takes to read the rarest conditions of all slots; set by choosePace
+	eager   int      // blocks that may still be read whole
+	spans   []span   // space for what columns know
+	unknown []uint64 // and do not know
 	pace    func() int
 	views   map[hub.Partition]meta
 	names   map[*partition]*directory

@@ -142,13 +142,17 @@ func (w *withinPosting) probe(t *trips, await func() bool, nums []uint64, hit []
 	}
 }
 
-func (w *withinPosting) prune(nums []uint64) []uint64 {
+// prune writes over nums if it may.
+func (w *withinPosting) prune(nums []uint64, over bool) []uint64 {
 	c := w.sh.column(w.param)
 	spans, unknown := c.known(nums)
 	if len(unknown) == len(nums) {
 		return nums
 	}
-	kept := make([]uint64, 0, len(nums))
+	kept := nums[:0]
+	if !over {
+		kept = make([]uint64, 0, len(nums))
+	}
 	for i, n := range nums {
 		switch {
 		case len(unknown) > 0 && unknown[0] == n:
