@@ -158,7 +158,7 @@ func (ix *Index) tune(ctx context.Context) {
 	}
 	_ = ix.masters(ctx, func(ctx context.Context, node *redis.Client) error {
 		pipe := node.Pipeline()
-		for _, s := range [][2]string{{"set-max-intset-entries", "65536"}, {"hash-max-listpack-entries", "512"}, {"hash-max-listpack-value", "128"}} {
+		for _, s := range [][2]string{{"set-max-intset-entries", "65536"}, {"hash-max-listpack-entries", "192"}, {"hash-max-listpack-value", "128"}} {
 			pipe.ConfigSet(ctx, s[0], s[1])
 		}
 		_, _ = pipe.Exec(ctx)
