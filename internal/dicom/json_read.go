@@ -231,7 +231,7 @@ func (m member) name(dst, raw []byte) ([]byte, error) {
 	if !ok || strings.Contains(s, `\`) || strings.Count(s, "=") > 2 {
 		return nil, invalid(dict.Name(m.tag), "has a value that is no person name")
 	}
-	if s == "" {
+	if strings.Trim(s, "^= \x00") == "" { // delimiters alone say nothing (PS3.5 6.2.1.1)
 		return append(dst, "null"...), nil
 	}
 	return appendName(dst, []byte(s)), nil

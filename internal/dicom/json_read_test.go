@@ -96,6 +96,7 @@ func TestEncodeWritesAnInstanceWithItsBulkData(t *testing.T) {
 func FuzzReadJSON(f *testing.F) {
 	f.Add([]byte(`[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"},null]},"00400275":{"vr":"SQ","Value":[{"00400009":{"vr":"SH","Value":["x\u0001\""]}}]}},{}]`))
 	f.Add([]byte(`{"00101030":{"vr":"DS","Value":[1e300,"x",-0.5]},"00091001":{"InlineBinary":"AQ=="},"00280010":{"vr":"US","Value":[70000]}}`))
+	f.Add([]byte(`{"00100010":{"vr":"PN","Value":["^",{"Ideographic":"^ "}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		all, err := ReadJSON(data, Limits{})
 		if err != nil {
