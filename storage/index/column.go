@@ -65,7 +65,11 @@ func (c *column) known(nums []uint64) (spans []span, unknown []uint64) {
 		s.spans = make([]span, len(nums)+len(nums)/4)
 	}
 	spans = s.spans[:len(nums)]
-	unknown = c.sh.ix.cache.recall(c.id, c.sh.era, nums, spans, s.unknown[:0])
+	at := c.sh.era
+	if c.id.param == hub.LastUpdated {
+		at = 0 // not remembered: who steps through numbers must know which times are those of first versions
+	}
+	unknown = c.sh.ix.cache.recall(c.id, at, nums, spans, s.unknown[:0])
 	s.unknown = unknown
 	if len(c.read) == 0 || len(unknown) == 0 {
 		return spans, unknown
@@ -148,7 +152,7 @@ func (c *column) matches(num uint64, s span, m *hub.Match) (is bool) {
 // isFirst: the value of LastUpdated that num has, which was asked for, is that of its first version.
 func (c *column) isFirst(num uint64) bool {
 	v, read := c.read[num]
-	return !read || !v.none() && !v.passing
+	return read && !v.none() && !v.passing
 }
 
 // blocks is a reading of fields that lie in hashes by blocks of numbers.
