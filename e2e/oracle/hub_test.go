@@ -68,16 +68,37 @@ type hub struct {
 	order  []string // names in the order of their creation
 }
 
-// load fills a hub with the examples, some of the corpus's patients and our own, and reads back what it holds.
+// load fills a hub with the examples and our own resources.
 func load(t *testing.T, running *hubproc.Hub, token string) *hub {
 	h := &hub{client: running.Client(token), base: publicURL + "/fhir", store: NewStore(definitions(t), publicURL+"/fhir")}
 	h.client.HTTP.Timeout *= 6
 	refused := h.put(t, examples(t)) + h.put(t, ours(h.base))
+	t.Logf("%d examples were refused", refused)
+	h.picture(t)
+	return h
+}
+
+// grow adds some of the corpus's patients, and so many resources at one moment that they fill pages.
+func (h *hub) grow(t *testing.T) {
+	t.Helper()
 	if corpus := os.Getenv("CONCORD_CORPUS"); corpus == "" {
 		t.Log("without real patients: CONCORD_CORPUS names no folder of real files")
 	} else {
 		h.transactions(t, filepath.Join(corpus, "fhir", "synthea"))
 	}
+	var entries []any
+	for i := range 3000 {
+		r := map[string]any{"resourceType": "Flag", "status": []string{"active", "inactive"}[i%2], "code": map[string]any{"text": fmt.Sprint("flag ", i%7)},
+			"subject": map[string]any{"reference": "Patient/example"}, "period": map[string]any{"start": fmt.Sprintf("%d-%02d-%02d", 2000+i%23, 1+i%12, 1+i%28)}}
+		entries = append(entries, map[string]any{"resource": r, "request": map[string]any{"method": "POST", "url": "Flag"}})
+	}
+	h.transaction(t, "many flags", map[string]any{"resourceType": "Bundle", "type": "transaction", "entry": entries})
+	h.picture(t)
+}
+
+// picture brings the oracle's picture up to what was created since the last one.
+func (h *hub) picture(t *testing.T) {
+	t.Helper()
 	bodies := map[string]map[string]any{}
 	types := map[string]bool{}
 	for _, name := range h.order {
@@ -91,13 +112,14 @@ func load(t *testing.T, running *hubproc.Hub, token string) *hub {
 		if bodies[name] == nil {
 			t.Fatalf("%s was created and is not found", name)
 		}
-		h.store.Add(bodies[name])
+		if h.store.Get(name) == nil {
+			h.store.Add(bodies[name])
+		}
 	}
 	for _, strange := range unspelled(h.store) {
 		t.Errorf("the table of pinyin does not know how %s is read", strange)
 	}
-	t.Logf("%d resources of %d types; %d examples were refused", len(h.order), len(types), refused)
-	return h
+	t.Logf("%d resources of %d types", len(h.order), len(types))
 }
 
 // unspelled are the texts of names and addresses with Chinese characters that the table of pinyin does not know.
@@ -220,21 +242,26 @@ func (h *hub) transactions(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 		bundle["type"] = "transaction" // in a batch the order of creation would be open
-		data, _ = json.Marshal(bundle)
-		a, err := h.client.JSON("POST", "/fhir", data)
-		if err != nil || a.Status != 200 {
-			t.Fatalf("%s: %v %s", f.Name(), err, a)
+		h.transaction(t, f.Name(), bundle)
+	}
+}
+
+func (h *hub) transaction(t *testing.T, what string, bundle map[string]any) {
+	t.Helper()
+	data, _ := json.Marshal(bundle)
+	a, err := h.client.JSON("POST", "/fhir", data)
+	if err != nil || a.Status != 200 {
+		t.Fatalf("%s: %v %s", what, err, a)
+	}
+	answer := hubproc.Decode[struct {
+		Entry []struct {
+			Response struct{ Status, Location string }
 		}
-		answer := hubproc.Decode[struct {
-			Entry []struct {
-				Response struct{ Status, Location string }
-			}
-		}](t, a)
-		for _, e := range answer.Entry {
-			if _, at, found := strings.Cut(e.Response.Location, "/fhir/"); found && strings.HasPrefix(e.Response.Status, "201") {
-				name, _, _ := strings.Cut(at, "/_history")
-				h.order = append(h.order, name)
-			}
+	}](t, a)
+	for _, e := range answer.Entry {
+		if _, at, found := strings.Cut(e.Response.Location, "/fhir/"); found && strings.HasPrefix(e.Response.Status, "201") {
+			name, _, _ := strings.Cut(at, "/_history")
+			h.order = append(h.order, name)
 		}
 	}
 }

@@ -43,11 +43,11 @@ func (sh *shard) book(await func() bool, param string) *book {
 		b.read = sh.queueBook(shelfMark{sh.p, sh.q.Type, param}, b)
 		sh.books[param] = b
 	}
-	for b.read != nil || b.made == sh.made {
-		if b.made == sh.made && !await() {
-			return b
-		}
-		if b.read == nil { // another shard has read it
+	for b.read != nil {
+		if b.made == sh.made { // asked again after each trip: another shard may have read it, or queued more
+			if !await() {
+				return b
+			}
 			continue
 		}
 		done, err := b.read()

@@ -65,11 +65,7 @@ func (c *column) known(nums []uint64) (spans []span, unknown []uint64) {
 		s.spans = make([]span, len(nums)+len(nums)/4)
 	}
 	spans = s.spans[:len(nums)]
-	at := c.sh.era
-	if c.id.param == hub.LastUpdated {
-		at = 0 // not remembered: who steps through numbers must know which times are those of first versions
-	}
-	unknown = c.sh.ix.cache.recall(c.id, at, nums, spans, s.unknown[:0])
+	unknown = c.sh.ix.cache.recall(c.id, c.sh.era, nums, spans, s.unknown[:0])
 	s.unknown = unknown
 	if len(c.read) == 0 || len(unknown) == 0 {
 		return spans, unknown
@@ -149,10 +145,10 @@ func (c *column) matches(num uint64, s span, m *hub.Match) (is bool) {
 	return is
 }
 
-// isFirst: the value of LastUpdated that num has, which was asked for, is that of its first version.
+// isFirst: the value of LastUpdated that num has, which was asked for, is that of its first version, as are all that are remembered.
 func (c *column) isFirst(num uint64) bool {
 	v, read := c.read[num]
-	return read && !v.none() && !v.passing
+	return !read || !v.none() && !v.passing
 }
 
 // blocks is a reading of fields that lie in hashes by blocks of numbers.

@@ -271,7 +271,7 @@ func (sh *shard) learn(applied uint64) {
 		sh.ix.populate(sh.p, sh.slot, sh.q.Type, n)
 	}
 	for _, c := range sh.columns {
-		if len(c.read) > 0 && c.id.param != hub.LastUpdated {
+		if len(c.read) > 0 {
 			sh.ix.cache.remember(c.id, sh.era, c.read, sh.mark.seq <= applied)
 		}
 	}

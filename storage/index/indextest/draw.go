@@ -22,30 +22,31 @@ var (
 // begin is the time of a log's first commit; one a second follows.
 var begin = hub.Instant(firstCommit)
 
-func drawLog(t *rapid.T) *Log {
+func newDrawnLog(t *rapid.T) *Log {
 	l := NewLog(records)
 	l.nums = rapid.SampledFrom([]uint64{0, 1<<19 - 10, 1<<22 - 10}).Draw(t, "numbers after") // where pages become finer
-	for range rapid.IntRange(1, 5).Draw(t, "commits") {
-		for range rapid.IntRange(1, 12).Draw(t, "records") {
-			name := hub.Name{Type: rapid.SampledFrom([]string{"Observation", "Observation", "Observation", "Patient"}).Draw(t, "type"),
-				ID: fmt.Sprint(rapid.IntRange(0, 25).Draw(t, "id"))}
-			if rapid.IntRange(0, 7).Draw(t, "fate") == 0 {
-				l.Put(name, nil)
-				continue
-			}
-			e := &hub.Entry{Route: route(rapid.IntRange(0, 5).Draw(t, "route"))}
-			if rapid.Bool().Draw(t, "says where it is") {
-				e.Terms = append(e.Terms, exact("at", e.Route))
-			}
-			for range rapid.IntRange(0, 5).Draw(t, "terms") {
-				e.Terms = append(e.Terms, drawTerm(t))
-			}
-			e.Terms = append(e.Terms, exact(hub.ID, name.ID))
-			l.Put(name, e)
-		}
-		l.Commit()
-	}
 	return l
+}
+
+// drawCommit puts some records; the caller commits.
+func drawCommit(t *rapid.T, l *Log) {
+	for range rapid.IntRange(1, 12).Draw(t, "records") {
+		name := hub.Name{Type: rapid.SampledFrom([]string{"Observation", "Observation", "Observation", "Patient"}).Draw(t, "type"),
+			ID: fmt.Sprint(rapid.IntRange(0, 25).Draw(t, "id"))}
+		if rapid.IntRange(0, 7).Draw(t, "fate") == 0 {
+			l.Put(name, nil)
+			continue
+		}
+		e := &hub.Entry{Route: route(rapid.IntRange(0, 5).Draw(t, "route"))}
+		if rapid.Bool().Draw(t, "says where it is") {
+			e.Terms = append(e.Terms, exact("at", e.Route))
+		}
+		for range rapid.IntRange(0, 5).Draw(t, "terms") {
+			e.Terms = append(e.Terms, drawTerm(t))
+		}
+		e.Terms = append(e.Terms, exact(hub.ID, name.ID))
+		l.Put(name, e)
+	}
 }
 
 func drawTerm(t *rapid.T) hub.Term {

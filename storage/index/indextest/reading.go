@@ -204,23 +204,30 @@ func checkPages(t tb, r *room, ps []hub.Partition, q hub.Query, want []hit) {
 	}
 }
 
+// agreesWithOracle asks after each commit, so that what an index remembers of the commits before is put to the test.
 func agreesWithOracle(t *testing.T, r *room) {
 	rooms := []*room{r.with(limits["usual limits"]), r.with(limits["small limits"])}
-	rapid.Check(t, func(t *rapid.T) {
-		l := drawLog(t)
-		r := rooms[rapid.IntRange(0, 1).Draw(t, "limits")]
-		must(t, r.Reset(r.ctx, records))
-		_, err := r.Begin(r.ctx, records)
-		must(t, err)
-		for seq, changes := range l.Commits {
-			must(t, r.Apply(r.ctx, records, uint64(seq+1), changes))
-		}
-		for range 12 {
+	for range 5 {
+		rapid.Check(t, func(t *rapid.T) { asksAfterEachCommit(t, rooms) })
+	}
+}
+
+func asksAfterEachCommit(t *rapid.T, rooms []*room) {
+	l := newDrawnLog(t)
+	at := func(what string) *room { return rooms[rapid.IntRange(0, 1).Draw(t, what)] }
+	begins := at("begins")
+	must(t, begins.Reset(begins.ctx, records))
+	_, err := begins.Begin(begins.ctx, records)
+	must(t, err)
+	for range rapid.IntRange(1, 5).Draw(t, "commits") {
+		drawCommit(t, l)
+		at("writes").apply(t, l)
+		for range 4 {
 			q := drawQuery(t)
-			checkPages(t, r, []hub.Partition{records}, q, expect(q, l))
+			checkPages(t, at("reads"), []hub.Partition{records}, q, expect(q, l))
 		}
-		checkHeads(t, r, l)
-	})
+	}
+	checkHeads(t, at("reads heads"), l)
 }
 
 // walksLongOrders asks for short pages of many things, with many equal and many missing sort values.
