@@ -21,8 +21,8 @@ func TestChainsLookIntoContainedResources(t *testing.T) {
 		}
 	}
 	find("MedicationRequest?medication.code=s|a&_sort=_id", "apart")
-	request("inside", `"contained":[{"resourceType":"Medication","id":"m","status":"inactive","code":{"coding":[{"system":"s","code":"a"}]},"manufacturer":{"reference":"#o"},
-		"batch":{"expirationDate":"2027-01-31"}},{"resourceType":"Organization","id":"o","name":"青山药厂"},{"resourceType":"Medication","id":"unused","code":{"coding":[{"system":"s","code":"b"}]}}],`, "#m")
+	request("inside", `"contained":[{"resourceType":"Medication","id":"m","status":"inactive","code":{"coding":[{"system":"s","code":"a","display":"Amoxicillin"}]},"manufacturer":{"reference":"#o"},
+		"batch":{"expirationDate":"2027-01-31"}},{"resourceType":"Organization","id":"o","name":"青山药厂","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">green hills</div>"}},{"resourceType":"Medication","id":"unused","code":{"coding":[{"system":"s","code":"b"}]}}],`, "#m")
 	request("other", `"contained":[{"resourceType":"Medication","id":"m","code":{"coding":[{"system":"s","code":"c"}]},"manufacturer":{"reference":"Organization/real"}}],`, "#m")
 	h.put("Organization/real", `{"resourceType":"Organization","id":"real","name":"和平药厂"}`).want(201)
 
@@ -35,6 +35,10 @@ func TestChainsLookIntoContainedResources(t *testing.T) {
 	find("MedicationRequest?medication.code=c&medication.manufacturer=Organization/real", "other")
 	find("MedicationRequest?medication.code:not=a&_sort=_id", "other")
 	find("MedicationRequest?medication.status:missing=true&_sort=_id", "other")
+	find("MedicationRequest?medication.code:text=amoxi", "inside")
+	find("MedicationRequest?medication:Medication.manufacturer._text=green", "inside")
+	find("MedicationRequest?medication:Medication.manufacturer._text=green&medication.code:text=amoxi", "inside")
+	find("MedicationRequest?medication:Medication.manufacturer._text=red")
 	find("MedicationRequest?medication._id=m")
 	find("Medication?code=a", "own")
 	find("Organization?name=qingshan")

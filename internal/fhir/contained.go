@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"slices"
 
 	"concord/hub"
@@ -27,16 +28,7 @@ func (t *terms) contained(r *resourceType, root Value, depth int) {
 		if !p.followable() {
 			continue
 		}
-		var met []Value
-		for i := range p.walks {
-			p.walks[i].run(root, func(v Value) {
-				ref := v.Get("reference").Text()
-				if c := contained(v.d, ref); len(ref) > 1 && c.Kind() == Object && !slices.Contains(met, c) {
-					met = append(met, c)
-				}
-			})
-		}
-		for _, c := range met {
+		for _, c := range p.containedIn(root) {
 			inner := definitions().resources[c.Get("resourceType").Text()]
 			if inner == nil || !slices.Contains(p.targets(), inner.name) || len(t.list) > t.most {
 				continue
@@ -64,24 +56,66 @@ func (t *terms) contained(r *resourceType, root Value, depth int) {
 	}
 }
 
-// inside is the condition all of something that code refers to inside of a resource; false when no such thing can meet it, or
-// terms do not tell.
-func inside(code, typ string, all []hub.Clause) ([]hub.Clause, bool) {
-	at := way(code, typ)
-	moved, ok := under(at+"/", all)
+// containedIn are the contained resources that root refers to by the parameter, each once.
+func (p *Param) containedIn(root Value) (met []Value) {
+	for i := range p.walks {
+		p.walks[i].run(root, func(v Value) {
+			ref := v.Get("reference").Text()
+			if c := contained(v.d, ref); len(ref) > 1 && c.Kind() == Object && !slices.Contains(met, c) {
+				met = append(met, c)
+			}
+		})
+	}
+	return met
+}
+
+// inside is the condition all of something that p refers to inside of a resource; false when no such thing can meet it.
+func inside(p *Param, typ string, all []hub.Clause) ([]hub.Clause, bool) {
+	at := way(p.Code, typ)
+	moved, ok := under(at+"/", func(test recordTest) recordTest { return p.testWithin(typ, test) }, all)
 	return append([]hub.Clause{{Param: hub.Trait, Any: []hub.Match{{Kind: hub.Equals, Text: at}}}}, moved...), ok
 }
 
-func under(prefix string, all []hub.Clause) ([]hub.Clause, bool) {
+type recordTest = func(*hub.Record) (bool, error)
+
+// testWithin is the test of the contained resources of a type that p refers to. They are given to it as records which contain what
+// stands beside them, since that is what their own references lead to.
+func (p *Param) testWithin(typ string, test recordTest) recordTest {
+	return func(rec *hub.Record) (bool, error) {
+		doc, err := Parse(rec.Body, Limits{})
+		if err != nil {
+			return false, err
+		}
+		beside := doc.Root().Get("contained").Raw()
+		for _, c := range p.containedIn(doc.Root()) {
+			if c.Get("resourceType").Text() != typ {
+				continue
+			}
+			inner := *rec
+			inner.Name.Type = typ
+			raw := bytes.TrimSpace(c.Raw())
+			inner.Body = slices.Concat(raw[:len(raw)-1], []byte(`,"contained":`), beside, []byte("}"))
+			if is, err := test(&inner); is || err != nil {
+				return is, err
+			}
+		}
+		return false, nil
+	}
+}
+
+// under moves what is asked to the parameters that begin with prefix, and tests to where moveTest has them.
+func under(prefix string, moveTest func(recordTest) recordTest, all []hub.Clause) ([]hub.Clause, bool) {
 	moved := make([]hub.Clause, 0, len(all))
 	for _, c := range all {
 		switch {
-		case c.Test != nil, c.Referred != nil, c.Param == hub.ID, c.Param == hub.LastUpdated:
+		case c.Referred != nil, c.Param == hub.ID, c.Param == hub.LastUpdated:
 			return nil, false
+		case c.Test != nil:
+			c.Test = moveTest(c.Test)
 		case len(c.Either) > 0:
 			var either [][]hub.Clause
 			for _, alternative := range c.Either {
-				if m, ok := under(prefix, alternative); ok {
+				if m, ok := under(prefix, moveTest, alternative); ok {
 					either = append(either, m)
 				} else if c.Not {
 					return nil, false

@@ -40,7 +40,7 @@ func (s scope) chain(code, typ string, condition innerCondition) ([]hub.Clause, 
 			return nil, err
 		default:
 			either = append(either, []hub.Clause{{Param: p.Code, Refers: q, Routed: p.routed && target == "Patient"}})
-			if within, ok := inside(p.Code, target, q.All); ok {
+			if within, ok := inside(p, target, q.All); ok {
 				either = append(either, within)
 			}
 		}
