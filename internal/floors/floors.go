@@ -53,6 +53,7 @@ func Doors() map[string][]string {
 		"hub/commit":         {"hub/projection"},
 		"hub/imaging":        {"hub/access", "hub/commit", "hub/lookup", "hub/projection"},
 		"hub/lookup":         {"hub/access", "hub/audit", "hub/projection"},
+		"hub/messages":       {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/projection"},
 		"internal/bench":     {"internal/sample", "internal/dicom", "internal/upperlayer"},
 		"internal/dicom":     {"internal/pinyin"},
 		"internal/fhir":      {"internal/pinyin", "internal/ucum"},
