@@ -52,16 +52,18 @@ func Doors() map[string][]string {
 		"hub/audit":          {"hub/commit", "hub/projection", "hub/settings"},
 		"hub/commit":         {"hub/projection"},
 		"hub/imaging":        {"hub/access", "hub/commit", "hub/lookup", "hub/projection"},
+		"hub/laboratory":     {"hub/access", "hub/commit", "hub/lookup", "hub/messages", "hub/projection"},
 		"hub/lookup":         {"hub/access", "hub/audit", "hub/projection"},
 		"hub/messages":       {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/projection"},
 		"internal/bench":     {"internal/sample", "internal/dicom", "internal/upperlayer"},
 		"internal/dicom":     {"internal/pinyin"},
+		"internal/ecg":       {"internal/dicom"},
 		"internal/fhir":      {"internal/pinyin", "internal/ucum"},
 		"internal/fhirpatch": {"internal/fhir"},
 		"internal/pixels":    {"internal/dicom"},
 		"internal/sample":    {"internal/cnid"},
 		"internal/story":     {"internal/sample"},
-		"mappings":           {"hub/recognition"}, // its rules, as data
+		"mappings":           {"hub/laboratory", "hub/recognition"}, // their rules, as data
 	}
 }
 
