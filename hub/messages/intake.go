@@ -2,6 +2,9 @@ package messages
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"time"
 
 	"concord/hub"
@@ -70,6 +73,104 @@ type Policy interface {
 // former one. If its bytes are others, it is taken under another id, which its Differs tells.
 //
 // An error means that nothing is known to have been kept, such as Unavailable; it may be sent again.
-func (in *Intake) Take(ctx context.Context, who access.Caller, m Incoming) (Outcome, error) {
-	return Outcome{}, &hub.Error{Kind: hub.Unsupported, Msg: "messages are not taken yet"}
+func (in *Intake) Take(ctx context.Context, who access.Caller, inc Incoming) (Outcome, error) {
+	m, err := in.message(ctx, who, &inc)
+	if err != nil {
+		return Outcome{}, err
+	}
+	p, err := in.attempt(ctx, &m, &inc)
+	if err != nil {
+		return Outcome{}, err
+	}
+	var out Outcome
+	other := identify("message", m.Member, m.Format, m.Sender, m.Control, m.SHA256) // its id if the first one's is taken
+	w := commit.Write{Member: who.Member, Names: append(p.names(), m.name())}
+	w.Plan = func(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+		before, err := former(ctx, v, &m, other)
+		if err != nil {
+			return nil, err
+		}
+		if before != nil && before.SHA256 == m.SHA256 {
+			out = Outcome{Message: *before, Again: true}
+			return nil, nil
+		}
+		if before != nil {
+			p := *p
+			p.message.ID, p.message.Differs = other, before.ID
+			return in.drafts(ctx, v, who, &p, &out)
+		}
+		return in.drafts(ctx, v, who, p, &out)
+	}
+	if _, err := in.Writer.Submit(ctx, w); err != nil {
+		return Outcome{}, err
+	}
+	if in.Observe != nil && !out.Again {
+		in.Observe(&out.Message)
+	}
+	return out, nil
+}
+
+// message is what is known of an Incoming before it is mapped. What is too large for a record is put into a blob.
+func (in *Intake) message(ctx context.Context, who access.Caller, inc *Incoming) (Message, error) {
+	m := Message{Member: who.Member, Format: inc.Format, Type: inc.Type, Sender: inc.Sender, Control: inc.Control,
+		Sent: millis(inc.Sent), Received: millis(in.Now()), Charset: inc.Charset, Media: inc.Media, Blob: inc.Blob}
+	if who.Member == "" {
+		return m, &hub.Error{Kind: hub.Forbidden, Msg: "only members send messages"}
+	}
+	if inc.Blob != nil {
+		m.Size, m.SHA256 = inc.Blob.Size, inc.Blob.SHA256
+	} else {
+		m.Size, m.SHA256 = int64(len(inc.Raw)), digest(inc.Raw)
+	}
+	if m.Control == "" {
+		m.Control = m.SHA256
+	}
+	m.ID = ID(m.Member, m.Format, m.Sender, m.Control)
+	switch {
+	case m.Blob != nil:
+	case len(inc.Raw) <= InlineBytes:
+		m.Raw = inc.Raw
+	default:
+		var err error
+		m.Blob, err = in.keep(ctx, inc.Media, func(w io.Writer) error { _, err := w.Write(inc.Raw); return err })
+		return m, err
+	}
+	return m, nil
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// former is the message that came before m under its control id: of the same bytes if there is such a one, else the first;
+// nil if there is none.
+func former(ctx context.Context, v *commit.View, m *Message, other string) (*Message, error) {
+	var first *Message
+	for _, id := range []string{m.ID, other} {
+		n := hub.Name{Type: Type, ID: id}
+		head, err := v.Head(ctx, n)
+		if err != nil || head.Version == 0 {
+			return first, err
+		}
+		rec, err := v.Record(ctx, n)
+		before, err := stored(&rec, err)
+		if err != nil {
+			return nil, err
+		}
+		if first = &before; before.SHA256 == m.SHA256 {
+			break
+		}
+	}
+	return first, nil
+}
+
+// drafts settles a message and drafts what it comes to.
+func (in *Intake) drafts(ctx context.Context, v present, who access.Caller, p *prepared, out *Outcome) ([]commit.Draft, error) {
+	m, changes, err := in.settle(ctx, v, who, p)
+	if err != nil {
+		return nil, err
+	}
+	*out = Outcome{Message: m}
+	return append(drafts(changes), m.draft()), nil
 }

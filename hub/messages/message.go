@@ -3,6 +3,7 @@ package messages
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"strings"
 	"time"
 
@@ -40,12 +41,10 @@ type Message struct {
 	// Charset is the character set it was read in; Media the media type.
 	Charset string `json:"charset,omitempty"`
 	Media   string `json:"media,omitempty"`
-	// Size and SHA256 are of the bytes as sent. Text has them if they are UTF-8 and at most InlineBytes, Bytes if they are
-	// something else; larger ones lie in the record's blob.
+	// Size and SHA256 are of the bytes as sent. Raw has them if they are at most InlineBytes, else Blob.
 	Size   int64     `json:"size"`
 	SHA256 string    `json:"sha256"`
-	Text   string    `json:"text,omitempty"`
-	Bytes  []byte    `json:"bytes,omitempty"`
+	Raw    Bytes     `json:"raw,omitempty"`
 	Blob   *hub.Blob `json:"-"`
 	// Differs is the id of another message of the same sender and control id with other bytes, which came first.
 	Differs string `json:"differs,omitempty"`
@@ -63,7 +62,8 @@ type Attempt struct {
 	Mapping string `json:"mapping,omitempty"`
 	// Faults are all that was found wrong; those that are not Fatal did not keep it from being mapped.
 	Faults []Fault `json:"faults,omitempty"`
-	// Made are the resources as "Type/id", in the mapping's order; Unchanged, Late and taken back ones are not among them.
+	// Made are the resources that say what the message says, as "Type/id", in the mapping's order; those it was too late for
+	// are not among them.
 	Made []string `json:"made,omitempty"`
 	// Removed are the resources of an earlier message about the same that this one no longer has.
 	Removed []string `json:"removed,omitempty"`
@@ -73,7 +73,7 @@ type Attempt struct {
 	Unmapped []Code   `json:"unmapped,omitempty"`
 	Unread   []string `json:"unread,omitempty"`
 	// Answer is what the sender was told, as sent; an attempt that nobody waited for has none.
-	Answer []byte `json:"answer,omitempty"`
+	Answer Bytes `json:"answer,omitempty"`
 	// By is who asked for an attempt that is not the first.
 	By string `json:"by,omitempty"`
 }
@@ -95,7 +95,7 @@ type Code struct {
 	Unit    string `json:"unit,omitempty"`
 }
 
-// Limits of what lies in a record.
+// What lies in a record.
 const (
 	InlineBytes  = 64 << 10
 	KeptAttempts = 20
@@ -115,4 +115,30 @@ func identify(parts ...string) string {
 		h.Write([]byte{0})
 	}
 	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:20]))
+}
+
+// faultErrors are the faults that an error tells. What is no *hub.Error may say anything: the hub's log has it.
+func faultErrors(err error) hub.Faults {
+	var all hub.Faults
+	var one *hub.Error
+	switch {
+	case errors.As(err, &all):
+		return all
+	case errors.As(err, &one):
+		return hub.Faults{one}
+	}
+	return hub.Faults{{Kind: hub.Internal, Msg: "the hub met a fault of its own"}}
+}
+
+func faultsOf(err error, fatal bool) []Fault {
+	all := faultErrors(err)
+	faults := make([]Fault, 0, len(all))
+	for _, e := range all {
+		f := Fault{Kind: e.Kind.String(), Place: e.Path, Msg: e.Msg, Fatal: fatal}
+		if e.Hint != "" {
+			f.Msg += " (" + e.Hint + ")"
+		}
+		faults = append(faults, f)
+	}
+	return faults
 }

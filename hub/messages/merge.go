@@ -1,0 +1,158 @@
+package messages
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"concord/internal/fhir"
+)
+
+// A message says of a patient or a ward what its sender saw fit to send: what it does not mention has not changed. So a
+// shared resource is merged into what is there, element by element. Lists in unions gain items, those in nested are merged
+// like the resource, and all other elements are replaced whole.
+
+// unions are the lists whose items are told apart by their values at some paths.
+var unions = map[string][]string{"identifier": {"system", "value"}, "link": {"type", "other.reference"}}
+
+var nested = []string{"period", "hospitalization"}
+
+// mergeOnto makes r what old becomes by it. meta keeps what old's has, with r's own source.
+func (r *resource) mergeOnto(old fhir.Value, source string) error {
+	doc, err := fhir.Parse(append(merge(r.name.Type, old, r.doc.Root(), r.cleared, source), '}'), fhir.Limits{})
+	r.doc = doc
+	return err
+}
+
+// merge writes an object without its closing brace.
+func merge(typ string, old, now fhir.Value, cleared []string, source string) []byte {
+	w := objectWriter{buf: []byte{'{'}}
+	for name, was := range old.Members() {
+		is := now.Get(name)
+		switch {
+		case name == "meta" || name == "id":
+		case slices.Contains(cleared, strings.TrimPrefix(name, "_")):
+		case is.Kind() != fhir.Absent:
+			w.member(name, mergeMember(name, was, is))
+		case replaced(typ, name, now):
+		default:
+			w.member(name, was.Compact())
+		}
+	}
+	for name, is := range now.Members() {
+		if name != "meta" && name != "id" && old.Get(name).Kind() == fhir.Absent {
+			w.member(name, is.Compact())
+		}
+	}
+	if typ != "" {
+		w.meta(old.Get("meta"), now.Get("meta"), source)
+	}
+	return w.buf
+}
+
+// replaced reports whether now says otherwise what the element says: as another type of the same choice, or as a primitive
+// whose extensions are not sent again.
+func replaced(typ, name string, now fhir.Value) bool {
+	plain, extension := strings.CutPrefix(name, "_")
+	if extension && now.Get(plain).Kind() != fhir.Absent {
+		return true
+	}
+	e, ok := fhir.ElementOf(typ, plain)
+	if !ok || e.Choice == "" {
+		return false
+	}
+	return slices.ContainsFunc(fhir.Choices(typ, e.Choice), func(other fhir.Element) bool {
+		return now.Get(other.Key).Kind() != fhir.Absent
+	})
+}
+
+func mergeMember(name string, was, is fhir.Value) []byte {
+	paths, union := unions[name]
+	switch {
+	case union && was.Kind() == fhir.Array && is.Kind() == fhir.Array:
+		return unite(was, is, paths)
+	case slices.Contains(nested, name) && was.Kind() == fhir.Object && is.Kind() == fhir.Object:
+		return append(merge("", was, is, nil, ""), '}')
+	}
+	return is.Compact()
+}
+
+// unite is the items of was, those that is has too as is has them, and those that only is has.
+func unite(was, is fhir.Value, paths []string) []byte {
+	var items [][]byte
+	at := map[string]int{}
+	for _, list := range []fhir.Value{was, is} {
+		for item := range list.Items() {
+			key := keyOf(item, paths)
+			i, known := at[key]
+			if !known {
+				i = len(items)
+				at[key], items = i, append(items, nil)
+			}
+			items[i] = item.Compact()
+		}
+	}
+	return append(append([]byte{'['}, bytes.Join(items, []byte{','})...), ']')
+}
+
+func keyOf(item fhir.Value, paths []string) string {
+	key := ""
+	for _, path := range paths {
+		v := item
+		for step := range strings.SplitSeq(path, ".") {
+			v = v.Get(step)
+		}
+		key += v.Text() + "\x00"
+	}
+	return key
+}
+
+// same reports whether two resources say the same, whatever their meta and id.
+func same(a, b fhir.Value) bool {
+	n := 0
+	for name, v := range a.Members() {
+		if name == "meta" || name == "id" {
+			continue
+		}
+		if n++; !bytes.Equal(v.Compact(), b.Get(name).Compact()) {
+			return false
+		}
+	}
+	for name := range b.Members() {
+		if name != "meta" && name != "id" {
+			n--
+		}
+	}
+	return n == 0
+}
+
+type objectWriter struct{ buf []byte }
+
+func (w *objectWriter) member(name string, value []byte) {
+	if w.buf[len(w.buf)-1] != '{' {
+		w.buf = append(w.buf, ',')
+	}
+	w.buf = append(append(append(w.buf, '"'), name...), `":`...)
+	w.buf = append(w.buf, value...)
+}
+
+// meta writes what two metas say together, with another source.
+func (w *objectWriter) meta(old, now fhir.Value, source string) {
+	m := objectWriter{buf: []byte{'{'}}
+	for name, v := range now.Members() {
+		if name != "source" || source == "" {
+			m.member(name, v.Compact())
+		}
+	}
+	for name, v := range old.Members() {
+		if now.Get(name).Kind() == fhir.Absent && name != "versionId" && name != "lastUpdated" && (name != "source" || source == "") {
+			m.member(name, v.Compact())
+		}
+	}
+	if source != "" {
+		m.member("source", []byte(`"`+source+`"`))
+	}
+	if len(m.buf) > 1 {
+		w.member("meta", append(m.buf, '}'))
+	}
+}

@@ -1,0 +1,141 @@
+package messages
+
+import (
+	"strings"
+	"time"
+
+	"concord/hub"
+	"concord/internal/fhir"
+)
+
+// The identifier systems in a Provenance.
+const (
+	MessageSystem = "urn:concord:message" // values are ids of messages
+	MappingSystem = "urn:concord:mapping" // values are names of rules with their version
+	MemberSystem  = "urn:concord:member"
+)
+
+// A Provenance tells which message a part, or what is shared, is from, and by which rules it was made. Its targets are all
+// that the part has; it occurred from when the message's content became so until the message was received. The next message
+// about the part makes a new version of it.
+type provenance struct {
+	ResourceType   string          `json:"resourceType"`
+	Target         []reference     `json:"target"`
+	OccurredPeriod period          `json:"occurredPeriod"`
+	Recorded       string          `json:"recorded"`
+	Agent          []agent         `json:"agent"`
+	Entity         []messageEntity `json:"entity"`
+}
+
+type (
+	reference struct {
+		Reference  string      `json:"reference,omitempty"`
+		Identifier *identifier `json:"identifier,omitempty"`
+	}
+	identifier struct {
+		System string `json:"system"`
+		Value  string `json:"value"`
+	}
+	period struct {
+		Start string `json:"start"`
+		End   string `json:"end"`
+	}
+	coding struct {
+		System string `json:"system"`
+		Code   string `json:"code"`
+	}
+	concept struct {
+		Coding []coding `json:"coding"`
+	}
+	agent struct {
+		Type concept   `json:"type"`
+		Who  reference `json:"who"`
+	}
+	messageEntity struct {
+		Role string    `json:"role"`
+		What reference `json:"what"`
+	}
+)
+
+const participants = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+
+func agentOf(role, system, value string) agent {
+	return agent{concept{[]coding{{participants, role}}}, reference{Identifier: &identifier{system, value}}}
+}
+
+// provenance fills note for a list of resources.
+func (in *Intake) provenance(note *resource, m *Message, at time.Time, list []*resource) error {
+	p := provenance{
+		ResourceType:   "Provenance",
+		OccurredPeriod: period{at.Format(fhir.InstantFormat), m.Received.Format(fhir.InstantFormat)},
+		Recorded:       m.Attempt.At.Format(fhir.InstantFormat),
+		Agent:          []agent{agentOf("informant", MemberSystem, m.Member)},
+		Entity:         []messageEntity{{"source", reference{Identifier: &identifier{MessageSystem, m.ID}}}},
+	}
+	if m.Mapping != "" {
+		p.Agent = append(p.Agent, agentOf("assembler", MappingSystem, m.Mapping))
+	}
+	for _, r := range list {
+		p.Target = append(p.Target, reference{Reference: r.name.String()})
+	}
+	body, err := compactJSON(p)
+	if err != nil {
+		return err
+	}
+	if note.doc, err = fhir.Parse(body, fhir.Limits{}); err != nil {
+		return err
+	}
+	return in.project(note)
+}
+
+// origin is which message had the last word on something.
+type origin struct {
+	said, received time.Time
+	targets        []hub.Name
+}
+
+// before reports whether a message of these times comes too late after o.
+func (o origin) after(said, received time.Time) bool {
+	return o.said.After(said) || o.said.Equal(said) && o.received.After(received)
+}
+
+// originOf reads a part's Provenance.
+func originOf(rec *hub.Record) (origin, error) {
+	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	if err != nil {
+		return origin{}, &hub.Error{Kind: hub.Corrupt, Msg: "read " + rec.Name.String(), Err: err}
+	}
+	span := doc.Root().Get("occurredPeriod")
+	o := origin{instant(span.Get("start").Text()), instant(span.Get("end").Text()), nil}
+	for target := range doc.Root().Get("target").Items() {
+		if typ, id, ok := strings.Cut(target.Get("reference").Text(), "/"); ok {
+			o.targets = append(o.targets, hub.Name{Type: typ, ID: id})
+		}
+	}
+	return o, nil
+}
+
+// sourcePrefix is how meta.source of a shared resource begins; behind it come the message's id and, as the fragment, the
+// interval that a Provenance has as occurredPeriod.
+const sourcePrefix = "urn:concord:message:"
+
+func sourceOf(m *Message, said time.Time) string {
+	return sourcePrefix + m.ID + "#" + said.Format(fhir.InstantFormat) + "/" + m.Received.Format(fhir.InstantFormat)
+}
+
+// originIn reads meta.source of a shared resource. What somebody wrote otherwise became so when it was written.
+func originIn(doc *fhir.Doc, written time.Time) origin {
+	rest, ok := strings.CutPrefix(doc.Root().Get("meta").Get("source").Text(), sourcePrefix)
+	_, span, has := strings.Cut(rest, "#")
+	if !ok || !has {
+		return origin{said: written, received: written}
+	}
+	said, received, _ := strings.Cut(span, "/")
+	return origin{said: instant(said), received: instant(received)}
+}
+
+// instant reads what the hub wrote; the zero time is earlier than any.
+func instant(s string) time.Time {
+	t, _ := time.Parse(fhir.InstantFormat, s)
+	return t
+}
