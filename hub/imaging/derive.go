@@ -26,6 +26,8 @@ func studyResource(uid string) hub.Name { return hub.Name{Type: "ImagingStudy", 
 type resource struct {
 	name hub.Name
 	body []byte
+	// owner, where not empty, is the member that it is made for, if it is not there yet; it is never changed afterwards.
+	owner string
 }
 
 // derive drafts what is different from what the hub has: the study's resources as they follow from it now, and the end of
@@ -52,9 +54,9 @@ func (d *Deriver) derive(ctx context.Context, c change) (drafts []commit.Draft, 
 	if err != nil {
 		return nil, version, err
 	}
-	want := []resource{{name, body}}
+	want := []resource{{name: name, body: body}}
 	for i := range s.documents {
-		more, err := documentsOf(&s.documents[i], l, d.Base)
+		more, err := d.documentsOf(ctx, c.study, &s.documents[i], l)
 		if err != nil {
 			return nil, version, err
 		}
@@ -63,6 +65,9 @@ func (d *Deriver) derive(ctx context.Context, c change) (drafts []commit.Draft, 
 	var gone []hub.Name
 	for _, sop := range c.deleted {
 		gone = append(gone, documentNames(c.study, sop)...)
+		if d.Reading != nil {
+			gone = append(gone, d.Reading.Names(c.study, sop)...)
+		}
 	}
 	drafts, err = d.drafts(ctx, want, gone)
 	for remark, n := range s.remarks {
@@ -83,7 +88,7 @@ func (d *Deriver) endpoint(ctx context.Context) ([]commit.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.drafts(ctx, []resource{{endpointName(), body}}, nil)
+	return d.drafts(ctx, []resource{{name: endpointName(), body: body}}, nil)
 }
 
 // drafts compares what is wanted with what there is. Of a report that changes or goes, the results that it no longer has go
@@ -96,8 +101,12 @@ func (d *Deriver) drafts(ctx context.Context, want []resource, gone []hub.Name) 
 	var drafts []commit.Draft
 	kept := map[hub.Name]bool{}
 	for _, r := range want {
+		again := kept[r.name]
 		kept[r.name] = true
 		old, there := before[r.name]
+		if r.owner != "" && (there || again) {
+			continue
+		}
 		if there && old.Member != Origin {
 			slog.Warn("a resource has the name of a derived one and is left as it is", "name", r.name.String())
 			continue
@@ -109,7 +118,7 @@ func (d *Deriver) drafts(ctx context.Context, want []resource, gone []hub.Name) 
 		if there && bytes.Equal(doc.Splice(r.name.ID, old.Version, old.Time), old.Body) {
 			continue
 		}
-		drafts = append(drafts, commit.Draft{Name: r.name, Body: func(version uint64, at time.Time) []byte { return doc.Splice(r.name.ID, version, at) }})
+		drafts = append(drafts, commit.Draft{Name: r.name, Member: r.owner, Body: func(version uint64, at time.Time) []byte { return doc.Splice(r.name.ID, version, at) }})
 	}
 	for n, old := range before {
 		var stale []hub.Name
@@ -210,7 +219,11 @@ func (d *Deriver) load(ctx context.Context, c change) (*study, error) {
 		}
 	}
 	documents := question(dicom.Instance, c.study)
-	documents.All = append(documents.All, ofClass(documentClasses()))
+	classes := documentClasses()
+	if d.Reading != nil {
+		classes = append(classes, d.Reading.Classes()...)
+	}
+	documents.All = append(documents.All, ofClass(classes))
 	err = d.each(ctx, f, documents, func(rec *hub.Record) bool {
 		s.documents = append(s.documents, *rec)
 		return len(s.documents) < mostDocuments

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +42,8 @@ type Deriver struct {
 	BodySites map[string]models.Coding
 	// Base is the address of the hub's DICOMweb; "/dicom-web" of the same host by default.
 	Base string
+	// Reading makes resources of content that this room does not read; nil for none.
+	Reading Reading
 	// Settle is how long a partition must be quiet, default 250 ms, though a study that is still growing is derived after eight
 	// times as long; Poll is how often other hubs' work is looked after, default 3 s.
 	Settle, Poll time.Duration
@@ -197,7 +200,7 @@ func (d *Deriver) commit(ctx context.Context, changes []change, m *markMove) (do
 			return false, fmt.Errorf("derive study %s: %w", c.study, err)
 		}
 		versions[studyResource(c.study)] = version
-		drafts = append(drafts, more...)
+		drafts = appendDrafts(drafts, more)
 	}
 	if len(drafts) > 0 {
 		more, err := d.endpoint(ctx)
@@ -235,9 +238,37 @@ func (d *Deriver) commit(ctx context.Context, changes []change, m *markMove) (do
 			}
 		}
 		done = true
-		return drafts, nil
+		return missing(ctx, v, drafts)
 	}})
 	return done && err == nil, err
+}
+
+// appendDrafts leaves out what is made for a member a second time: two studies of one patient.
+func appendDrafts(drafts, more []commit.Draft) []commit.Draft {
+	for _, d := range more {
+		if d.Member == "" || !slices.ContainsFunc(drafts, func(o commit.Draft) bool { return o.Name == d.Name }) {
+			drafts = append(drafts, d)
+		}
+	}
+	return drafts
+}
+
+// missing leaves out what is made for a member and has come by another way since it was looked for.
+func missing(ctx context.Context, v *commit.View, drafts []commit.Draft) ([]commit.Draft, error) {
+	left := make([]commit.Draft, 0, len(drafts))
+	for _, d := range drafts {
+		if d.Member != "" {
+			head, err := v.Head(ctx, d.Name)
+			if err != nil {
+				return nil, err
+			}
+			if head.Version > 0 && !head.Deleted {
+				continue
+			}
+		}
+		left = append(left, d)
+	}
+	return left, nil
 }
 
 func (d *Deriver) through(ctx context.Context, n hub.Name) (uint64, error) {

@@ -6,6 +6,7 @@ import (
 	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
 
 	"concord/hub"
+	"concord/hub/projection"
 	"concord/internal/dicom"
 	"concord/internal/fhir"
 )
@@ -37,7 +38,7 @@ func (d *Deriver) links(ctx context.Context, study *hub.Record) (links, error) {
 	if number == "" {
 		return l, nil
 	}
-	orders, err := d.identified(ctx, "ServiceRequest", number)
+	orders, err := identified(ctx, d.Followers[d.Records], "ServiceRequest", number)
 	if err != nil {
 		return l, err
 	}
@@ -84,19 +85,22 @@ func subjectOf(a attributes) models.Reference {
 	return ref
 }
 
-// patient is the one Patient of the member that carries the Patient ID as an identifier. Where several do, it is the one
-// whose identifier is of the issuer that the study names.
+// patient is the one Patient of the member that carries the Patient ID as an identifier.
 func (d *Deriver) patient(ctx context.Context, member string, a attributes) (string, error) {
-	id := a.text(patientID)
+	return KnownPatient(ctx, d.Followers[d.Records], member, a.text(patientID), issuersOf(a))
+}
+
+// KnownPatient is the one Patient of the member that carries an identifier, as "Patient/abc"; empty where there is none. Where
+// several do, it is the one whose identifier is of one of the issuers, each the name or the system of who gave it.
+func KnownPatient(ctx context.Context, records *projection.Follower, member, id string, issuers map[string]bool) (string, error) {
 	if id == "" {
 		return "", nil
 	}
-	all, err := d.identified(ctx, "Patient", id)
+	all, err := identified(ctx, records, "Patient", id)
 	if err != nil {
 		return "", err
 	}
 	var own, issued []string
-	issuers := issuersOf(a)
 	for i := range all {
 		if all[i].Member != member {
 			continue
@@ -145,13 +149,12 @@ func carries(patient *fhir.Doc, id string, issuers map[string]bool) bool {
 
 // identified are the resources of a type with an identifier; none where there are more than mostLinked, and for a value that
 // no search can ask for.
-func (d *Deriver) identified(ctx context.Context, typ, value string) ([]hub.Record, error) {
+func identified(ctx context.Context, f *projection.Follower, typ, value string) ([]hub.Record, error) {
 	q, err := fhir.CompileSearch(typ, []fhir.Pair{{Name: "identifier", Value: fhir.Escape(value)}}, fhir.SearchOptions{})
 	if err != nil {
 		return nil, nil
 	}
 	q.Query.Limit = mostLinked
-	f := d.Followers[d.Records]
 	page, err := f.Search(ctx, q.Query)
 	if err != nil || page.More {
 		return nil, err

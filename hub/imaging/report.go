@@ -1,10 +1,12 @@
 package imaging
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"mime"
+	"slices"
 	"strings"
 
 	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
@@ -79,6 +81,14 @@ type document struct {
 	address    string // of the instance
 }
 
+// documentsOf are the resources of an instance that is a document, or that the Reading reads.
+func (d *Deriver) documentsOf(ctx context.Context, study string, rec *hub.Record, l links) ([]resource, error) {
+	if d.Reading != nil && slices.Contains(d.Reading.Classes(), parse(rec).text(sopClass)) {
+		return d.readingOf(ctx, rec, study, l)
+	}
+	return documentsOf(rec, l, d.Base)
+}
+
 // documentsOf are the resources of a document.
 func documentsOf(rec *hub.Record, l links, base string) ([]resource, error) {
 	a := parse(rec)
@@ -99,7 +109,7 @@ func documentsOf(rec *hub.Record, l links, base string) ([]resource, error) {
 
 func (d *document) resources(typ string, r any) ([]resource, error) {
 	body, err := json.Marshal(r)
-	return []resource{{hub.Name{Type: typ, ID: documentID(d.study, d.sop, "")}, body}}, err
+	return []resource{{name: hub.Name{Type: typ, ID: documentID(d.study, d.sop, "")}, body: body}}, err
 }
 
 // reference is the DocumentReference around an attachment.

@@ -87,7 +87,7 @@ func (d *document) measurements() ([]resource, error) {
 			if err != nil {
 				fault = err
 			}
-			all = append(all, resource{hub.Name{Type: "Observation", ID: documentID(d.study, d.sop, fmt.Sprint(len(all)+1))}, body})
+			all = append(all, resource{name: hub.Name{Type: "Observation", ID: documentID(d.study, d.sop, fmt.Sprint(len(all)+1))}, body: body})
 		}
 	})
 	return all, fault
