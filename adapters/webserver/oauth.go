@@ -130,8 +130,8 @@ func (s *Server) grant(c *gin.Context) (tokenAnswer, error) {
 	return tokenAnswer{token, "bearer", int(s.config.TokenLifetime.Seconds()), scope}, nil
 }
 
-// grantable is the scope a client gets: what it asks for, all that a member may when it asks for none. The scope of
-// monitors is not for members.
+// grantable is the scope a client gets: what it asks for, all that a member may when it asks for none. The scopes of
+// monitors and of the integration's engineer are not for members.
 func grantable(asked string) (string, error) {
 	scope := strings.Join(strings.Fields(asked), " ")
 	if scope == "" {
@@ -139,8 +139,8 @@ func grantable(asked string) (string, error) {
 	}
 	err := access.CheckScope(scope)
 	for part := range strings.FieldsSeq(scope) {
-		if err == nil && part == access.Metrics {
-			err = &hub.Error{Kind: hub.Invalid, Msg: "the metrics scope is given out by the operator only"}
+		if err == nil && (part == access.Metrics || part == access.Integration) {
+			err = &hub.Error{Kind: hub.Invalid, Msg: "the " + part + " scope is given out by the operator only"}
 		}
 	}
 	if err != nil {

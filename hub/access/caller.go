@@ -42,6 +42,14 @@ func (c Caller) MayMonitor() error {
 	return &hub.Error{Kind: hub.Forbidden, Msg: "the token's scope does not cover this: " + Metrics + " is missing"}
 }
 
+// MayIntegrate tells whether the caller may see and map again the messages of all members.
+func (c Caller) MayIntegrate() error {
+	if c.scopes().integration {
+		return nil
+	}
+	return &hub.Error{Kind: hub.Forbidden, Msg: "the token's scope does not cover this: " + Integration + " is missing"}
+}
+
 func (c Caller) scopes() *grants {
 	if c.grants != nil {
 		return c.grants

@@ -64,7 +64,7 @@ func TestScopesTheHubDoesNotHaveAreNotIssued(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	for _, good := range []string{"system/*.*", "system/Observation.read system/*.rs", "metrics", access.AllResources} {
+	for _, good := range []string{"system/*.*", "system/Observation.read system/*.rs", "metrics", "integration", access.AllResources} {
 		if err := access.CheckScope(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
