@@ -47,6 +47,14 @@ type Server struct {
 	draining atomic.Bool
 
 	fhir, dicom, wado, cds *gin.RouterGroup
+	guard                  []gin.HandlerFunc
+	others                 []otherGroup
+}
+
+// otherGroup is one that was asked for by Group.
+type otherGroup struct {
+	root  string
+	write ErrorWriter
 }
 
 // New builds the server with its own routes; the adapters add theirs to its groups before Run.
@@ -81,9 +89,9 @@ func New(config Config, deps Deps) (*Server, error) {
 	}
 	s.mountHealth()
 	s.mountTokens()
-	guard := []gin.HandlerFunc{s.authenticate, s.limit, s.pace}
-	s.fhir, s.dicom, s.cds = e.Group(fhirRoot, guard...), e.Group(dicomWeb, guard...), e.Group(cdsRoot, guard...)
-	s.wado = e.Group(wadoURI, guard...)
+	s.guard = []gin.HandlerFunc{s.authenticate, s.limit, s.pace}
+	s.fhir, s.dicom, s.cds = e.Group(fhirRoot, s.guard...), e.Group(dicomWeb, s.guard...), e.Group(cdsRoot, s.guard...)
+	s.wado = e.Group(wadoURI, s.guard...)
 	return s, nil
 }
 
@@ -98,6 +106,13 @@ func (s *Server) WADO() *gin.RouterGroup { return s.wado }
 
 // CDS is the group at /cds-services.
 func (s *Server) CDS() *gin.RouterGroup { return s.cds }
+
+// Group is another group, at root ("/ecg"), whose errors write puts into words; nil writes plain JSON. It must be asked for
+// before the server runs.
+func (s *Server) Group(root string, write ErrorWriter) *gin.RouterGroup {
+	s.others = append(s.others, otherGroup{root, write})
+	return s.engine.Group(root, s.guard...)
+}
 
 // Metrics is where other rooms register their collectors.
 func (s *Server) Metrics() prometheus.Registerer { return s.meter.registry }
@@ -161,10 +176,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 	closeUnread(c)
 	retryAfter(c, err)
 	write := writePlain
-	for _, group := range []struct {
-		root  string
-		write ErrorWriter
-	}{{fhirRoot, s.deps.FHIR}, {dicomWeb, s.deps.DICOMweb}, {wadoURI, s.deps.DICOMweb}, {cdsRoot, s.deps.CDS}} {
+	for _, group := range append([]otherGroup{{fhirRoot, s.deps.FHIR}, {dicomWeb, s.deps.DICOMweb}, {wadoURI, s.deps.DICOMweb}, {cdsRoot, s.deps.CDS}}, s.others...) {
 		rest, within := strings.CutPrefix(c.Request.URL.Path, group.root)
 		if within && (rest == "" || rest[0] == '/') && group.write != nil {
 			write = group.write
