@@ -47,6 +47,9 @@ func Detect(head []byte) Format {
 	if f, ok := detectXML(head); ok {
 		return f
 	}
+	if unmarkedSCP(head) {
+		return SCP
+	}
 	if bareDICOM(head) {
 		return DICOM
 	}
@@ -130,4 +133,13 @@ func bareDICOM(head []byte) bool {
 	}
 	upper := func(c byte) bool { return c >= 'A' && c <= 'Z' }
 	return upper(head[4]) && upper(head[5]) || head[5] == 0 && head[6] == 0 && head[7] == 0
+}
+
+// unmarkedSCP recognises a record whose pointer section lacks its mark: the section's first pointer is to itself.
+func unmarkedSCP(head []byte) bool {
+	if len(head) < 32 || head[8] != 0 || head[9] != 0 || head[14] == 0 {
+		return false
+	}
+	size := head[10:14]
+	return head[10]|head[11] != 0 && head[12]|head[13] == 0 && bytes.Equal(head[22:28], append([]byte{0, 0}, size...))
 }

@@ -1,6 +1,7 @@
 package ecg
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -42,7 +43,20 @@ const Head = 4096
 // is an Unsupported error whose Path is the format's name; so is one not known, with Path empty. Damaged content is an
 // Invalid error, more than Limits allow a TooLarge one; a failing r gives r's own error.
 func Read(r io.Reader, limits Limits) (*Recording, error) {
-	return nil, unsupported("", "not written yet")
+	head := make([]byte, Head)
+	n, err := io.ReadFull(r, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, fmt.Errorf("read recording: %w", err)
+	}
+	whole := io.MultiReader(bytes.NewReader(head[:n]), r)
+	switch format := Detect(head[:n]); format {
+	case SCP:
+		return ReadSCP(whole, limits)
+	case Opaque:
+		return nil, unsupported("", "the format of the recording is not known")
+	default:
+		return nil, unsupported(string(format), "recordings in %s are not read", format)
+	}
 }
 
 func invalid(path, format string, args ...any) *hub.Error {
