@@ -2,11 +2,13 @@ package main
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"concord/hub"
+	"concord/hub/messages"
 )
 
 // hubMetrics are the hub's own figures, beside those of the web server.
@@ -15,6 +17,8 @@ type hubMetrics struct {
 	size, put, apply     *prometheus.HistogramVec
 	blobBytes, blobs     prometheus.Counter
 	remarks              *prometheus.CounterVec
+	messages             *prometheus.CounterVec
+	kinds                kinds
 }
 
 func newHubMetrics(reg prometheus.Registerer) *hubMetrics {
@@ -32,8 +36,10 @@ func newHubMetrics(reg prometheus.Registerer) *hubMetrics {
 		blobs:     prometheus.NewCounter(prometheus.CounterOpts{Name: "concord_blobs_total", Help: "Blobs taken in."}),
 		remarks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_dicom_remarks_total",
 			Help: "Instances taken in whose bytes are not what they declare, by how they were read."}, []string{"remark"}),
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_messages_total",
+			Help: "Messages kept, and mapped again, by member, format, type and how they ended: mapped, late, dead, refused."}, []string{"member", "format", "type", "status"}),
 	}
-	reg.MustRegister(m.records, m.commitBytes, m.size, m.put, m.apply, m.blobBytes, m.blobs, m.remarks)
+	reg.MustRegister(m.records, m.commitBytes, m.size, m.put, m.apply, m.blobBytes, m.blobs, m.remarks, m.messages)
 	return m
 }
 
@@ -61,6 +67,34 @@ func (m *hubMetrics) blob(bytes int64) {
 func (m *hubMetrics) remarked(remark string) {
 	how, _, _ := strings.Cut(remark, ",")
 	m.remarks.WithLabelValues(how).Inc()
+}
+
+// message counts an attempt to map a message.
+func (m *hubMetrics) message(one *messages.Message) {
+	m.messages.WithLabelValues(one.Member, one.Format, m.kinds.of(one.Type), string(one.Status)).Inc()
+}
+
+// kinds bounds how many types of messages are told apart: senders name them.
+type kinds struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+const mostKinds = 100
+
+func (k *kinds) of(typ string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.seen[typ] {
+		if len(k.seen) == mostKinds || len(typ) > 32 {
+			return "other"
+		}
+		if k.seen == nil {
+			k.seen = map[string]bool{}
+		}
+		k.seen[typ] = true
+	}
+	return typ
 }
 
 // registerLag shows how many commits each index is behind.

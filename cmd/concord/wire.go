@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"concord/hub/commit"
 	"concord/hub/imaging"
 	"concord/hub/lookup"
+	"concord/hub/messages"
 	"concord/hub/projection"
 	"concord/hub/settings"
 	"concord/internal/dicom"
@@ -53,6 +55,7 @@ type rooms struct {
 	reader  *lookup.Reader
 	archive *imaging.Archive
 	deriver *imaging.Deriver
+	intake  *messages.Intake
 	pixels  *pixels.Decoder
 	images  *dicomweb.Server
 	metrics *hubMetrics
@@ -100,14 +103,16 @@ func (r *rooms) openIndex(alone bool) error {
 	r.client, r.embedded = client, emb
 	r.layout = layout
 	r.index = index.Open(client, layout)
-	r.projectors = &projection.Projectors{Default: r.fhir, ByType: map[string]hub.Projector{
+	byType := map[string]hub.Projector{
 		dicom.Study.Type():    projector(dicom.ProjectStudy),
 		dicom.Series.Type():   projector(dicom.ProjectSeries),
 		dicom.Instance.Type(): projector(dicom.ProjectInstance),
 		imaging.DuplicateType: projector(unindexed),
 		imaging.MarkType:      projector(unindexed),
 		imaging.ErrandType:    projector(imaging.ProjectErrand),
-	}}
+	}
+	maps.Copy(byType, messages.Projectors())
+	r.projectors = &projection.Projectors{Default: r.fhir, ByType: byType}
 	r.followers = map[hub.Partition]*projection.Follower{}
 	for _, p := range r.settings.Partitions() {
 		l := &projection.Log{Objects: r.objects, Partition: p, Cache: r.cache}
@@ -143,6 +148,10 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 	r.archive = &imaging.Archive{
 		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
 		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob, Remarked: r.metrics.remarked,
+	}
+	r.intake = &messages.Intake{
+		Writer: r.writers[settings.Records], Follower: r.followers[settings.Records], Project: r.fhir, Blobs: r.objects, Policy: access.Mutual{},
+		Mappers: map[string]messages.Mapper{}, Observe: r.metrics.message, Now: time.Now,
 	}
 	r.pixels = pixels.NewDecoder(filepath.Join(r.cfg.Data, "codecs"), pixels.Limits{})
 	r.deriver = imaging.NewDeriver(imaging.Deriver{

@@ -53,13 +53,19 @@ type Intake struct {
 	Writer   *commit.Committer    // of the partition of records
 	Follower *projection.Follower // of it
 	Project  *fhir.Projection
-	Blobs    hub.Stager
+	Blobs    Blobs
 	Policy   Policy
 	Mappers  map[string]Mapper // by format
 	Refiners []Refiner
 	// Observe, where not nil, is told of every message that was kept.
 	Observe func(*Message)
 	Now     func() time.Time
+}
+
+// Blobs keep what is too large for a record.
+type Blobs interface {
+	hub.Stager
+	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
 }
 
 // Policy decides who may change what.
@@ -70,7 +76,8 @@ type Policy interface {
 // Take keeps a message and makes what it means, in one commit, and returns when that is durable and can be read.
 //
 // A message that the member's same sender sent under the same control id before is not taken again: the outcome is the
-// former one. If its bytes are others, it is taken under another id, which its Differs tells.
+// former one, with the answer to repeat. But if it could not be mapped then and can be now, that is its next attempt. If its
+// bytes are others, it is taken under another id, and its Differs tells which it differs from.
 //
 // An error means that nothing is known to have been kept, such as Unavailable; it may be sent again.
 func (in *Intake) Take(ctx context.Context, who access.Caller, inc Incoming) (Outcome, error) {
@@ -90,16 +97,28 @@ func (in *Intake) Take(ctx context.Context, who access.Caller, inc Incoming) (Ou
 		if err != nil {
 			return nil, err
 		}
-		if before != nil && before.SHA256 == m.SHA256 {
+		now := *p
+		switch {
+		case before == nil:
+		case before.SHA256 != m.SHA256:
+			now.message.ID, now.message.Differs = other, before.ID
+		case before.failed() && !p.message.failed():
+			attempt := p.message.Attempt
+			now.message = before.next()
+			now.message.Attempt = attempt
+		default:
 			out = Outcome{Message: *before, Again: true}
+			if out.Message.Answer == nil && inc.Answer != nil { // the answer was to an earlier attempt
+				out.Message.Answer = inc.Answer(Verdict{before.Status, before.Faults})
+			}
 			return nil, nil
 		}
-		if before != nil {
-			p := *p
-			p.message.ID, p.message.Differs = other, before.ID
-			return in.drafts(ctx, v, who, &p, &out)
+		settled, changes, err := in.settle(ctx, v, who, &now)
+		if err != nil {
+			return nil, err
 		}
-		return in.drafts(ctx, v, who, p, &out)
+		out = Outcome{Message: settled}
+		return append(drafts(changes), settled.draft()), nil
 	}
 	if _, err := in.Writer.Submit(ctx, w); err != nil {
 		return Outcome{}, err
@@ -163,14 +182,4 @@ func former(ctx context.Context, v *commit.View, m *Message, other string) (*Mes
 		}
 	}
 	return first, nil
-}
-
-// drafts settles a message and drafts what it comes to.
-func (in *Intake) drafts(ctx context.Context, v present, who access.Caller, p *prepared, out *Outcome) ([]commit.Draft, error) {
-	m, changes, err := in.settle(ctx, v, who, p)
-	if err != nil {
-		return nil, err
-	}
-	*out = Outcome{Message: m}
-	return append(drafts(changes), m.draft()), nil
 }

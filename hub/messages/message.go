@@ -101,6 +101,9 @@ const (
 	KeptAttempts = 20
 )
 
+// failed reports whether the message could not be mapped.
+func (a *Attempt) failed() bool { return a.Status == Dead || a.Status == Refused }
+
 // ID is the id of a message's record: the same for the same member, format, sender and control id. A message whose sender
 // gives no control id has its digest for one.
 func ID(member, format, sender, control string) string {

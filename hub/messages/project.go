@@ -2,6 +2,7 @@ package messages
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"concord/hub"
@@ -23,8 +24,17 @@ const (
 // mostMade bounds by how many of its resources a message can be found.
 const mostMade = 100
 
-// Project is the entry of a message's record; the member who sent it is the record's own.
-func Project(rec *hub.Record) (hub.Entry, error) {
+// Projectors are those of the records of this package, by type.
+func Projectors() map[string]hub.Projector {
+	return map[string]hub.Projector{Type: projector(projectMessage)}
+}
+
+type projector func(rec *hub.Record) (hub.Entry, error)
+
+// Project implements hub.Projector.
+func (f projector) Project(rec *hub.Record) (hub.Entry, error) { return f(rec) }
+
+func projectMessage(rec *hub.Record) (hub.Entry, error) {
 	m, err := Read(rec)
 	if err != nil {
 		return hub.Entry{}, err
@@ -43,6 +53,9 @@ func (m *Message) entry() hub.Entry {
 	}
 	add(MemberParam, m.Member)
 	add(FormatParam, m.Format)
+	if event, _, ok := strings.Cut(m.Type, "^"); ok {
+		add(TypeParam, event)
+	}
 	add(TypeParam, m.Type)
 	add(SenderParam, m.Sender)
 	add(ControlParam, m.Control)
@@ -69,6 +82,11 @@ func Read(rec *hub.Record) (Message, error) {
 
 // name is that of the message's record.
 func (m *Message) name() hub.Name { return hub.Name{Type: Type, ID: m.ID} }
+
+// record is enough of the message's record for its blob to be asked for.
+func (m *Message) record() hub.Record {
+	return hub.Record{Name: m.name(), Member: m.Member, Version: m.Version, Blob: m.Blob}
+}
 
 func (m *Message) body() []byte {
 	body, _ := compactJSON(m) // has nothing that cannot be written
