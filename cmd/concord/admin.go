@@ -37,15 +37,16 @@ func memberCommand() *cobra.Command {
 
 	var name, tier string
 	var addDICOM, newDICOM dicomFlags
+	var addHL7, newHL7 access.HL7
 	add := &cobra.Command{
 		Use: "add ID", Short: "Take in an institution and print its client secret, once", Args: cobra.ExactArgs(1),
-		Example: `  concord member add county-hospital --name "县人民医院" --tier lead --aet COUNTYPACS`,
+		Example: `  concord member add county-hospital --name "县人民医院" --tier lead --aet COUNTYPACS --hl7-sender LIS^COUNTY --network 10.2.0.0/16`,
 		RunE: withStore(func(cmd *cobra.Command, args []string, r *rooms) error {
 			d, err := addDICOM.read()
 			if err != nil {
 				return err
 			}
-			secret, err := r.registrar.Add(cmd.Context(), access.Member{ID: args[0], Name: name, Tier: access.Tier(tier), DICOM: d})
+			secret, err := r.registrar.Add(cmd.Context(), access.Member{ID: args[0], Name: name, Tier: access.Tier(tier), DICOM: d, HL7: addHL7})
 			if err != nil {
 				return err
 			}
@@ -56,20 +57,21 @@ func memberCommand() *cobra.Command {
 	add.Flags().StringVar(&name, "name", "", "the institution's name")
 	add.Flags().StringVar(&tier, "tier", "community", "lead or community")
 	addDICOM.on(add.Flags())
+	hl7Flags(&addHL7, add.Flags())
 	add.MarkFlagRequired("name")
 
 	list := &cobra.Command{
 		Use: "list", Short: "List the institutions", Args: cobra.NoArgs,
 		RunE: withStore(func(cmd *cobra.Command, _ []string, r *rooms) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tTIER\tSTATE\tADDED\tNAME\tAE TITLES\tNETWORKS\tCERTIFICATES")
+			fmt.Fprintln(w, "ID\tTIER\tSTATE\tADDED\tNAME\tAE TITLES\tNETWORKS\tCERTIFICATES\tHL7 SENDERS")
 			for _, m := range r.registry.Members() {
 				state := "active"
 				if m.Disabled {
 					state = "disabled"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", m.ID, m.Tier, state, m.Added.Format(time.DateOnly), m.Name,
-					titles(m.DICOM), strings.Trim(fmt.Sprint(m.Networks), "[]"), len(m.Certificates))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", m.ID, m.Tier, state, m.Added.Format(time.DateOnly), m.Name,
+					titles(m.DICOM), strings.Trim(fmt.Sprint(m.Networks), "[]"), len(m.Certificates), strings.Join(m.Senders, ","))
 			}
 			return w.Flush()
 		}),
@@ -98,11 +100,22 @@ func memberCommand() *cobra.Command {
 			return r.registrar.SetDICOM(cmd.Context(), args[0], d)
 		})}
 	newDICOM.on(dicom.Flags())
-	for _, c := range []*cobra.Command{add, list, disable, enable, renew, dicom} {
+	hl7 := &cobra.Command{Use: "hl7 ID", Short: "Replace all that is known of where an institution's HL7 v2 messages come from", Args: cobra.ExactArgs(1),
+		Example: `  concord member hl7 county-hospital --hl7-sender LIS^COUNTY,HIS`,
+		RunE: withStore(func(cmd *cobra.Command, args []string, r *rooms) error {
+			return r.registrar.SetHL7(cmd.Context(), args[0], newHL7)
+		})}
+	hl7Flags(&newHL7, hl7.Flags())
+	for _, c := range []*cobra.Command{add, list, disable, enable, renew, dicom, hl7} {
 		storeFlags(c.Flags())
 		cmd.AddCommand(c)
 	}
 	return cmd
+}
+
+// hl7Flags are where a member's messages come from, as typed.
+func hl7Flags(h *access.HL7, f *pflag.FlagSet) {
+	f.StringSliceVar(&h.Senders, "hl7-sender", nil, "`APPLICATION^FACILITY` of its HL7 v2 messages (MSH-3, MSH-4), or one of both; believed from its networks (default: those of serve --mllp-trusted)")
 }
 
 // titles are a member's application entities as they were typed: TITLE, or TITLE@HOST:PORT.

@@ -30,6 +30,7 @@ type Member struct {
 	Name string
 	Tier Tier
 	DICOM
+	HL7
 	// SecretHash is the SHA-256 of the client secret, lower-case hexadecimal. A secret has 256 random bits, so that a
 	// plain hash is as hard to turn round as a slow one.
 	SecretHash string
@@ -41,7 +42,7 @@ type Member struct {
 type DICOM struct {
 	// AETs are the application entity titles it calls from. A title is no identity by itself.
 	AETs []string `json:"aets,omitempty"`
-	// Networks are the addresses, as prefixes, from which its titles are believed.
+	// Networks are the addresses, as prefixes, from which its titles, and its senders of messages, are believed.
 	Networks []netip.Prefix `json:"networks,omitempty"`
 	// Certificates are the client certificates it calls with: the SHA-256 of each, lower-case hexadecimal.
 	Certificates []string `json:"certificates,omitempty"`
@@ -56,13 +57,14 @@ type memberBody struct {
 	Name string `json:"name"`
 	Tier Tier   `json:"tier"`
 	DICOM
+	HL7
 	SecretHash string    `json:"secretHash"`
 	Disabled   bool      `json:"disabled,omitempty"`
 	Added      time.Time `json:"added"`
 }
 
 func (m Member) body() ([]byte, error) {
-	return json.Marshal(memberBody{m.Name, m.Tier, m.DICOM, m.SecretHash, m.Disabled, m.Added})
+	return json.Marshal(memberBody{m.Name, m.Tier, m.DICOM, m.HL7, m.SecretHash, m.Disabled, m.Added})
 }
 
 func memberOf(rec *hub.Record) (Member, error) {
@@ -70,7 +72,7 @@ func memberOf(rec *hub.Record) (Member, error) {
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
 		return Member{}, &hub.Error{Kind: hub.Corrupt, Path: rec.Name.String(), Msg: "the member's record is unreadable", Err: err}
 	}
-	return Member{rec.Name.ID, b.Name, b.Tier, b.DICOM, b.SecretHash, b.Disabled, b.Added}, nil
+	return Member{rec.Name.ID, b.Name, b.Tier, b.DICOM, b.HL7, b.SecretHash, b.Disabled, b.Added}, nil
 }
 
 // check looks at what an administrator typed.
@@ -83,7 +85,10 @@ func (m Member) check() error {
 	case strings.TrimSpace(m.Name) == "" || len(m.Name) > 256 || !utf8.ValidString(m.Name) || strings.ContainsFunc(m.Name, isControl):
 		return &hub.Error{Kind: hub.Invalid, Path: "name", Msg: "a member needs a name of at most 256 bytes of UTF-8 without control characters"}
 	}
-	return m.DICOM.check()
+	if err := m.DICOM.check(); err != nil {
+		return err
+	}
+	return m.HL7.check()
 }
 
 func validID(id string) bool {

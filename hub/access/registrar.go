@@ -22,13 +22,14 @@ type Registrar struct {
 	one sync.Mutex // one change at a time, so that a batch never holds two claims to one AE title
 }
 
-// Add takes in a new member (ID, Name, Tier, DICOM are read from m) and returns its client secret, which is kept
+// Add takes in a new member (ID, Name, Tier, DICOM, HL7 are read from m) and returns its client secret, which is kept
 // nowhere and cannot be asked for again. An id that was ever used, or an AE title of another member, is a Conflict.
 func (r *Registrar) Add(ctx context.Context, m Member) (secret string, err error) {
 	if err := m.check(); err != nil {
 		return "", err
 	}
 	m.AETs = slices.Compact(slices.Sorted(slices.Values(m.AETs)))
+	m.HL7 = m.HL7.normal()
 	secret, m.SecretHash = newSecret()
 	m.Disabled = false
 	err = r.submit(ctx, m.ID, func(v *commit.View, there Member, ok bool) (Member, bool, error) {
@@ -83,7 +84,23 @@ func (r *Registrar) SetDICOM(ctx context.Context, id string, d DICOM) error {
 	})
 }
 
-// unclaimed refuses titles and certificates that another member has.
+// SetHL7 replaces how a member sends HL7 v2 messages. A sender that another member has, with networks that are not apart from
+// the member's own, is a Conflict.
+func (r *Registrar) SetHL7(ctx context.Context, id string, h HL7) error {
+	if err := h.check(); err != nil {
+		return err
+	}
+	return r.submit(ctx, id, func(_ *commit.View, there Member, ok bool) (Member, bool, error) {
+		if !ok {
+			return there, false, noMember(id)
+		}
+		next := there
+		next.HL7 = h.normal()
+		return next, !slices.Equal(next.Senders, there.Senders), r.unclaimed(next)
+	})
+}
+
+// unclaimed refuses titles, certificates and senders that another member has.
 func (r *Registrar) unclaimed(m Member) error {
 	for _, aet := range m.AETs {
 		if other, taken := r.Registry.ByAET(aet); taken && other.ID != m.ID {
@@ -93,6 +110,15 @@ func (r *Registrar) unclaimed(m Member) error {
 	for _, c := range m.Certificates {
 		if other, taken := r.Registry.ByCertificate(c); taken && other.ID != m.ID {
 			return &hub.Error{Kind: hub.Conflict, Path: "certificate", Msg: fmt.Sprintf("the certificate belongs to member %s", other.ID)}
+		}
+	}
+	if len(m.Senders) == 0 {
+		return nil
+	}
+	for _, other := range r.Registry.Members() {
+		if s, both := m.contends(other); both && other.ID != m.ID {
+			return &hub.Error{Kind: hub.Conflict, Path: "hl7-sender", Msg: fmt.Sprintf("messages of %s would be both this member's and member %s's", s, other.ID),
+				Hint: "give each member the networks that it sends from"}
 		}
 	}
 	return nil

@@ -38,11 +38,12 @@ type Registry struct {
 
 // roll is the fold of the log up to seq. It is replaced, never changed.
 type roll struct {
-	seq     uint64
-	members map[string]Member
-	heads   map[hub.Name]hub.Head
-	byAET   map[string]string // title → member id
-	byCert  map[string]string // fingerprint → member id
+	seq      uint64
+	members  map[string]Member
+	heads    map[hub.Name]hub.Head
+	byAET    map[string]string   // title → member id
+	byCert   map[string]string   // fingerprint → member id
+	bySender map[string][]string // APPLICATION^FACILITY → member ids
 }
 
 // NewRegistry knows nobody until Refresh.
@@ -106,7 +107,7 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 
 func (r *Registry) fold(c *hub.Commit) error {
 	old := r.roll.Load()
-	next := &roll{seq: c.Seq, members: maps.Clone(old.members), heads: maps.Clone(old.heads), byAET: map[string]string{}, byCert: map[string]string{}}
+	next := &roll{seq: c.Seq, members: maps.Clone(old.members), heads: maps.Clone(old.heads), byAET: map[string]string{}, byCert: map[string]string{}, bySender: map[string][]string{}}
 	if next.members == nil {
 		next.members, next.heads = map[string]Member{}, map[hub.Name]hub.Head{}
 	}
@@ -131,6 +132,9 @@ func (r *Registry) fold(c *hub.Commit) error {
 		}
 		for _, c := range m.Certificates {
 			next.byCert[c] = m.ID
+		}
+		for _, s := range m.Senders {
+			next.bySender[s] = append(next.bySender[s], m.ID)
 		}
 	}
 	r.roll.Store(next)
