@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"strings"
 	"time"
 
 	"concord/hub"
@@ -145,6 +146,9 @@ func (in *Intake) message(ctx context.Context, who access.Caller, inc *Incoming)
 		m.Control = m.SHA256
 	}
 	m.ID = ID(m.Member, m.Format, m.Sender, m.Control)
+	for _, text := range []*string{&m.Type, &m.Sender, &m.Control, &m.Charset, &m.Media} {
+		*text = tidy(*text)
+	}
 	switch {
 	case m.Blob != nil:
 	case len(inc.Raw) <= InlineBytes:
@@ -155,6 +159,14 @@ func (in *Intake) message(ctx context.Context, who access.Caller, inc *Incoming)
 		return m, err
 	}
 	return m, nil
+}
+
+// tidy is what a sender wrote, as far as it is text and not too long to be searched for.
+func tidy(s string) string {
+	if len(s) > 256 {
+		s = s[:256]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 func digest(data []byte) string {

@@ -77,10 +77,15 @@ func clock(s string) time.Time {
 	return time.Date(2026, 3, 1, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 
+type objects interface {
+	hub.Objects
+	hub.Stager
+}
+
 // world is a hub's records in this process.
 type world struct {
 	t        testing.TB
-	objects  *memobjects.Store
+	objects  objects
 	follower *projection.Follower
 	writer   *commit.Committer
 	intake   *messages.Intake
@@ -115,7 +120,7 @@ func newWorld(t testing.TB) *world {
 }
 
 // openWorld is a hub on a store and an index that are there.
-func openWorld(t testing.TB, objects *memobjects.Store, ix *index.Index) *world {
+func openWorld(t testing.TB, objects objects, ix *index.Index) *world {
 	t.Helper()
 	w := &world{t: t, objects: objects, mapper: &fake{rules: "fake@1"}, now: clock("12:00:00")}
 	project := fhir.NewProjection(nil)
