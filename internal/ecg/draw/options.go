@@ -56,7 +56,7 @@ type Options struct {
 const (
 	maxSeconds = 3600
 	maxWidth   = 10_000     // mm
-	maxPixels  = 48_000_000 // of one PNG
+	maxPixels  = 16_000_000 // of one PNG
 )
 
 func (o Options) withDefaults() Options {
@@ -84,7 +84,7 @@ func (o Options) withDefaults() Options {
 // check refuses what cannot be drawn. It is written so that NaN fails.
 func (o Options) check() error {
 	for _, r := range []struct {
-		name     string
+		name      string
 		v, lo, hi float64
 	}{
 		{"speed", o.Speed, 1, 200}, {"gain", o.Gain, 1, 80}, {"from", o.From, 0, 1e7},
