@@ -26,7 +26,7 @@ const mostMade = 100
 
 // Projectors are those of the records of this package, by type.
 func Projectors() map[string]hub.Projector {
-	return map[string]hub.Projector{Type: projector(projectMessage)}
+	return map[string]hub.Projector{Type: projector(projectMessage), JobType: projector(projectJob)}
 }
 
 type projector func(rec *hub.Record) (hub.Entry, error)

@@ -1,0 +1,4 @@
+package messages
+
+// JobLost is when a job without a beat is another hub's.
+const JobLost = jobLost
