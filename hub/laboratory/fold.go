@@ -17,6 +17,17 @@ func FoldName(name string) string {
 	}, name)
 }
 
+// nameParts are the names that a text may hold: itself; and what stands before and in brackets, when there are some:
+// 丙氨酸氨基转移酶(ALT).
+func nameParts(text string) []string {
+	outside, rest, found := strings.Cut(strings.Map(narrow, text), "(")
+	inside, after, closed := strings.Cut(rest, ")")
+	if !found || !closed || strings.TrimSpace(after) != "" {
+		return []string{text}
+	}
+	return []string{text, outside, inside}
+}
+
 // FoldUnit is the form in which units are compared: signs that are written in several ways (×, µ, ⁹, ／) are written in
 // one, spaces left out. Case is kept, for it tells units apart: mmol/L and Mmol/L.
 func FoldUnit(unit string) string {

@@ -1,5 +1,7 @@
 package laboratory
 
+import "concord/internal/ucum"
+
 // Origin is the member name on records that the hub makes itself, and that owns what is the consortium's. No institution
 // can have it.
 const Origin = "concord"
@@ -7,6 +9,8 @@ const Origin = "concord"
 // System is the system of the codes by which the hub's own laboratory resources are found, and the root of the URLs of
 // their extensions.
 const System = "urn:concord:laboratory"
+
+const ucumSystem = ucum.System
 
 // UnmappedSystem is the system of the tag (meta.tag) on an Observation whose code has no standard one: its code is the
 // Sighting's id.

@@ -1,9 +1,16 @@
 package laboratory
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"strings"
 
+	"concord/hub"
 	"concord/hub/messages"
+	"concord/internal/fhir"
 )
 
 // Refiner completes what a mapping made of a message: standard codes, UCUM codes of units, a laboratory's reference range
@@ -12,10 +19,309 @@ import (
 type Refiner struct {
 	// Rules and Maps are those in force when it is called.
 	Rules func() *Rules
-	Maps  func(ctx context.Context) *Maps
+	Maps  func(ctx context.Context) (*Maps, error)
 }
 
-// Refine implements messages.Refiner.
-func (f *Refiner) Refine(ctx context.Context, member string, in *messages.Incoming, m *messages.Mapping) error {
+// Refine implements messages.Refiner. What it cannot read it leaves as it is: whether that is right is not its question.
+//
+// Codes that have no standard one are told in the mapping's Unmapped and by a tag of the Observation; those that the
+// mapping told there and that have one now are taken out.
+func (f *Refiner) Refine(ctx context.Context, member string, _ *messages.Incoming, m *messages.Mapping) error {
+	rules := f.Rules()
+	if rules == nil {
+		return nil
+	}
+	maps, err := f.Maps(ctx)
+	if err != nil {
+		return err
+	}
+	b := batch{rules: rules, maps: maps, member: member, mapping: m, specimens: map[string]specimen{}, same: map[string]int{}, settled: map[codeKey]bool{}, renamed: map[string]string{}}
+	b.read()
+	for i := range m.Resources {
+		switch m.Resources[i].Name.Type {
+		case "Observation":
+			err = b.observation(i)
+		case "DiagnosticReport", "ServiceRequest":
+			err = b.coded(i)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	b.rename()
+	m.Unmapped = b.unmapped()
 	return nil
+}
+
+// batch is one message being refined.
+type batch struct {
+	rules   *Rules
+	maps    *Maps
+	member  string
+	mapping *messages.Mapping
+
+	docs      []*fhir.Doc         // by resource; nil where it is unreadable
+	specimens map[string]specimen // by reference
+	same      map[string]int      // how often the message has a result of this id: see sameAs
+	settled   map[codeKey]bool
+	open      []messages.Code
+	renamed   map[string]string // references
+}
+
+type specimen struct {
+	kind   string // as written
+	number string // the laboratory's own of it
+}
+
+func (b *batch) read() {
+	b.docs = make([]*fhir.Doc, len(b.mapping.Resources))
+	for i := range b.mapping.Resources {
+		r := &b.mapping.Resources[i]
+		switch r.Name.Type {
+		case "Observation", "DiagnosticReport", "ServiceRequest", "Specimen", "Patient":
+		default:
+			continue
+		}
+		doc, err := fhir.Parse(r.Body, fhir.Limits{})
+		if err != nil {
+			continue // it is refused with its place when it is checked
+		}
+		b.docs[i] = doc
+		if r.Name.Type == "Specimen" {
+			b.specimens[r.Name.String()] = b.specimen(doc.Root())
+		}
+	}
+	for i := range b.mapping.Resources {
+		b.same[b.sameAs(i)]++
+	}
+}
+
+// specimenOf is what an Observation's specimen is known as.
+func (b *batch) specimenOf(o fhir.Value) specimen {
+	s := b.specimens[o.Get("specimen").Get("reference").Text()]
+	if s.kind == "" {
+		s.kind = o.Get("specimen").Get("display").Text()
+	}
+	return s
+}
+
+// specimen reads a Specimen: the first of its type's codes and texts that the rules know, else the first.
+func (b *batch) specimen(v fhir.Value) specimen {
+	var s specimen
+	for _, name := range conceptNames(v.Get("type")) {
+		if b.rules.Specimen(name) != "" {
+			s.kind = name
+			break
+		}
+		if s.kind == "" {
+			s.kind = name
+		}
+	}
+	for id := range v.Get("identifier").Items() {
+		if s.number == "" {
+			s.number = id.Get("system").Text() + "|" + id.Get("value").Text()
+		}
+	}
+	if number := v.Get("accessionIdentifier").Get("value").Text(); number != "" {
+		s.number = v.Get("accessionIdentifier").Get("system").Text() + "|" + number
+	}
+	if strings.HasSuffix(s.number, "|") {
+		s.number = ""
+	}
+	return s
+}
+
+// conceptNames are the codes, displays and text of a CodeableConcept.
+func conceptNames(v fhir.Value) []string {
+	var names []string
+	for c := range v.Get("coding").Items() {
+		names = append(names, c.Get("code").Text(), c.Get("display").Text())
+	}
+	names = append(names, v.Get("text").Text())
+	all := names[:0]
+	for _, n := range names {
+		if n != "" {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// coded adds what the maps say of the code of a report or order.
+func (b *batch) coded(i int) error {
+	if b.docs[i] == nil {
+		return nil
+	}
+	res := ReadResult(b.docs[i].Root())
+	q := Question{Member: b.member, Codings: res.Codings, Name: res.Name}
+	var a Answer
+	for _, t := range b.maps.targets(b.rules, q, "") {
+		if !t.None {
+			a.Add = append(a.Add, t.Coding)
+		}
+	}
+	if len(a.Add) == 0 {
+		return nil
+	}
+	b.settle(res.Codings)
+	return b.edit(i, func(o object) { addCodings(o, a.Add) })
+}
+
+func (b *batch) observation(i int) error {
+	if b.docs[i] == nil {
+		return nil
+	}
+	root := b.docs[i].Root()
+	res := ReadResult(root)
+	s := b.specimenOf(root)
+	b.again(i)
+	q := Question{Member: b.member, Codings: res.Codings, Name: res.Name, Specimen: s.kind, Unit: res.Unit}
+	a := Resolve(b.rules, b.maps, q)
+	like := ""
+	if a.Code != nil {
+		like = a.Code.Unit
+	}
+	var edits []func(object)
+	if len(a.Add) > 0 {
+		edits = append(edits, func(o object) { addCodings(o, a.Add) })
+		res.Codings = append(res.Codings, a.Add...)
+	}
+	if root.Get("valueQuantity").Get("code").Kind() == fhir.Absent && res.Unit != "" {
+		if code, ok := b.rules.UCUM(res.Unit, like); ok {
+			res.UCUM = code
+			edits = append(edits, func(o object) { addUnit(o["valueQuantity"], code) })
+		}
+	}
+	if ranges := root.Get("referenceRange"); ranges.Kind() != fhir.Absent {
+		edits = b.rangeUnits(edits, ranges, like)
+	} else if own := b.rules.ownRange(b.member, &res, b.sex(&res), b.age(&res)); own != nil {
+		edits = append(edits, func(o object) { o["referenceRange"] = []any{own.resource()} })
+	}
+	if found, ok := b.rules.Critical(&res, b.age(&res)); ok && !found.Said {
+		edits = append(edits, func(o object) { addInterpretation(o, found.Flag, found.Text(b.rules)) })
+	}
+	if a.Settled {
+		b.settle(q.keys())
+	} else if sighting, ok := SightingOf(q); ok {
+		edits = append(edits, func(o object) { addTag(o, UnmappedSystem, sighting.ID()) })
+		b.open = append(b.open, messages.Code{System: sighting.Code.System, Code: sighting.Code.Code, Display: sighting.Code.Display, Unit: res.Unit})
+	}
+	if len(edits) == 0 {
+		return nil
+	}
+	return b.edit(i, func(o object) {
+		for _, do := range edits {
+			do(o)
+		}
+	})
+}
+
+func (b *batch) rangeUnits(edits []func(object), ranges fhir.Value, like string) []func(object) {
+	at := 0
+	for one := range ranges.Items() {
+		for _, bound := range []string{"low", "high"} {
+			q := one.Get(bound)
+			if q.Get("code").Kind() != fhir.Absent {
+				continue
+			}
+			if code, ok := b.rules.UCUM(q.Get("unit").Text(), like); ok && q.Get("unit").Text() != "" {
+				edits = append(edits, func(o object) {
+					if list, ok := o["referenceRange"].([]any); ok && at < len(list) {
+						if r, ok := list[at].(object); ok {
+							addUnit(r[bound], code)
+						}
+					}
+				})
+			}
+		}
+		at++
+	}
+	return edits
+}
+
+func (b *batch) settle(codings []Coding) {
+	for _, c := range codings {
+		b.settled[codeKey{system: c.System, code: c.Code}] = true
+	}
+}
+
+// unmapped is what the mapping told as such and nobody has settled, and what was found besides.
+func (b *batch) unmapped() []messages.Code {
+	seen := map[codeKey]bool{}
+	var all []messages.Code
+	for _, c := range append(b.mapping.Unmapped, b.open...) {
+		key := codeKey{system: c.System, code: c.Code}
+		if !seen[key] && !b.settled[key] {
+			seen[key] = true
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// patient is the message's patient that a result is about; nil where it has none or several.
+func (b *batch) patient(res *Result) (found fhir.Value, ok bool) {
+	for i, doc := range b.docs {
+		if doc != nil && b.mapping.Resources[i].Name == res.Patient {
+			return doc.Root(), true
+		}
+	}
+	return fhir.Value{}, false
+}
+
+func (b *batch) age(res *Result) int {
+	p, ok := b.patient(res)
+	if !ok {
+		return -1
+	}
+	return ageIn(instant(p.Get("birthDate").Text()), res.taken())
+}
+
+func (b *batch) sex(res *Result) string {
+	p, _ := b.patient(res)
+	return p.Get("gender").Text()
+}
+
+// edit changes resource i, all else in it kept.
+func (b *batch) edit(i int, change func(object)) error {
+	r := &b.mapping.Resources[i]
+	o, err := decode(r.Body)
+	if err != nil {
+		return nil
+	}
+	change(o)
+	body, err := encode(o)
+	if err != nil {
+		return &hub.Error{Kind: hub.Internal, Path: r.Name.Type, Msg: "complete a result", Err: err}
+	}
+	r.Body = body
+	return nil
+}
+
+// object is a JSON object whose numbers are kept as written.
+type object = map[string]any
+
+func decode(body []byte) (object, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var o object
+	return o, dec.Decode(&o)
+}
+
+func encode(o object) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(o)
+	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), err
+}
+
+// identify makes a FHIR id of parts that tells nothing of them.
+func identify(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:20]))
 }

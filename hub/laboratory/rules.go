@@ -18,8 +18,8 @@ type Rules struct {
 	Assume string
 	// CriticalFlags are the interpretations, as codes or text, by which a laboratory itself says that a value is critical.
 	CriticalFlags []string
-	Critical      []Threshold
-	Delta         []Limit
+	Thresholds    []Threshold
+	Limits        []Limit
 	Ranges        []Range
 
 	names     map[string][]alias
@@ -135,12 +135,12 @@ func (r *Rules) Compile() *Rules {
 	for _, f := range r.CriticalFlags {
 		r.flags[FoldName(f)] = true
 	}
-	for i := range r.Critical {
-		t := &r.Critical[i]
+	for i := range r.Thresholds {
+		t := &r.Thresholds[i]
 		r.critical[t.Analyte] = append(r.critical[t.Analyte], t)
 	}
-	for i := range r.Delta {
-		r.delta[r.Delta[i].Analyte] = &r.Delta[i]
+	for i := range r.Limits {
+		r.delta[r.Limits[i].Analyte] = &r.Limits[i]
 	}
 	return r
 }
