@@ -73,6 +73,9 @@ type Config struct {
 	AttachmentKB     int     `koanf:"attachment-kb"`
 	MaxPageMB        int     `koanf:"max-page-mb"`
 	MaxHeaderMB      int     `koanf:"max-header-mb"`
+	ECGFileMB        int     `koanf:"ecg-file-mb"`
+	ECGReadMB        int     `koanf:"ecg-read-mb"`
+	ECGSeconds       float64 `koanf:"ecg-seconds"`
 	MemberRate       float64 `koanf:"member-rate"`
 	MemberConcurrent int     `koanf:"member-concurrent"`
 }
@@ -84,6 +87,7 @@ func defaults() Config {
 		UpdateCreate: true, ConditionalDelete: "single", Prepare: true,
 		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxDeletes: 1000, MaxHeaderMB: 16,
 		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
+		ECGFileMB: 32, ECGReadMB: 128, ECGSeconds: 60,
 		MemberRate: 50000, MemberConcurrent: 1024,
 		DIMSEConfig: defaultDIMSE(),
 	}
@@ -126,6 +130,9 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Int("attachment-kb", d.AttachmentKB, "base64 data in FHIR resources that lies in a blob from this size on, `KB`")
 	f.Int("max-page-mb", d.MaxPageMB, "most `MB` of resources on a page of a search, attachments in blobs apart")
 	f.Int("max-header-mb", d.MaxHeaderMB, "greatest DICOM header without bulk data, `MB`")
+	f.Int("ecg-file-mb", d.ECGFileMB, "greatest electrocardiogram that is sent as a file and not as DICOM, `MB`")
+	f.Int("ecg-read-mb", d.ECGReadMB, "greatest electrocardiogram that is read to be measured, drawn or converted, `MB`")
+	f.Float64("ecg-seconds", d.ECGSeconds, "most `seconds` of an electrocardiogram that one picture shows")
 	f.Float64("member-rate", d.MemberRate, "requests a second of one member")
 	f.Int("member-concurrent", d.MemberConcurrent, "requests of one member at the same time")
 }

@@ -183,6 +183,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 		Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, PublicURL: r.cfg.PublicURL,
 	})
 	r.images.MountWADO(server.WADO())
+	r.mountECG(server)
 	return nil
 }
 

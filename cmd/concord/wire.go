@@ -153,10 +153,11 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 		Writer: r.writers[settings.Records], Follower: r.followers[settings.Records], Project: r.fhir, Blobs: r.objects, Policy: access.Mutual{},
 		Mappers: map[string]messages.Mapper{}, Observe: r.metrics.message, Now: time.Now,
 	}
+	r.openECG()
 	r.pixels = pixels.NewDecoder(filepath.Join(r.cfg.Data, "codecs"), pixels.Limits{})
 	r.deriver = imaging.NewDeriver(imaging.Deriver{
 		Index: r.index, Followers: r.followers, Records: settings.Records, Writer: r.writers[settings.Records], Partitions: r.dicomPartitions(),
-		BodySites: mappings.BodySites(), Base: r.cfg.PublicURL + "/dicom-web",
+		BodySites: mappings.BodySites(), Base: r.cfg.PublicURL + "/dicom-web", Reading: r.ecgInstances(),
 	})
 }
 
