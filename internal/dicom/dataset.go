@@ -2,6 +2,7 @@ package dicom
 
 import (
 	"encoding/binary"
+	"io"
 
 	"concord/internal/dicom/dict"
 )
@@ -332,10 +333,14 @@ func (s *scanner) value(n node, top level) error {
 	if !table && s.leave(n.vr, int(length)) {
 		n.flags |= bulk
 		n.at = 0
-		if _, err := s.add(n); err != nil {
+		i, err := s.add(n)
+		if err == nil && s.lim.Bulk != nil {
+			err = s.offer(i, length)
+		}
+		if err != nil {
 			return err
 		}
-		if s.src.skip(length) < length {
+		if left := n.off + length - s.src.pos(); s.src.skip(left) < left {
 			return s.truncated(n.tag)
 		}
 		return nil
@@ -352,6 +357,15 @@ func (s *scanner) value(n node, top level) error {
 		return s.truncated(n.tag)
 	}
 	return nil
+}
+
+// offer shows Limits.Bulk the value of node i, which is next in the stream.
+func (s *scanner) offer(i uint32, length int64) error {
+	first := uint32(s.h.meta)
+	if len(s.stack) > 1 {
+		first = s.stack[len(s.stack)-1].node + 1
+	}
+	return s.lim.Bulk(s.h.between(first, i), s.h.element(i), io.LimitReader(s.src, length))
 }
 
 // leave decides which values stay in the stream. DICOM JSON allows BulkDataURI for all VRs but the short strings and

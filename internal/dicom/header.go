@@ -166,12 +166,8 @@ func (h *Header) find(from, to uint32, tag Tag) (Element, bool) {
 
 // Texts are the values of a character element, decoded and trimmed; nil when it is absent, empty or not of characters.
 func (h *Header) Texts(tag Tag) []string {
-	e, ok := h.Find(tag)
-	if !ok || !e.VR.Characters() || len(e.Value) == 0 {
-		return nil
-	}
-	set := h.charset()
-	return texts(e, &set)
+	e, _ := h.Find(tag)
+	return h.Values(e)
 }
 
 // Text is the first of Texts, or empty.
@@ -188,10 +184,36 @@ func (h *Header) Int(tag Tag) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	return e.firstInt()
+	return e.Int()
 }
 
-func (e Element) firstInt() (int64, bool) {
+// Values are the values of a character element wherever it stands, decoded and trimmed; nil when it is empty or not of characters.
+func (h *Header) Values(e Element) []string {
+	if !e.VR.Characters() || len(e.Value) == 0 {
+		return nil
+	}
+	set := h.charset()
+	return texts(e, &set)
+}
+
+// Ints reads all whole numbers of a binary element: US, SS, UL, SL, UV or SV.
+func (e Element) Ints() (all []int64) {
+	width := e.VR.Width()
+	for ; e.VR != dict.IS && width > 0 && len(e.Value) >= width; e.Value = e.Value[width:] {
+		n, ok := e.Int()
+		if !ok {
+			break
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// Order is how the numbers of a binary element are written.
+func (e Element) Order() binary.ByteOrder { return e.order() }
+
+// Int reads the first value of a whole number: IS, US, SS, UL, SL, UV or SV.
+func (e Element) Int() (int64, bool) {
 	if e.VR == dict.IS {
 		v, _, _ := strings.Cut(string(e.Value), `\`)
 		n, err := strconv.ParseInt(strings.Trim(v, " \x00"), 10, 64)

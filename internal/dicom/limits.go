@@ -2,6 +2,8 @@ package dicom
 
 import (
 	"fmt"
+	"io"
+	"iter"
 
 	"concord/hub"
 	"concord/internal/dicom/dict"
@@ -30,6 +32,10 @@ type Limits struct {
 	// HeaderOnly ends the scan at the pixel data, of which the header then has the element without its length. Size and
 	// Frames are not known.
 	HeaderOnly bool
+	// Bulk, where set, is called for each value that is left in the stream, pixel data excepted, when the scan comes by it:
+	// before are the elements of the same data set or item that came before e, value its bytes. What is not read of them is
+	// skipped; an error ends the scan and is returned.
+	Bulk func(before iter.Seq[Element], e Element, value io.Reader) error
 }
 
 func (l Limits) withDefaults() Limits {

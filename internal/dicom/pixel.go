@@ -127,7 +127,7 @@ func (s *scanner) frames() error {
 	}
 	count := int64(1)
 	if e, ok := s.h.Find(tagFrameCount); ok && len(e.Value) > 0 {
-		n, ok := e.firstInt()
+		n, ok := e.Int()
 		if !ok || n < 0 {
 			s.h.warn("Number of Frames is not a count: read as 1")
 		}
