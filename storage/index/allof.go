@@ -10,7 +10,7 @@ type allOf struct {
 
 func (a *allOf) measure(t *trips, await func() bool) {
 	// The first trip also brings the size of everything, which may be all that is asked.
-	together(await, func(await func() bool) { await() }, func(await func() bool) { measureAll(t, await, slices.Concat(a.must, a.never)) })
+	measureAll(t, await, slices.Concat(a.must, a.never), true)
 	if t.err != nil {
 		return
 	}
@@ -32,7 +32,7 @@ func (a *allOf) count(t *trips, await func() bool) {
 		rarest = min(rarest, n)
 	}
 	if len(guessed) > 0 && rarest > t.limits.Fetch/16 {
-		together(await, guessed...)
+		t.together(await, guessed...)
 	}
 }
 
@@ -140,7 +140,7 @@ func askAll(t *trips, await func() bool, must, never []posting, nums []uint64) [
 		hits[i] = make([]bool, len(nums))
 		tasks[i] = func(await func() bool) { p.probe(t, await, nums, hits[i]) }
 	}
-	together(await, tasks...)
+	t.together(await, tasks...)
 	all := make([]bool, len(nums))
 	for i := range all {
 		all[i] = true

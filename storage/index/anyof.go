@@ -36,7 +36,7 @@ func (a *anyOf) measure(t *trips, await func() bool) {
 	given := a.of
 	a.of = nil
 	for some := range chunks(given) {
-		if measureAll(t, await, some); t.err != nil {
+		if measureAll(t, await, some, false); t.err != nil {
 			return
 		}
 		a.of = append(a.of, slices.DeleteFunc(some, isEmpty)...)
@@ -48,7 +48,7 @@ func (a *anyOf) measure(t *trips, await func() bool) {
 				opened = append(opened, p)
 			}
 		}
-		if measureAll(t, await, opened); t.err != nil {
+		if measureAll(t, await, opened, false); t.err != nil {
 			return
 		}
 		a.of = append(a.of, slices.DeleteFunc(opened, isEmpty)...)
@@ -89,7 +89,7 @@ func (a *anyOf) count(t *trips, await func() bool) {
 			tasks = append(tasks, func(await func() bool) { w.count(t, await) })
 		}
 	}
-	together(await, tasks...)
+	t.together(await, tasks...)
 }
 
 func (a *anyOf) members(t *trips, await func() bool) []uint64 {
@@ -115,7 +115,7 @@ func (a *anyOf) members(t *trips, await func() bool) []uint64 {
 				}
 			}
 		})
-		if together(await, tasks...); t.err != nil {
+		if t.together(await, tasks...); t.err != nil {
 			return nil
 		}
 		if len(parts) == 1 && nums == nil {
@@ -141,7 +141,7 @@ func (a *anyOf) probe(t *trips, await func() bool, nums []uint64, hit []bool) {
 		for i, p := range some {
 			tasks[i] = func(await func() bool) { p.probe(t, await, nums, hit) }
 		}
-		if together(await, tasks...); t.err != nil {
+		if t.together(await, tasks...); t.err != nil {
 			return
 		}
 	}

@@ -37,7 +37,7 @@ func (ix *Index) Counts(ctx context.Context, of []hub.Tally) ([]int64, map[hub.P
 
 // countOnce also says which partitions a commit overtook, and which commit.
 func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partition][]int, counts []int64, marks map[hub.Partition]hub.Marks) (over map[*partition]uint64, err error) {
-	t := newTrips(ctx, ix.client, ix.limits)
+	t := ix.newTrips(ctx)
 	views := make(map[*partition]func() (meta, error), len(at))
 	for p := range at {
 		views[p] = t.queueMeta(p)

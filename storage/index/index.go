@@ -23,6 +23,7 @@ type Index struct {
 	rolls      map[hub.Partition]*rolls
 	cache      *cache
 	shelf      *shelf
+	hands      *hands
 	populations
 }
 
@@ -33,7 +34,7 @@ var _ hub.Index = (*Index)(nil)
 func Open(client redis.UniversalClient, layout Layout) *Index {
 	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), rolls: map[hub.Partition]*rolls{},
 		limits: layout.Limits.orDefaults()}
-	ix.shelf = newShelf()
+	ix.shelf, ix.hands = newShelf(), newHands()
 	ix.cache, ix.populations.known = newCache(ix.limits.Cached), map[population]count{}
 	_, ix.cluster = client.(*redis.ClusterClient)
 	for name, pl := range layout.Partitions {

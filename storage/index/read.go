@@ -16,7 +16,7 @@ func (ix *Index) Heads(ctx context.Context, p hub.Partition, names []hub.Name) (
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	l := &lookup{trips: newTrips(ctx, ix.client, ix.limits), p: part, heads: make([]hub.Head, len(names)), places: make([]string, len(names))}
+	l := &lookup{trips: ix.newTrips(ctx), p: part, heads: make([]hub.Head, len(names)), places: make([]string, len(names))}
 	todo := make([]int, len(names))
 	for i, n := range names {
 		l.heads[i] = hub.Head{Partition: p, Name: n}
@@ -239,7 +239,7 @@ func (ix *Index) Versions(ctx context.Context, h hub.Head) ([]hub.Loc, error) {
 	if h.Slot < 0 || h.Slot >= p.slots {
 		return nil, &hub.Error{Kind: hub.Invalid, Msg: "a head of another index"}
 	}
-	t := newTrips(ctx, ix.client, ix.limits)
+	t := ix.newTrips(ctx)
 	view := t.queueMeta(p)
 	cmd := t.pipe.HGetAll(ctx, p.versionsKey(h.Slot, h.Num))
 	head := t.pipe.HExists(ctx, p.headKey(h.Slot, h.Num), member(h.Num))

@@ -67,7 +67,7 @@ func (ix *Index) Types(ctx context.Context, p hub.Partition) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTrips(ctx, ix.client, ix.limits)
+	t := ix.newTrips(ctx)
 	view := t.queueMeta(part)
 	types := t.pipe.SMembers(ctx, part.typesKey())
 	if !t.trip() {

@@ -65,7 +65,7 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 		return hub.Page{Total: -1}, nil
 	}
 	for {
-		s := &search{trips: newTrips(ctx, ix.client, ix.limits), ix: ix, q: &q, order: o, need: need, eager: wholeBlocks, names: map[*partition]*directory{}}
+		s := &search{trips: ix.newTrips(ctx), ix: ix, q: &q, order: o, need: need, eager: wholeBlocks, names: map[*partition]*directory{}}
 		s.top = top{order: o, after: after, need: need}
 		overtaken, err := s.run(ps)
 		if err != nil {

@@ -118,7 +118,7 @@ func (sh *shard) whole(await func() bool) {
 	var values []float64
 	var early func()
 	before := sh.made
-	together(await,
+	sh.together(await,
 		func(await func() bool) { hit = sh.where.ask(sh.trips, await, sh.where.others(), nums) },
 		func(await func() bool) { values = sh.values(await, nums) },
 		func(await func() bool) {
@@ -182,7 +182,7 @@ func (sh *shard) values(await func() bool, nums []uint64) []float64 {
 			}
 		}
 	}
-	if together(await, tasks...); sh.err != nil {
+	if sh.together(await, tasks...); sh.err != nil {
 		return nil
 	}
 	return values

@@ -112,22 +112,19 @@ func (sh *shard) any(q *question) posting {
 
 func isEmpty(p posting) bool { n, _ := p.size(); return n == 0 }
 
-// measureAll measures side by side.
-func measureAll(t *trips, await func() bool, ps []posting) {
+// measureAll measures side by side. pending: something was queued that the caller wants to come back, too.
+func measureAll(t *trips, await func() bool, ps []posting, pending bool) {
 	var tasks []task
-	queued := false
 	for _, p := range ps {
 		if q, is := p.(quick); is {
 			q.queueSize(t)
-			queued = true
+			pending = true
 			continue
 		}
 		tasks = append(tasks, func(await func() bool) { p.measure(t, await) })
 	}
-	if queued {
-		tasks = append(tasks, func(await func() bool) { await() })
-	}
-	if len(tasks) > 0 {
-		together(await, tasks...)
+	t.together(func() bool { pending = false; return await() }, tasks...)
+	if pending {
+		await()
 	}
 }

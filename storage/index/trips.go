@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"errors"
-	"iter"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -18,19 +17,20 @@ type trips struct {
 	err    error
 	made   int
 	limits Limits
+	hands  *hands
 	terms  int // Text terms that were read
 }
 
 // task ends early when await returns false: then a trip failed, and trips.err says why.
 type task func(await func() bool)
 
-func newTrips(ctx context.Context, client redis.UniversalClient, limits Limits) *trips {
-	return &trips{ctx: ctx, client: client, pipe: client.Pipeline(), limits: limits}
+func (ix *Index) newTrips(ctx context.Context) *trips {
+	return &trips{ctx: ctx, client: ix.client, pipe: ix.client.Pipeline(), limits: ix.limits, hands: ix.hands}
 }
 
 // run does the tasks and returns the first error of a trip. A missing key is no error.
 func (t *trips) run(tasks ...task) error {
-	together(t.trip, tasks...)
+	t.together(t.trip, tasks...)
 	return t.err
 }
 
@@ -55,34 +55,37 @@ func (t *trips) trip() bool {
 	return t.err == nil
 }
 
-// together runs the tasks side by side: when each has queued what it wants, it awaits once for all.
-func together(await func() bool, tasks ...task) bool {
-	if len(tasks) == 1 {
+// together runs the tasks side by side: when each has queued what it wants, it awaits once for all. A task whose await failed has
+// to end before together returns.
+func (t *trips) together(await func() bool, tasks ...task) bool {
+	if len(tasks) < 2 {
 		ok := true
-		tasks[0](func() bool { ok = ok && await(); return ok })
+		for _, do := range tasks {
+			do(func() bool { ok = ok && await(); return ok })
+		}
 		return ok
 	}
-	waiting := make([]func() (struct{}, bool), 0, len(tasks))
+	waiting := make([]*hand, 0, len(tasks))
 	for _, do := range tasks {
-		next, stop := iter.Pull(func(yield func(struct{}) bool) {
-			do(func() bool { return yield(struct{}{}) })
-		})
-		defer stop()
-		waiting = append(waiting, next)
+		h := t.hands.take()
+		h.do = do
+		waiting = append(waiting, h)
 	}
+	failed := false
 	for {
 		still := waiting[:0]
-		for _, next := range waiting {
-			if _, awaits := next(); awaits {
-				still = append(still, next)
+		for _, h := range waiting {
+			h.failed = failed
+			if h.goOn() {
+				still = append(still, h)
+			} else {
+				t.hands.give(h)
 			}
 		}
 		if waiting = still; len(waiting) == 0 {
-			return true
+			return !failed
 		}
-		if !await() {
-			return false
-		}
+		failed = failed || !await()
 	}
 }
 

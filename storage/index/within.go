@@ -101,7 +101,7 @@ func (w *withinPosting) members(t *trips, await func() bool) []uint64 {
 		return nil
 	}
 	var sure, nums []uint64
-	together(await, func(await func() bool) { sure = w.sh.members(await, w.sure) }, func(await func() bool) { nums = w.sh.members(await, w.unsure) })
+	t.together(await, func(await func() bool) { sure = w.sh.members(await, w.sure) }, func(await func() bool) { nums = w.sh.members(await, w.unsure) })
 	if len(nums) > 0 && t.err == nil {
 		c := w.sh.column(w.param)
 		spans := c.values(await, nums)
