@@ -30,10 +30,9 @@ type Config struct {
 	Redis string `koanf:"redis"`
 
 	// Listen is the HTTP address.
-	Listen string `koanf:"listen"`
-	// MLLP is the address of the HL7 v2 listener.
-	MLLP        string `koanf:"mllp"`
+	Listen      string `koanf:"listen"`
 	DIMSEConfig `koanf:",squash"`
+	MLLPConfig  `koanf:",squash"`
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert string `koanf:"tls-cert"`
 	TLSKey  string `koanf:"tls-key"`
@@ -87,9 +86,9 @@ func defaults() Config {
 		UpdateCreate: true, ConditionalDelete: "single", Prepare: true,
 		MaxResourceMB: 10, MaxBundleMB: 50, MaxBundleEntries: 5000, MaxDeletes: 1000, MaxHeaderMB: 16,
 		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
-		ECGFileMB: 32, ECGReadMB: 128, ECGSeconds: 60,
+		ECGFileMB: 32, ECGReadMB: 64, ECGSeconds: 60,
 		MemberRate: 50000, MemberConcurrent: 1024,
-		DIMSEConfig: defaultDIMSE(),
+		DIMSEConfig: defaultDIMSE(), MLLPConfig: defaultMLLP(),
 	}
 }
 
@@ -108,7 +107,7 @@ func serveFlags(f *pflag.FlagSet) {
 	storeFlags(f)
 	f.String("listen", d.Listen, "HTTP `address`")
 	dimseFlags(f)
-	f.String("mllp", "", "HL7 v2 `address` (reserved; no listener in this version)")
+	mllpFlags(f)
 	f.String("tls-cert", "", "PEM `file` with the certificate chain")
 	f.String("tls-key", "", "PEM `file` with the private key")
 	f.String("cors-origins", "", "`origins`, separated by commas, whose pages may call the hub from a browser (https://viewer.example)")

@@ -14,7 +14,10 @@ import (
 // ecgReadings is how many electrocardiograms are in memory at a time to be taken in, and as many to be drawn.
 const ecgReadings = 4
 
-func (r *rooms) ecgLimits() wave.Limits { return wave.Limits{Bytes: int64(r.cfg.ECGReadMB) << 20} }
+// ecgLimits let a recording have as many samples as its bytes hold at two each: compressed ones have more.
+func (r *rooms) ecgLimits() wave.Limits {
+	return wave.Limits{Bytes: int64(r.cfg.ECGReadMB) << 20, Samples: r.cfg.ECGReadMB << 19}
+}
 
 func (r *rooms) ecgBase() string { return r.cfg.PublicURL + "/ecg" }
 
@@ -35,7 +38,7 @@ func (r *rooms) openECG() {
 
 // ecgInstances reads electrocardiograms among DICOM instances.
 func (r *rooms) ecgInstances() *ecg.Instances {
-	return &ecg.Instances{Base: r.ecgBase(), Objects: r.objects, Largest: int64(r.cfg.ECGReadMB) << 20, Limits: r.ecgLimits()}
+	return &ecg.Instances{Base: r.ecgBase(), Objects: r.objects, Largest: int64(r.cfg.ECGReadMB) << 20, Limits: r.ecgLimits(), Room: ecg.NewRoom(1)}
 }
 
 func (r *rooms) mountECG(server *webserver.Server) {

@@ -59,11 +59,12 @@ func Waveforms() []string {
 const (
 	FormatSCP  = "scp-ecg"
 	FormatAECG = "aecg"
+	FormatFile = "dicom-ecg" // a DICOM file that is no instance of the archive
 	Unread     = "ecg"
 )
 
 // MessageFormats are those of all files.
-func MessageFormats() []string { return []string{FormatSCP, FormatAECG, Unread} }
+func MessageFormats() []string { return []string{FormatSCP, FormatAECG, FormatFile, Unread} }
 
 // MessageFormat is the format of the message that a file of a format is kept as.
 func MessageFormat(f ecg.Format) string {
@@ -72,6 +73,8 @@ func MessageFormat(f ecg.Format) string {
 		return FormatSCP
 	case ecg.AECG:
 		return FormatAECG
+	case ecg.DICOM:
+		return FormatFile
 	}
 	return Unread
 }

@@ -21,6 +21,7 @@ type Instances struct {
 	// Largest is how many bytes of an instance are read; of a larger one no more is said than where it is.
 	Largest int64
 	Limits  ecg.Limits
+	Room    Room
 }
 
 // Classes implements imaging.Reading.
@@ -73,6 +74,10 @@ func (in *Instances) open(ctx context.Context, rec *hub.Record) (*ecg.Recording,
 	if rec.Blob.Size > in.Largest {
 		return nil, tooLong(rec.Blob.Size, in.Largest)
 	}
+	if err := in.Room.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer in.Room.Leave()
 	body, err := in.Objects.Open(ctx, rec.Blob.Key, 0, -1)
 	if err != nil {
 		return nil, fmt.Errorf("read the waveform of an instance: %w", err)

@@ -18,8 +18,8 @@ import (
 	"concord/internal/ecg"
 )
 
-// Intake takes recordings in, whatever their format: DICOM instances by the way that all DICOM goes, everything else as a
-// message. Its fields are set before it is used.
+// Intake takes recordings in, whatever their format: DICOM instances by the way that all DICOM goes, everything else, and
+// instances that the archive cannot take because their UIDs are none, as a message. Its fields are set before it is used.
 type Intake struct {
 	Messages *messages.Intake
 	Archive  *imaging.Archive
@@ -80,10 +80,56 @@ func (in *Intake) Take(ctx context.Context, who access.Caller, r io.Reader) (Tak
 	if len(head) == 0 {
 		return Taken{}, &hub.Error{Kind: hub.Invalid, Msg: "the file is empty"}
 	}
-	if format := ecg.Detect(head); format != ecg.DICOM {
-		return in.file(ctx, who, format, src)
+	format := ecg.Detect(head)
+	if format == ecg.DICOM {
+		if err := who.May(access.Create, access.ImagingStudy); err != nil {
+			return Taken{}, err
+		}
 	}
-	return in.instance(ctx, who, src)
+	f, err := in.receive(ctx, src)
+	if err != nil {
+		return Taken{}, err
+	}
+	defer f.stage.Discard()
+	var unfit string
+	if format == ecg.DICOM {
+		t, err := in.instance(ctx, who, io.MultiReader(f.stage.Reader(), src))
+		if !hub.Is(err, hub.Invalid) || f.size > in.Largest {
+			return t, err
+		}
+		unfit = "kept as a file and not among the DICOM instances: " + err.Error()
+	}
+	if f.size > in.Largest {
+		return Taken{}, &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a file of an electrocardiogram may have %d bytes", in.Largest),
+			Hint: "long recordings are sent as DICOM; see ecg-file-mb"}
+	}
+	t, err := in.file(ctx, who, format, f)
+	if err == nil && !t.Refused {
+		t.Warning = unfit
+	}
+	return t, err
+}
+
+// spooled is a file's beginning, or all of it, on the store's disk.
+type spooled struct {
+	stage  hub.Stage
+	size   int64
+	sha256 string
+}
+
+// receive spools a file up to one byte more than it may have.
+func (in *Intake) receive(ctx context.Context, r io.Reader) (*spooled, error) {
+	stage, err := in.Stager.Stage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(stage, sum), io.LimitReader(r, in.Largest+1))
+	if err != nil {
+		stage.Discard()
+		return nil, fmt.Errorf("take the file: %w", err)
+	}
+	return &spooled{stage, n, hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
 // sent is what the sender sends: where it breaks off, that is told as the sender's fault and not the store's.
@@ -100,9 +146,6 @@ func (s sent) Read(p []byte) (int, error) {
 
 // instance takes a Part 10 file of an electrocardiogram as STOW-RS does.
 func (in *Intake) instance(ctx context.Context, who access.Caller, r io.Reader) (Taken, error) {
-	if err := who.May(access.Create, access.ImagingStudy); err != nil {
-		return Taken{}, err
-	}
 	got, err := in.Archive.Receive(ctx, r)
 	if err != nil {
 		return Taken{}, err
@@ -125,23 +168,9 @@ func (in *Intake) instance(ctx context.Context, who access.Caller, r io.Reader) 
 	return t, o.Err
 }
 
-// file takes everything else. The bytes lie on disk until there is room to read them.
-func (in *Intake) file(ctx context.Context, who access.Caller, format ecg.Format, r io.Reader) (Taken, error) {
-	stage, err := in.Stager.Stage(ctx)
-	if err != nil {
-		return Taken{}, err
-	}
-	defer stage.Discard()
-	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(stage, sum), io.LimitReader(r, in.Largest+1))
-	switch {
-	case err != nil:
-		return Taken{}, fmt.Errorf("take the file: %w", err)
-	case n > in.Largest:
-		return Taken{}, &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a file of an electrocardiogram may have %d bytes", in.Largest),
-			Hint: "long recordings are sent as DICOM; see ecg-file-mb"}
-	}
-	before, err := in.before(ctx, messages.ID(who.Member, MessageFormat(format), "", hex.EncodeToString(sum.Sum(nil))))
+// file keeps a file as a message. The bytes lie on disk until there is room to read them.
+func (in *Intake) file(ctx context.Context, who access.Caller, format ecg.Format, f *spooled) (Taken, error) {
+	before, err := in.before(ctx, messages.ID(who.Member, MessageFormat(format), "", f.sha256))
 	if err != nil {
 		return Taken{}, err
 	}
@@ -152,17 +181,17 @@ func (in *Intake) file(ctx context.Context, who access.Caller, format ecg.Format
 		return Taken{}, err
 	}
 	defer in.Room.Leave()
-	data := make([]byte, n)
-	if _, err := io.ReadFull(stage.Reader(), data); err != nil {
-		return Taken{}, fmt.Errorf("read the file: %w", err)
+	data := make([]byte, f.size)
+	if _, err := io.ReadFull(f.stage.Reader(), data); err != nil {
+		return Taken{}, fmt.Errorf("take the file: %w", err)
 	}
-	stage.Discard()
-	f, refused := Open(data, in.Limits)
-	o, err := in.Messages.Take(ctx, who, Incoming(data, f, refused))
+	f.stage.Discard()
+	read, refused := Open(data, in.Limits)
+	o, err := in.Messages.Take(ctx, who, Incoming(data, read, refused))
 	if err != nil {
 		return Taken{}, err
 	}
-	return taken(&o.Message, f.Format, o.Again), nil
+	return taken(&o.Message, format, o.Again), nil
 }
 
 // before is the message that a file is kept as already; nil for none.

@@ -42,6 +42,8 @@ func Open(data []byte, limits ecg.Limits) (*File, error) {
 		if f.Format == ecg.Opaque {
 			f.Why = "its format is not known to the hub"
 		}
+	case hub.Is(err, hub.Unsupported):
+		f.Why = err.Error()
 	default:
 		return f, err
 	}
