@@ -78,8 +78,13 @@ func Resolve(r *Rules, maps *Maps, q Question) Answer {
 
 // kindOf reads a specimen as sent or as a kind.
 func (r *Rules) kindOf(specimen string) string {
-	if kind := r.Specimen(specimen); kind != "" || specimen != "" {
+	switch kind := r.Specimen(specimen); {
+	case kind != "":
 		return kind
+	case r.kinds[specimen]:
+		return specimen
+	case specimen != "":
+		return ""
 	}
 	return r.Assume
 }

@@ -35,7 +35,7 @@ func (f *Refiner) Refine(ctx context.Context, member string, _ *messages.Incomin
 	if err != nil {
 		return err
 	}
-	b := batch{rules: rules, maps: maps, member: member, mapping: m, specimens: map[string]specimen{}, same: map[string]int{}, settled: map[codeKey]bool{}, renamed: map[string]string{}}
+	b := batch{rules: rules, maps: maps, member: member, mapping: m, specimens: map[string]specimen{}, kinds: map[string]string{}, same: map[string]int{}, settled: map[codeKey]bool{}, renamed: map[string]string{}}
 	b.read()
 	for i := range m.Resources {
 		switch m.Resources[i].Name.Type {
@@ -62,6 +62,7 @@ type batch struct {
 
 	docs      []*fhir.Doc         // by resource; nil where it is unreadable
 	specimens map[string]specimen // by reference
+	kinds     map[string]string   // what the name of a report tells of the specimen, by part
 	same      map[string]int      // how often the message has a result of this id: see sameAs
 	settled   map[codeKey]bool
 	open      []messages.Code
@@ -87,8 +88,13 @@ func (b *batch) read() {
 			continue // it is refused with its place when it is checked
 		}
 		b.docs[i] = doc
-		if r.Name.Type == "Specimen" {
+		switch r.Name.Type {
+		case "Specimen":
 			b.specimens[r.Name.String()] = b.specimen(doc.Root())
+		case "DiagnosticReport":
+			if kind := b.rules.specimenNamed(conceptNames(doc.Root().Get("code"))); kind != "" {
+				b.kinds[r.Part] = kind
+			}
 		}
 	}
 	for i := range b.mapping.Resources {
@@ -175,6 +181,9 @@ func (b *batch) observation(i int) error {
 	res := ReadResult(root)
 	s := b.specimenOf(root)
 	b.again(i)
+	if s.kind == "" {
+		s.kind = b.kinds[b.mapping.Resources[i].Part]
+	}
 	q := Question{Member: b.member, Codings: res.Codings, Name: res.Name, Specimen: s.kind, Unit: res.Unit}
 	a := Resolve(b.rules, b.maps, q)
 	like := ""

@@ -2,6 +2,7 @@ package laboratory
 
 import (
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type Rules struct {
 	Units map[string]string
 	// Specimens are the names and codes of kinds of specimen: "血清" → "serum".
 	Specimens map[string]string
+	// SpecimenWords are words in the name of a report that tell the kind of specimen of its results: "尿" → "urine".
+	SpecimenWords map[string]string
 	// Assume is the kind of specimen of results that name none; empty: it is not known.
 	Assume string
 	// CriticalFlags are the interpretations, as codes or text, by which a laboratory itself says that a value is critical.
@@ -26,7 +29,8 @@ type Rules struct {
 	codes     map[string]codeAt // by LOINC
 	units     map[string]string // folded
 	specimens map[string]string // folded
-	flags     map[string]bool   // folded
+	kinds     map[string]bool
+	flags     map[string]bool // folded
 	critical  map[string][]*Threshold
 	delta     map[string]*Limit
 }
@@ -113,7 +117,7 @@ type codeAt struct {
 // last said: who loads data checks that.
 func (r *Rules) Compile() *Rules {
 	r.names, r.codes = map[string][]alias{}, map[string]codeAt{}
-	r.units, r.specimens, r.flags = map[string]string{}, map[string]string{}, map[string]bool{}
+	r.units, r.specimens, r.kinds, r.flags = map[string]string{}, map[string]string{}, map[string]bool{}, map[string]bool{}
 	r.critical, r.delta = map[string][]*Threshold{}, map[string]*Limit{}
 	for i := range r.Analytes {
 		a := &r.Analytes[i]
@@ -130,7 +134,7 @@ func (r *Rules) Compile() *Rules {
 		r.units[FoldUnit(written)] = code
 	}
 	for written, kind := range r.Specimens {
-		r.specimens[FoldName(written)] = kind
+		r.specimens[FoldName(written)], r.kinds[kind] = kind, true
 	}
 	for _, f := range r.CriticalFlags {
 		r.flags[FoldName(f)] = true
@@ -153,6 +157,20 @@ func (r *Rules) Analyte(loinc string) (*Analyte, *Code, bool) {
 
 // Specimen is the kind of specimen that a name or code stands for; empty when it is not known.
 func (r *Rules) Specimen(written string) string { return r.specimens[FoldName(written)] }
+
+// specimenNamed is the kind of specimen that the names of a report tell, by the longest word in them; empty for none.
+func (r *Rules) specimenNamed(names []string) (kind string) {
+	longest := 0
+	for word, of := range r.SpecimenWords {
+		folded := FoldName(word)
+		for _, n := range names {
+			if len(folded) >= longest && strings.Contains(FoldName(n), folded) && (len(folded) > longest || of < kind) {
+				kind, longest = of, len(folded)
+			}
+		}
+	}
+	return kind
+}
 
 // has tells whether an age in days is within the bounds; days is −1 where it is not known.
 func (a Ages) has(days int) bool {
