@@ -70,9 +70,6 @@ func profileCPU(path string) (stop func(), err error) {
 
 // serve runs a hub until ctx ends.
 func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
-	if cfg.MLLP != "" {
-		slog.Warn("this version has no listener for it; the setting is kept for later", "setting", "mllp")
-	}
 	if cfg.DemoExit {
 		cfg.Demo = true
 	}
@@ -128,6 +125,9 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	g, gctx := errgroup.WithContext(ctx)
 	dicomAt, err := r.listenDIMSE(gctx, g, server.Metrics(), server.Allowances())
 	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := r.openHL7(gctx, g, server); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	g.Go(func() error { return server.Serve(gctx, listener) })

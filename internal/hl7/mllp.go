@@ -30,6 +30,8 @@ type Frames struct {
 	Limit, Noise int
 	// Began, where not nil, is called when a frame's first byte has come, before the rest is waited for.
 	Began func()
+	// Room, where not nil, is asked before so many more bytes of a message are kept; its error ends the reading.
+	Room func(bytes int) error
 	// Broken counts frames that another one began in the middle of; they are dropped, since no answer to them was waited for.
 	Broken int
 
@@ -42,7 +44,8 @@ func NewFrames(r io.Reader, limit int) *Frames {
 }
 
 // Next is the next message. It is io.EOF when the stream ends between frames, io.ErrUnexpectedEOF when it ends within one,
-// TooLarge when a frame has more than Limit bytes before its end, Invalid when there is more noise than there may be.
+// TooLarge when a frame has more than Limit bytes before its end, with its beginning; Invalid when there is more noise than
+// there may be.
 // After an error other than io.EOF the stream cannot be read further.
 //
 // What was read is kept as it comes: a frame of which no more than a start has come takes no more than that.
@@ -56,13 +59,18 @@ func (f *Frames) Next() ([]byte, error) {
 	var message []byte
 	for {
 		piece, err := f.r.ReadSlice(frameEnd)
+		if f.Room != nil {
+			if err := f.Room(len(piece)); err != nil {
+				return message, err
+			}
+		}
 		message = append(message, piece...)
 		if i := bytes.LastIndexByte(message[len(message)-len(piece):], frameStart); i >= 0 { // its sender began anew
 			f.Broken++
 			message = append(message[:0], message[len(message)-len(piece)+i+1:]...)
 		}
 		if len(message) > f.Limit+1 {
-			return nil, tooLarge("", "the message has more than %d bytes", f.Limit)
+			return message, tooLarge("", "the message has more than %d bytes", f.Limit)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):

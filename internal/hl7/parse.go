@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -187,4 +188,22 @@ func cutLine(s string) (line, rest string, more bool) {
 
 func tooLarge(path, format string, limit int) error {
 	return &hub.Error{Kind: hub.TooLarge, Path: path, Msg: fmt.Sprintf(format, limit)}
+}
+
+// Peek reads the header of a message and nothing behind it: who sends, before the rest is looked at. Its errors are those of
+// Parse. The Message has one segment, MSH, and the character set that this one is in.
+func Peek(raw []byte) (*Message, error) {
+	const most = 8 << 10
+	line := bytes.TrimLeft(raw[:min(len(raw), most)], "\r\n\t \x00")
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		if _, wide := wideMark(raw); !wide {
+			line = line[:i]
+		}
+	}
+	m, err := Parse(line, Limits{Bytes: most})
+	if err != nil {
+		return nil, err
+	}
+	m.Segments = m.Segments[:1]
+	return m, nil
 }
