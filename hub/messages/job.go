@@ -350,3 +350,36 @@ func (c *Count) add(before, after *Message) {
 		c.Mapped++
 	}
 }
+
+// Try previews the messages that f lets through, the oldest first, until yield has enough.
+func (js *Jobs) Try(ctx context.Context, who access.Caller, f Filter, yield func(before *Message, p Preview) bool) error {
+	if err := f.allow(who, access.Read); err != nil {
+		return err
+	}
+	q := f.query(false)
+	q.Limit = jobPage
+	for {
+		page, err := js.Intake.Follower.Search(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, hit := range page.Hits {
+			rec, err := js.Intake.Follower.Log().Record(ctx, hit.Head.Loc)
+			before, err := stored(&rec, err)
+			if err != nil {
+				return err
+			}
+			p, err := js.Intake.PreviewAgain(ctx, who, before.ID)
+			if err != nil {
+				return err
+			}
+			if !yield(&before, p) {
+				return nil
+			}
+		}
+		if !page.More || len(page.Hits) == 0 {
+			return nil
+		}
+		q.After = &page.Hits[len(page.Hits)-1].Pos
+	}
+}

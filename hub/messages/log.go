@@ -188,10 +188,11 @@ type Failures struct {
 
 // Reason is why some messages could not be mapped.
 type Reason struct {
-	Member, Type string
-	Fault        Fault
-	Count        int
-	Example      string // the id of the newest
+	Member  string `json:"member"`
+	Type    string `json:"type"`
+	Fault   Fault  `json:"fault"`
+	Count   int    `json:"count"`
+	Example string `json:"example"` // the id of the newest
 }
 
 // mostReasons bounds how many dead letters are looked at.

@@ -125,6 +125,12 @@ type Difference struct {
 	Elements []Element `json:"elements,omitempty"`
 }
 
+// ID is the resource's name.
+func (d *Difference) ID() hub.Name {
+	typ, id, _ := strings.Cut(d.Name, "/")
+	return hub.Name{Type: typ, ID: id}
+}
+
 // Element is a value that changes; Before or After is absent where there is none.
 type Element struct {
 	Path   string          `json:"path"` // "Observation.valueQuantity.value"
