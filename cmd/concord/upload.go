@@ -9,8 +9,9 @@ import (
 func uploadCommand() *cobra.Command {
 	var o upload.Options
 	cmd := &cobra.Command{
-		Use: "upload PATH…", Short: "Send DICOM files and FHIR resources to a hub", Args: cobra.MinimumNArgs(1),
-		Long: `Send files, folders and .zip archives to a hub: DICOM instances by STOW-RS, FHIR resources and bundles by REST.
+		Use: "upload PATH…", Short: "Send DICOM files, electrocardiograms and FHIR resources to a hub", Args: cobra.MinimumNArgs(1),
+		Long: `Send files, folders and .zip archives to a hub: DICOM instances by STOW-RS, files of ECG carts
+(SCP-ECG, HL7 aECG and others) to /ecg, FHIR resources and bundles by REST.
 What the hub acknowledged is remembered, so that an interrupted run continues where it was when it is started again.
 The exit code is 1 when anything was refused; the list at the end says what and why.`,
 		Example: `  concord upload ./ct-series --to http://127.0.0.1:8080 --token "$(concord token --member village-clinic)"`,

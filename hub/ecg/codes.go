@@ -1,6 +1,8 @@
 package ecg
 
 import (
+	"math"
+
 	"concord/internal/ecg"
 )
 
@@ -47,6 +49,19 @@ func measures() []measure {
 		{[]string{ecg.QRSAxis}, "8632-2", "QRS axis"},
 		{[]string{ecg.TAxis}, "8638-9", "T wave axis"},
 	}
+}
+
+// of finds it. A heart rate that the device does not say follows from the mean interval between beats that it does say.
+func (m measure) of(r *ecg.Recording) (ecg.Quantity, bool) {
+	if found, ok := r.Measured(m.codes...); ok {
+		return found.Quantity, true
+	}
+	if m.codes[0] == ecg.HeartRate {
+		if rr, ok := r.Measured(ecg.RRInterval); ok && rr.Unit == "ms" && rr.Value >= 100 {
+			return ecg.Quantity{Value: math.Round(60_000 / rr.Value), Unit: "/min"}, true
+		}
+	}
+	return ecg.Quantity{}, false
 }
 
 // Waveforms are the SOP Classes of electrocardiograms (PS3.4 table B.5-1): 12-lead, general, ambulatory, general with 32 bits.

@@ -39,7 +39,7 @@ func (in *Instances) Read(ctx context.Context, c imaging.Content) ([]imaging.Mad
 		return nil, err
 	}
 	t := Tracing{
-		ID: InstanceID(study, sop), Member: c.Record.Member, Format: ecg.DICOM, Base: in.Base, BasedOn: c.BasedOn, Own: true, Received: c.Record.Time,
+		ID: InstanceID(study, sop), Member: c.Record.Member, Format: ecg.DICOM, Base: in.Base, BasedOn: c.BasedOn, Subject: &c.Subject, Own: true, Received: c.Record.Time,
 		Study:       &models.Reference{Reference: ptr("ImagingStudy/" + study)},
 		Identifiers: []models.Identifier{{System: ptr(systemUID), Value: ptr("urn:oid:" + sop)}},
 	}
@@ -52,9 +52,6 @@ func (in *Instances) Read(ctx context.Context, c imaging.Content) ([]imaging.Mad
 		t.Recording, t.Why = nil, wrong.Error()
 	case err != nil:
 		return nil, err
-	}
-	if c.Subject.Reference != nil || t.patientID() == "" {
-		t.Subject = &c.Subject
 	}
 	all, err := t.Resources()
 	made := make([]imaging.Made, len(all))

@@ -107,8 +107,8 @@ func (t *Tracing) observation(device *models.Reference) models.Observation {
 		DerivedFrom: []models.Reference{{Reference: ptr("DocumentReference/" + t.ID)}},
 	}
 	for _, m := range measures() {
-		if found, ok := t.Recording.Measured(m.codes...); ok {
-			if q := quantity(found.Quantity); q != nil {
+		if found, ok := m.of(t.Recording); ok {
+			if q := quantity(found); q != nil {
 				r.Component = append(r.Component, models.ObservationComponent{Code: coded(systemLOINC, m.loinc, m.name), ValueQuantity: q})
 			}
 		}
@@ -176,6 +176,9 @@ func (t *Tracing) provenance(all []Resource) models.Provenance {
 		Agent:    []models.ProvenanceAgent{{Who: models.Reference{Identifier: &models.Identifier{System: ptr("urn:concord:member"), Value: &t.Member}}}},
 	}
 	for i := range all {
+		if all[i].Shared {
+			continue
+		}
 		r.Target = append(r.Target, models.Reference{Reference: ptr(all[i].Name.String())})
 	}
 	if t.Study != nil {

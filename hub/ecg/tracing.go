@@ -25,7 +25,7 @@ type Tracing struct {
 	// Recording is nil where the bytes are not read, and Why then says the reason.
 	Recording *ecg.Recording
 	Why       string
-	// Subject is the patient, where the hub knows one already; nil: made of what the recording says.
+	// Subject is the patient as far as others say who it is; without a reference, or nil, it is made of what the recording says.
 	Subject *models.Reference
 	// Order and Study are what it belongs to, where that is known.
 	BasedOn []models.Reference
@@ -63,11 +63,13 @@ func (t *Tracing) Resources() ([]Resource, error) {
 	}
 	if t.Subject == nil {
 		t.Subject = t.namedSubject()
-		if id := t.patientID(); id != "" {
-			t.Subject = &models.Reference{Reference: ptr("Patient/" + id), Display: t.Subject.Display}
-			if err := add("Patient", id, true, t.patient()); err != nil {
-				return nil, err
-			}
+	}
+	if id := t.patientID(); id != "" && t.Subject.Reference == nil {
+		subject := *t.Subject
+		subject.Reference = ptr("Patient/" + id)
+		t.Subject = &subject
+		if err := add("Patient", id, true, t.patient()); err != nil {
+			return nil, err
 		}
 	}
 	var device *models.Reference

@@ -65,6 +65,7 @@ func Doors() map[string][]string {
 		"internal/pixels":    {"internal/dicom"},
 		"internal/sample":    {"internal/cnid"},
 		"internal/story":     {"internal/sample"},
+		"internal/upload":    {"internal/ecg"},
 		"mappings":           {"hub/laboratory", "hub/recognition"}, // their rules, as data
 	}
 }

@@ -22,6 +22,7 @@ type Kind struct {
 func kinds() []*Kind {
 	return []*Kind{
 		{Name: "DICOM", knows: knowsDICOM, most: 10, send: sendSTOW},
+		{Name: "ECG", knows: knowsECG, most: 1, send: sendECG},
 		{Name: "FHIR NDJSON", knows: knowsNDJSON, most: 1, send: sendNDJSON},
 		{Name: "FHIR", knows: knowsFHIR, most: 1, send: sendFHIR},
 	}

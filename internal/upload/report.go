@@ -108,7 +108,7 @@ func (r *Report) err(fatal error) error {
 	case fatal != nil:
 		return fatal
 	case len(r.Kinds) == 0:
-		return &hub.Error{Kind: hub.Unsupported, Msg: "nothing here is understood", Hint: "DICOM, FHIR JSON and NDJSON files are sent, plain, .gz or in a .zip"}
+		return &hub.Error{Kind: hub.Unsupported, Msg: "nothing here is understood", Hint: "DICOM, ECG, FHIR JSON and NDJSON files are sent, plain, .gz or in a .zip"}
 	case unsent > 0:
 		return &hub.Error{Kind: hub.Unavailable, Msg: fmt.Sprintf("stopped with %d files not sent and %d refused", unsent, refused),
 			Hint: goOn}
