@@ -1,0 +1,274 @@
+package hl7map
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"concord/internal/hl7"
+)
+
+// converter is one step of an expression: from a text, and the value that it is of, to another text; false where there is
+// none.
+type converter struct {
+	whole bool // the text is the value with all its parts
+	do    func(r *run, v hl7.Value, s, arg string) (string, bool)
+}
+
+// plain is a step that looks at the text alone.
+func plain(f func(s, arg string) string) converter {
+	return converter{do: func(_ *run, _ hl7.Value, s, arg string) (string, bool) {
+		s = f(s, arg)
+		return s, s != ""
+	}}
+}
+
+// converters are all steps but table, coding, join and lines (whole values, line by line).
+var converters = map[string]converter{
+	// whole is the value with its delimiters, for text whose sender did not escape them.
+	"whole": {whole: true, do: func(_ *run, _ hl7.Value, s, _ string) (string, bool) { return s, s != "" }},
+	"trim":  plain(func(s, _ string) string { return strings.TrimSpace(s) }),
+	"upper": plain(func(s, _ string) string { return strings.ToUpper(s) }),
+	"lower": plain(func(s, _ string) string { return strings.ToLower(s) }),
+	// before and after cut at a text; nothing where it is not there.
+	"before": plain(func(s, arg string) string {
+		before, _, found := strings.Cut(s, unquoted(arg))
+		if !found {
+			return ""
+		}
+		return strings.TrimSpace(before)
+	}),
+	"after": plain(func(s, arg string) string {
+		_, after, _ := strings.Cut(s, unquoted(arg))
+		return strings.TrimSpace(after)
+	}),
+	"prefix": plain(func(s, arg string) string {
+		if s == "" {
+			return ""
+		}
+		return unquoted(arg) + s
+	}),
+	// comparator and number are the parts of "<0.5": FHIR's code and the number.
+	"comparator": plain(func(s, _ string) string { c, _ := compared(s); return c }),
+	"number":     plain(func(s, _ string) string { _, n := compared(s); return n }),
+	// low and high are the bounds of a range: 3.5-5.5, <5, >= 10.
+	"low":  plain(func(s, _ string) string { low, _ := bounds(s); return low }),
+	"high": plain(func(s, _ string) string { _, high := bounds(s); return high }),
+	// base64 is data that was sent in that, hex and encode such as were sent in hexadecimal or as text.
+	"base64": plain(func(s, _ string) string { return cleanBase64(s) }),
+	"hex": plain(func(s, _ string) string {
+		b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
+		if err != nil {
+			return ""
+		}
+		return base64.StdEncoding.EncodeToString(b)
+	}),
+	"encode": {whole: true, do: func(_ *run, _ hl7.Value, s, _ string) (string, bool) {
+		return base64.StdEncoding.EncodeToString([]byte(s)), s != ""
+	}},
+	// media tells the media type of data, as text or in base64, by how it begins.
+	"media": plain(func(s, _ string) string { return sniff(s) }),
+	// authority is the URI of an assigning authority (HD: namespace & universal id & type).
+	"authority": {whole: true, do: func(r *run, v hl7.Value, _, _ string) (string, bool) {
+		s := r.authority(v)
+		return s, s != ""
+	}},
+	// system is the URI of a coding system by its name in table 0396.
+	"system": {do: func(r *run, v hl7.Value, s, _ string) (string, bool) {
+		s = r.codeSystem(s, v)
+		return s, s != ""
+	}},
+	// local is the URI of a name that means something to this member alone.
+	"local": {do: func(r *run, _ hl7.Value, s, _ string) (string, bool) { return r.local(s), s != "" }},
+	// key is what tells a thing from its likes: some components, "key 1 4", or all. Nothing if the first is empty.
+	"key": {do: func(_ *run, v hl7.Value, _, arg string) (string, bool) {
+		s := keyOf(v, arg)
+		return s, s != ""
+	}},
+}
+
+// component is one of a value's parts one level down, as sent.
+func component(v hl7.Value, n int) hl7.Value {
+	if v.Place().Component == 0 {
+		return v.Component(n)
+	}
+	return v.Subcomponent(n)
+}
+
+func keyOf(v hl7.Value, arg string) string {
+	if arg == "" {
+		var parts []string
+		for n := range max(v.Components(), v.Subcomponents()) {
+			parts = append(parts, strings.TrimSpace(component(v, n+1).Whole()))
+		}
+		return strings.TrimRight(strings.Join(parts, "\x1f"), "\x1f")
+	}
+	var b strings.Builder
+	for i, n := range strings.Fields(arg) {
+		s := strings.TrimSpace(component(v, number(n)).Whole())
+		if i == 0 && s == "" {
+			return ""
+		}
+		if i > 0 {
+			b.WriteByte(0x1f)
+		}
+		b.WriteString(s)
+	}
+	return strings.TrimRight(b.String(), "\x1f")
+}
+
+var (
+	oidForm   = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*))+$`)
+	uuidForm  = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	tableForm = regexp.MustCompile(`^(?:HL7|hl7)[-_ ]?([0-9]{4})$`)
+)
+
+// uri is an identifier of the world as a URI; empty if it is none.
+func uri(id string) string {
+	switch {
+	case oidForm.MatchString(id):
+		return "urn:oid:" + id
+	case uuidForm.MatchString(id):
+		return "urn:uuid:" + strings.ToLower(id)
+	case strings.ContainsAny(id, " \t\n"):
+		return ""
+	case strings.HasPrefix(id, "http://"), strings.HasPrefix(id, "https://"), strings.HasPrefix(id, "urn:"):
+		return id
+	}
+	return ""
+}
+
+func (r *run) authority(v hl7.Value) string {
+	if s := uri(strings.TrimSpace(component(v, 2).Whole())); s != "" {
+		return s
+	}
+	name := strings.TrimSpace(component(v, 1).Whole())
+	if name == "" {
+		if name = strings.TrimSpace(component(v, 2).Whole()); name == "" {
+			return ""
+		}
+	}
+	return r.nameURI("authorities", name)
+}
+
+// nameURI is the URI of a name: by a table, by its own form, else the member's own.
+func (r *run) nameURI(table, name string) string {
+	if t := r.set.tables[table]; t != nil {
+		if e, ok := t.find(name); ok {
+			return e.code
+		}
+	}
+	if s := uri(name); s != "" {
+		return s
+	}
+	return r.local(name)
+}
+
+func (r *run) codeSystem(name string, v hl7.Value) string {
+	if name == "" {
+		return ""
+	}
+	if t := r.set.tables["coding-systems"]; t != nil {
+		if e, ok := t.find(name); ok {
+			return e.code
+		}
+	}
+	if g := tableForm.FindStringSubmatch(name); g != nil {
+		return "http://terminology.hl7.org/CodeSystem/v2-" + g[1]
+	}
+	if s := uri(name); s != "" {
+		return s
+	}
+	if name != "L" && !strings.HasPrefix(name, "99") { // those say themselves that they are local
+		r.unmapped("coding-systems", name, v)
+	}
+	return r.local(name)
+}
+
+// local is the URI of a name of the member's own.
+func (r *run) local(name string) string {
+	return "urn:concord:member:" + url.PathEscape(r.member) + ":" + url.PathEscape(strings.ToLower(name))
+}
+
+var (
+	comparedForm = regexp.MustCompile(`^\s*([<>＜＞≤≥]=?|=)?\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?)\s*$`)
+	boundsForm   = regexp.MustCompile(`^\s*([-+]?[0-9]*\.?[0-9]+)\s*(?:--|-|–|—|~|～|至|to|\.\.)\s*([-+]?[0-9]*\.?[0-9]+)(?:[^0-9.].*)?$`)
+	boundForm    = regexp.MustCompile(`^\s*([<>＜＞≤≥]=?)\s*([-+]?[0-9]*\.?[0-9]+)(?:[^0-9.].*)?$`)
+)
+
+func compared(s string) (comparator, n string) {
+	g := comparedForm.FindStringSubmatch(s)
+	if g == nil {
+		return "", ""
+	}
+	switch g[1] {
+	case "<", "＜":
+		comparator = "<"
+	case ">", "＞":
+		comparator = ">"
+	case "≤", "<=", "＜=":
+		comparator = "<="
+	case "≥", ">=", "＞=":
+		comparator = ">="
+	}
+	return comparator, g[2]
+}
+
+// bounds are those of a range that is written as two numbers or as a bound.
+func bounds(s string) (low, high string) {
+	if g := boundsForm.FindStringSubmatch(s); g != nil {
+		return g[1], g[2]
+	}
+	if g := boundForm.FindStringSubmatch(s); g != nil {
+		if strings.ContainsAny(g[1], ">＞≥") {
+			return g[2], ""
+		}
+		return "", g[2]
+	}
+	return "", ""
+}
+
+// cleanBase64 is base64 without line breaks, padded; empty if it is none.
+func cleanBase64(s string) string {
+	s = strings.TrimRight(strings.Map(func(c rune) rune {
+		switch {
+		case c <= ' ':
+			return -1
+		case c == '-':
+			return '+'
+		case c == '_':
+			return '/'
+		}
+		return c
+	}, s), "=")
+	for _, c := range []byte(s) {
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '+' && c != '/' {
+			return ""
+		}
+	}
+	if len(s)%4 == 1 {
+		return ""
+	}
+	return s + "==="[:(4-len(s)%4)%4]
+}
+
+// beginnings are how data of some media types begin, as they are and in base64.
+var beginnings = []struct{ begin, media string }{
+	{"JVBERi0", "application/pdf"}, {"%PDF-", "application/pdf"},
+	{"e1xydGY", "application/rtf"}, {`{\rtf`, "application/rtf"},
+	{"/9j/", "image/jpeg"}, {"iVBORw0", "image/png"}, {"R0lGOD", "image/gif"}, {"SUkqA", "image/tiff"}, {"TU0AK", "image/tiff"},
+	{"PD94bWw", "application/xml"}, {"<?xml", "application/xml"}, {"PENsaW5pY2FsRG9jdW1lbnQ", "application/xml"}, {"<ClinicalDocument", "application/xml"},
+	{"PGh0bW", "text/html"}, {"<html", "text/html"}, {"UEsDB", "application/zip"},
+}
+
+func sniff(s string) string {
+	s = strings.TrimSpace(s[:min(len(s), 64)])
+	for _, b := range beginnings {
+		if strings.HasPrefix(s, b.begin) {
+			return b.media
+		}
+	}
+	return ""
+}
