@@ -143,6 +143,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		behind.Go(func() { r.images.Prepare(background) })
 	}
 	behind.Go(func() { r.deriver.Run(background) })
+	behind.Go(func() { r.jobs.Run(background) })
 	if r.embedded != nil {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
 	}
@@ -184,6 +185,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	})
 	r.images.MountWADO(server.WADO())
 	r.mountECG(server)
+	r.mountIntegration(server)
 	return nil
 }
 

@@ -133,7 +133,7 @@ func faultErrors(err error) hub.Faults {
 	return hub.Faults{{Kind: hub.Internal, Msg: "the hub met a fault of its own"}}
 }
 
-func faultsOf(err error, fatal bool) []Fault {
+func FaultsOf(err error, fatal bool) []Fault {
 	all := faultErrors(err)
 	faults := make([]Fault, 0, len(all))
 	for _, e := range all {

@@ -65,7 +65,7 @@ func (in *Intake) attempt(ctx context.Context, m *Message, inc *Incoming) (*prep
 			slog.Error("map a message", "member", m.Member, "format", m.Format, "message", m.ID, "err", err)
 		}
 		p.parts, p.shared, p.note = nil, nil, nil
-		m.Faults = append(m.Faults, faultsOf(err, true)...)
+		m.Faults = append(m.Faults, FaultsOf(err, true)...)
 		if m.Status = Dead; inc.Refused != nil {
 			m.Status = Refused
 		}

@@ -44,7 +44,7 @@ func (in *Intake) settle(ctx context.Context, v present, who access.Caller, p *p
 	if refused != nil {
 		s.changes, s.message.Status = nil, Dead
 		s.message.Made, s.message.Removed = nil, nil
-		s.message.Faults = append(s.message.Faults, faultsOf(refused, true)...)
+		s.message.Faults = append(s.message.Faults, FaultsOf(refused, true)...)
 	}
 	if p.answer != nil {
 		s.message.Answer = p.answer(Verdict{s.message.Status, s.message.Faults})

@@ -84,6 +84,12 @@ func charsetOf(name string) (Charset, bool) {
 	return set, ok
 }
 
+// Text is a message as text for people, in its character set, one segment a line; also one that Parse refuses.
+func Text(raw []byte) string {
+	text, _, _ := decode(raw)
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+}
+
 // decode makes text of a message's bytes, by what MSH-18 says unless the bytes say otherwise.
 func decode(raw []byte) (text string, set Charset, warnings []*hub.Error) {
 	at := Place{Segment: "MSH", Nth: 1, Field: 18}.String()
