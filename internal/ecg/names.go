@@ -49,6 +49,14 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	return s[len(prefix):], true
 }
 
+// measures are the Measure constants with their words.
+var measures = [...]struct{ code, words string }{
+	{HeartRate, "heart rate"}, {VentricularRate, "ventricular rate"}, {AtrialRate, "atrial rate"}, {PDuration, "P duration"},
+	{PRInterval, "PR interval"}, {QRSDuration, "QRS duration"}, {QTInterval, "QT interval"}, {QTcInterval, "corrected QT interval"},
+	{QTcBazett, "corrected QT interval (Bazett)"}, {QTcFridericia, "corrected QT interval (Fridericia)"},
+	{RRInterval, "RR interval"}, {PPInterval, "PP interval"}, {PAxis, "P axis"}, {QRSAxis, "QRS axis"}, {TAxis, "T axis"},
+}
+
 // measureNames are words for measurements, without case, hyphens and what is in measureNoise.
 var measureNames = map[string]string{
 	"heart rate": HeartRate, "ventricular rate": VentricularRate, "ventricular heart rate": VentricularRate, "vent rate": VentricularRate,
@@ -91,10 +99,9 @@ var loincMeasures = map[string]string{
 
 // measureByMDC writes a name of ISO 11073-10102 as the Measure constants have it, whatever its case; others stay as they are.
 func measureByMDC(name string) string {
-	for _, known := range []string{HeartRate, VentricularRate, AtrialRate, PDuration, PRInterval, QRSDuration, QTInterval, QTcInterval,
-		QTcBazett, QTcFridericia, RRInterval, PPInterval, PAxis, QRSAxis, TAxis} {
-		if strings.EqualFold(known, name) {
-			return known
+	for _, m := range measures {
+		if strings.EqualFold(m.code, name) {
+			return m.code
 		}
 	}
 	return name

@@ -50,6 +50,8 @@ func Read(r io.Reader, limits Limits) (*Recording, error) {
 	}
 	whole := io.MultiReader(bytes.NewReader(head[:n]), r)
 	switch format := Detect(head[:n]); format {
+	case AECG:
+		return ReadAECG(whole, limits)
 	case DICOM:
 		return ReadDICOM(whole, limits)
 	case SCP:
