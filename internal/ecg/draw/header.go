@@ -24,7 +24,7 @@ var phrases = map[Language]map[string]string{
 func (s *sheet) header(p *pen, rec *ecg.Recording, o Options, y float64) float64 {
 	say := phrases[o.Language]
 	blocks := [][]string{patient(rec, say), acquisition(rec, say), measurements(rec, say), nil}
-	shares := []float64{0.25, 0.3, 0.18, 0.27}
+	shares := []float64{0.24, 0.28, 0.22, 0.26}
 	width := min(s.width-2*margin, 297)
 	const room = 7
 	blocks[3] = statements(p, rec, width*shares[3]-4, room, say)
@@ -105,6 +105,10 @@ func measurements(rec *ecg.Recording, say map[string]string) []string {
 		}
 		return name + " " + strings.Join(values, "/") + unit
 	}
+	rate := value(ecg.VentricularRate, ecg.HeartRate)
+	if rr, ok := rec.Measured(ecg.RRInterval); ok && rate == "" && rr.Unit == "ms" && rr.Value >= 100 && rr.Value < 1e5 {
+		rate = number(math.Round(60_000 / rr.Value))
+	}
 	qtc := "QT/QTc"
 	corrected := value(ecg.QTcInterval)
 	if corrected == "" {
@@ -115,7 +119,7 @@ func measurements(rec *ecg.Recording, say map[string]string) []string {
 		}
 	}
 	return some(
-		line(say["rate"], " /min", value(ecg.VentricularRate, ecg.HeartRate)),
+		line(say["rate"], " /min", rate),
 		line("P", " ms", value(ecg.PDuration)),
 		line("PR", " ms", value(ecg.PRInterval)),
 		line("QRS", " ms", value(ecg.QRSDuration)),

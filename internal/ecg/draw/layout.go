@@ -93,6 +93,18 @@ func (o Options) rows(g ecg.Group, all []signal) ([]row, float64) {
 	return rows, seconds
 }
 
+// empty tells that no row has anything to show.
+func empty(rows []row) bool {
+	for _, r := range rows {
+		for _, c := range r.cells {
+			if !c.missing {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // twelve tells whether there is a signal for each of the standard leads.
 func twelve(all []signal) bool {
 	for _, code := range ecg.Twelve() {

@@ -41,8 +41,8 @@ const (
 	textSize  = 2.9
 	lineSize  = 4.0
 	minWidth  = 210.0
-	maxExcess = 60.0 // of a row above or below its base line
-	offCentre = 1.0  // mV that a lead may rest beside zero before its row follows it
+	maxExcess = 6.0 // mV that a row shows above and below its base line; what goes further is drawn along the row's edge
+	offCentre = 1.0 // mV that a lead may rest beside zero before its row follows it
 )
 
 // plan makes the sheet of a recording.
@@ -66,6 +66,10 @@ func plan(rec *ecg.Recording, o Options) (*sheet, error) {
 	if seconds <= 0 {
 		return nil, &hub.Error{Kind: hub.Invalid, Path: "from", Msg: "lies behind the recording's end"}
 	}
+	if empty(rows) {
+		return nil, &hub.Error{Kind: hub.Unprocessable, Path: "layout", Msg: "nothing was recorded of the leads that this layout shows at this time",
+			Hint: "use strip, which shows the leads there are"}
+	}
 	if seconds*o.Speed > maxWidth {
 		return nil, &hub.Error{Kind: hub.TooLarge, Path: "seconds", Msg: "the picture would be more than ten metres wide",
 			Hint: "ask for fewer seconds or a lower speed"}
@@ -84,7 +88,6 @@ func plan(rec *ecg.Recording, o Options) (*sheet, error) {
 	s.grid.bottom = y
 	s.footer(&p, g, o, y+lineSize)
 	s.height = y + lineSize + margin
-	s.clip()
 	return s, nil
 }
 
@@ -105,6 +108,9 @@ func (s *sheet) row(r *row, o Options, y float64, tight bool) float64 {
 		c.crest = -2.0
 		for _, run := range c.runs {
 			for _, p := range run {
+				if math.Abs(p.y) > maxExcess*o.Gain {
+					continue
+				}
 				above, below = max(above, -p.y+2), max(below, p.y+2)
 				if p.x < left+c.at*o.Speed+c.labelWidth() {
 					c.crest = min(c.crest, p.y)
@@ -113,7 +119,7 @@ func (s *sheet) row(r *row, o Options, y float64, tight bool) float64 {
 		}
 		above = max(above, -c.crest+labelSize+2)
 	}
-	above, below = min(up(above, 5), maxExcess), min(up(below, 5), maxExcess)
+	above, below = up(above, 5), up(below, 5)
 	base := y + above
 
 	s.pulse(base, o)
@@ -121,7 +127,7 @@ func (s *sheet) row(r *row, o Options, y float64, tight bool) float64 {
 		x := left + c.at*o.Speed
 		for _, run := range c.runs {
 			for j := range run {
-				run[j].y += base
+				run[j].y = min(max(run[j].y+base, y), base+below)
 			}
 		}
 		s.traces = append(s.traces, trace{c.signal.label, c.runs})
@@ -138,17 +144,6 @@ func (s *sheet) row(r *row, o Options, y float64, tight bool) float64 {
 func (s *sheet) pulse(base float64, o Options) {
 	x := margin + 5
 	s.rules = append(s.rules, []point{{x - 2.5, base}, {x, base}, {x, base - o.Gain}, {x + 5, base - o.Gain}, {x + 5, base}, {x + 7.5, base}})
-}
-
-// clip keeps the traces on the grid's height: what is beyond is drawn along its edge, so that it is seen to be cut.
-func (s *sheet) clip() {
-	for _, t := range s.traces {
-		for _, run := range t.runs {
-			for i := range run {
-				run[i].y = min(max(run[i].y, s.grid.top), s.grid.bottom)
-			}
-		}
-	}
 }
 
 func scaleMark(o Options) string {

@@ -410,4 +410,3 @@ func isOID(s string) bool {
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
-
