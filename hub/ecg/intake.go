@@ -175,7 +175,9 @@ func (in *Intake) file(ctx context.Context, who access.Caller, format ecg.Format
 		return Taken{}, err
 	}
 	if before != nil {
-		return taken(before, format, true), nil
+		if t := taken(before, format, true); !t.Refused && !t.Opaque {
+			return t, nil
+		}
 	}
 	if err := in.Room.Enter(ctx); err != nil {
 		return Taken{}, err
@@ -187,6 +189,13 @@ func (in *Intake) file(ctx context.Context, who access.Caller, format ecg.Format
 	}
 	f.stage.Discard()
 	read, refused := Open(data, in.Limits)
+	if before != nil { // it could not be read before: perhaps this version of the hub can
+		if read.Recording == nil {
+			return taken(before, format, true), nil
+		}
+		m, err := in.Messages.Replay(ctx, access.NewCaller(who.Member, access.AllResources, who.TokenID), before.ID, "the same file again")
+		return taken(&m, format, true), err
+	}
 	o, err := in.Messages.Take(ctx, who, Incoming(data, read, refused))
 	if err != nil {
 		return Taken{}, err
