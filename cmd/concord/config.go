@@ -33,6 +33,8 @@ type Config struct {
 	Listen      string `koanf:"listen"`
 	DIMSEConfig `koanf:",squash"`
 	MLLPConfig  `koanf:",squash"`
+
+	LaboratoryConfig `koanf:",squash"`
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert string `koanf:"tls-cert"`
 	TLSKey  string `koanf:"tls-key"`
@@ -88,7 +90,7 @@ func defaults() Config {
 		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
 		ECGFileMB: 32, ECGReadMB: 64, ECGSeconds: 60,
 		MemberRate: 50000, MemberConcurrent: 1024,
-		DIMSEConfig: defaultDIMSE(), MLLPConfig: defaultMLLP(),
+		DIMSEConfig: defaultDIMSE(), MLLPConfig: defaultMLLP(), LaboratoryConfig: defaultLaboratory(),
 	}
 }
 
@@ -108,6 +110,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("listen", d.Listen, "HTTP `address`")
 	dimseFlags(f)
 	mllpFlags(f)
+	laboratoryFlags(f)
 	f.String("tls-cert", "", "PEM `file` with the certificate chain")
 	f.String("tls-key", "", "PEM `file` with the private key")
 	f.String("cors-origins", "", "`origins`, separated by commas, whose pages may call the hub from a browser (https://viewer.example)")

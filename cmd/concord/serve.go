@@ -104,6 +104,9 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		return err
 	}
 	r.openHub(server.Metrics())
+	if err := r.openLaboratory(server.Metrics()); err != nil {
+		return err
+	}
 	registerLag(server.Metrics(), r, func(p hub.Partition) float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -143,6 +146,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		behind.Go(func() { r.images.Prepare(background) })
 	}
 	behind.Go(func() { r.deriver.Run(background) })
+	behind.Go(func() { r.laboratory.run(background) })
 	behind.Go(func() { r.jobs.Run(background) })
 	if r.embedded != nil {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
@@ -185,6 +189,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	})
 	r.images.MountWADO(server.WADO())
 	r.mountECG(server)
+	r.mountLaboratory(server)
 	r.mountIntegration(server)
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"concord/hub/audit"
 	"concord/hub/commit"
 	"concord/hub/imaging"
+	"concord/hub/laboratory"
 	"concord/hub/lookup"
 	"concord/hub/messages"
 	"concord/hub/projection"
@@ -62,6 +63,8 @@ type rooms struct {
 	pixels  *pixels.Decoder
 	images  *dicomweb.Server
 	metrics *hubMetrics
+
+	laboratory *laboratoryRoom
 }
 
 // openStore opens objects, settings and members: what token and member need.
@@ -113,6 +116,8 @@ func (r *rooms) openIndex(alone bool) error {
 		imaging.DuplicateType: projector(unindexed),
 		imaging.MarkType:      projector(unindexed),
 		imaging.ErrandType:    projector(imaging.ProjectErrand),
+
+		laboratory.SightingType: projector(laboratory.ProjectSighting),
 	}
 	maps.Copy(byType, messages.Projectors())
 	r.projectors = &projection.Projectors{Default: r.fhir, ByType: byType}
@@ -143,6 +148,9 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 		opt.Observe = func(records, bytes int, put, apply time.Duration) {
 			observe(records, bytes, put, apply)
 			r.deriver.Wake(p)
+			if p == settings.Records {
+				r.laboratory.wake()
+			}
 		}
 		r.writers[p] = commit.New(f.Log(), f, opt)
 	}

@@ -9,20 +9,16 @@ import (
 	"concord/hub/access"
 	"concord/hub/commit"
 	"concord/hub/lookup"
-	"concord/hub/projection"
 )
 
-// Queue is the list of local codes that somebody should say the meaning of, and the place to say it.
+// Queue is the list of local codes that somebody should say the meaning of, and the place to say it. A member's token sees
+// and settles its own codes and needs the right to ConceptMaps; one of scope integration may do so for all.
 type Queue struct {
-	Reader   *lookup.Reader
-	Index    hub.Index
-	Follower *projection.Follower // of the records
-	Writer   *commit.Committer
-	Rules    func() *Rules
-	Maps     *MapsFile
-	Policy   interface {
-		MayChange(who access.Caller, owner string) error
-	}
+	Reader  *lookup.Reader
+	Records hub.Partition
+	Writer  *commit.Committer // of the records
+	Rules   func() *Rules
+	Maps    *MapsFile
 }
 
 // Waiting is a sighting in the queue.
@@ -42,17 +38,19 @@ const mostWaiting = 5000
 // List tells the sightings of a member (empty: of all), the most frequent first; those that are settled and have no
 // Observation left are not told.
 func (s *Queue) List(ctx context.Context, who access.Caller, member string, suggest int) ([]Waiting, error) {
-	if err := who.May(access.Search, "ConceptMap"); err != nil {
+	if member == "" && who.MayIntegrate() != nil {
+		member = who.Member
+	}
+	if err := may(who, access.Search, member); err != nil {
 		return nil, err
 	}
 	q := hub.Query{Type: SightingType, Limit: 1000}
 	if member != "" {
 		q.All = []hub.Clause{{Param: "member", Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: member}}}}
 	}
-	p := s.Follower.Log().Partition
 	var all []Waiting
 	for {
-		page, err := s.Reader.Search(ctx, who, []hub.Partition{p}, q, "member")
+		page, err := s.Reader.Search(ctx, who, []hub.Partition{s.Records}, q, "member")
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +66,7 @@ func (s *Queue) List(ctx context.Context, who access.Caller, member string, sugg
 		}
 		q.After = page.Next
 	}
-	if err := s.complete(ctx, all, suggest); err != nil {
+	if err := s.complete(ctx, who, all, suggest); err != nil {
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(w Waiting) bool { return w.Settled && w.Count == 0 })
@@ -78,10 +76,7 @@ func (s *Queue) List(ctx context.Context, who access.Caller, member string, sugg
 
 // One tells one sighting, with more suggestions.
 func (s *Queue) One(ctx context.Context, who access.Caller, id string) (Waiting, error) {
-	if err := who.May(access.Read, "ConceptMap"); err != nil {
-		return Waiting{}, err
-	}
-	rec, err := s.Reader.Read(ctx, who, s.Follower.Log().Partition, hub.Name{Type: SightingType, ID: id})
+	rec, err := s.Reader.Read(ctx, who, s.Records, hub.Name{Type: SightingType, ID: id})
 	if err != nil {
 		return Waiting{}, err
 	}
@@ -89,9 +84,26 @@ func (s *Queue) One(ctx context.Context, who access.Caller, id string) (Waiting,
 	if err != nil {
 		return Waiting{}, err
 	}
+	if err := may(who, access.Read, one.Member); err != nil {
+		return Waiting{}, err
+	}
 	list := []Waiting{one}
-	err = s.complete(ctx, list, 10)
+	err = s.complete(ctx, who, list, 10)
 	return list[0], err
+}
+
+// may tells whether a caller may do something with a member's codes.
+func may(who access.Caller, a access.Action, member string) error {
+	if who.MayIntegrate() == nil {
+		return nil
+	}
+	if err := who.May(a, "ConceptMap"); err != nil {
+		return err
+	}
+	if member != who.Member {
+		return &hub.Error{Kind: hub.Forbidden, Path: "member", Msg: "a member sees and settles its own codes", Hint: "a token of scope integration sees all"}
+	}
+	return nil
 }
 
 func waiting(rec *hub.Record) (Waiting, error) {
@@ -102,7 +114,7 @@ func waiting(rec *hub.Record) (Waiting, error) {
 	return w, nil
 }
 
-func (s *Queue) complete(ctx context.Context, all []Waiting, suggest int) error {
+func (s *Queue) complete(ctx context.Context, who access.Caller, all []Waiting, suggest int) error {
 	rules := s.Rules()
 	maps, err := s.Maps.Current(ctx)
 	if err != nil {
@@ -110,12 +122,12 @@ func (s *Queue) complete(ctx context.Context, all []Waiting, suggest int) error 
 	}
 	tallies := make([]hub.Tally, len(all))
 	for i := range all {
-		tallies[i] = hub.Tally{Partition: s.Follower.Log().Partition, Type: "Observation", Param: "_tag", Text: UnmappedSystem + "|" + all[i].ID}
+		tallies[i] = hub.Tally{Partition: s.Records, Type: "Observation", Param: "_tag", Text: UnmappedSystem + "|" + all[i].ID}
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	counts, _, err := s.Index.Counts(ctx, tallies)
+	counts, err := s.Reader.Counts(ctx, who, tallies)
 	if err != nil {
 		return err
 	}
@@ -127,6 +139,22 @@ func (s *Queue) complete(ctx context.Context, all []Waiting, suggest int) error 
 		}
 	}
 	return nil
+}
+
+// Resolve tells what a question is answered, for trying out maps and rules.
+func (s *Queue) Resolve(ctx context.Context, who access.Caller, q Question) (Answer, []Suggestion, error) {
+	if err := may(who, access.Read, q.Member); err != nil {
+		return Answer{}, nil, err
+	}
+	maps, err := s.Maps.Current(ctx)
+	if err != nil {
+		return Answer{}, nil, err
+	}
+	a := Resolve(s.Rules(), maps, q)
+	if a.Settled {
+		return a, nil, nil
+	}
+	return a, Suggest(s.Rules(), q, 5), nil
 }
 
 func (s *Sighting) question() Question {

@@ -28,10 +28,7 @@ func MapID(member string) string { return "laboratory-" + identify("map", member
 // member's.
 func (s *Queue) Settle(ctx context.Context, who access.Caller, member string, code Coding, m Meaning) (hub.Name, error) {
 	name := hub.Name{Type: "ConceptMap", ID: MapID(member)}
-	if err := who.May(access.Update, "ConceptMap"); err != nil {
-		return name, err
-	}
-	if err := s.Policy.MayChange(who, member); err != nil {
+	if err := may(who, access.Update, member); err != nil {
 		return name, err
 	}
 	if err := m.check(code); err != nil {
