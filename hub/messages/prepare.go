@@ -40,6 +40,7 @@ type resource struct {
 	doc     *fhir.Doc
 	entry   *hub.Entry
 	blob    *hub.Blob
+	whole   *fhir.Doc // with its large attachments, where doc has them no more
 }
 
 // attempt maps a message and makes its resources ready. What is wrong with the message is a fault of the attempt; an error
@@ -180,7 +181,7 @@ func (in *Intake) finish(ctx context.Context, r *resource) error {
 		return err
 	}
 	if len(d.Data) > 0 {
-		r.doc = d.Doc
+		r.doc, r.whole = d.Doc, r.doc
 		if r.blob, err = in.keepAll(ctx, d.Data); err != nil {
 			return err
 		}

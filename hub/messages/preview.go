@@ -1,10 +1,12 @@
 package messages
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
 	"strings"
+	"time"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -51,14 +53,7 @@ func (in *Intake) preview(ctx context.Context, who access.Caller, p *prepared) (
 	if err != nil {
 		return Preview{}, err
 	}
-	out := Preview{Message: m, Resources: []json.RawMessage{}, Differences: []Difference{}}
-	list := append([]*resource{}, p.shared...)
-	for _, one := range p.parts {
-		list = append(list, one.list...)
-	}
-	for _, r := range list {
-		out.Resources = append(out.Resources, r.json())
-	}
+	out := Preview{Message: m, Resources: p.json(), Differences: []Difference{}}
 	for i := range changes {
 		if changes[i].name.Type == "Provenance" {
 			continue
@@ -72,12 +67,25 @@ func (in *Intake) preview(ctx context.Context, who access.Caller, p *prepared) (
 	return out, nil
 }
 
+// json is all resources.
+func (p *prepared) json() []json.RawMessage {
+	list := append([]*resource{}, p.shared...)
+	for _, one := range p.parts {
+		list = append(list, one.list...)
+	}
+	all := make([]json.RawMessage, len(list))
+	for i, r := range list {
+		all[i] = r.json()
+	}
+	return all
+}
+
 // json is the resource with its id and without a meta of the hub's.
 func (r *resource) json() []byte {
 	w := objectWriter{buf: []byte{'{'}}
 	w.member("resourceType", []byte(`"`+r.name.Type+`"`))
 	w.member("id", []byte(`"`+r.name.ID+`"`))
-	for name, v := range r.doc.Root().Members() {
+	for name, v := range cmp.Or(r.whole, r.doc).Root().Members() {
 		if name != "resourceType" && name != "id" {
 			w.member(name, v.Compact())
 		}
@@ -153,4 +161,19 @@ func differenceOf(c *change) (Difference, error) {
 		d.How, d.Elements = "changed", Compare(c.name.Type, doc.Root(), c.after.doc.Root())
 	}
 	return d, nil
+}
+
+// Show maps a message without a hub: what it would make is checked and not compared with anything.
+func Show(ctx context.Context, mapper Mapper, member string, inc *Incoming) (Preview, error) {
+	now := time.Now()
+	in := &Intake{Project: fhir.NewProjection(nil), Blobs: nowhere{}, Mappers: map[string]Mapper{inc.Format: mapper}, Now: func() time.Time { return now }}
+	m, err := in.message(ctx, access.Caller{Member: member}, inc)
+	if err != nil {
+		return Preview{}, err
+	}
+	p, err := in.attempt(ctx, &m, inc)
+	if err != nil {
+		return Preview{}, err
+	}
+	return Preview{Message: p.message, Resources: p.json()}, nil
 }
