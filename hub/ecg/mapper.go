@@ -83,10 +83,10 @@ func (m *Mapper) Map(ctx context.Context, member string, in *messages.Incoming) 
 	}
 	for _, r := range all {
 		one := messages.Resource{Name: r.Name, Body: r.Body}
-		if !r.Shared {
+		switch {
+		case !r.Shared: // its own: no other message speaks of it
 			one.Part = "ecg/" + t.ID
-		}
-		if f.Recording != nil && !f.Recording.Acquired.IsZero() {
+		case !f.Recording.Acquired.IsZero():
 			one.At = f.Recording.Acquired.Time
 		}
 		made.Resources = append(made.Resources, one)
