@@ -132,10 +132,13 @@ func parts(p Place) []string {
 	return p.Parts()
 }
 
-// clip cuts a text at a whole character.
+// clip cuts a text at a whole word, or else a whole character.
 func clip(s string, most int) string {
 	if len(s) <= most {
 		return s
+	}
+	if i := strings.LastIndexByte(s[:most-1], ' '); i > most/2 {
+		return s[:i]
 	}
 	return strings.ToValidUTF8(s[:most], "")
 }

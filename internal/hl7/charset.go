@@ -109,21 +109,21 @@ func decode(raw []byte) (text string, set Charset, warnings []*hub.Error) {
 	if strings.HasPrefix(set.Used, "UNICODE UTF-") && set.of != nil { // said so, but the bytes have no mark: single ones
 		set.Used, set.of = "UNICODE UTF-8", nil
 	}
-	if isPlain(raw) && set.Used != "ISO IR87" && set.Used != "ISO IR159" {
+	switches := switchesIn(raw)
+	if isPlain(raw) && !switches && set.of != japanese.ISO2022JP { // whose characters are pairs of bytes of ASCII
 		return string(raw), set, warnings
 	}
-	used := judge(raw, set)
-	if used.Used != set.Used {
-		if known {
-			warn("the text is not in the character set that is declared: it was read as "+used.Used, "declare "+used.Used)
+	if switches {
+		text = set.switched(raw)
+	} else {
+		if used := judge(raw, set); used.Used != set.Used {
+			if known {
+				warn("the text is not in the character set that is declared: it was read as "+used.Used, "declare "+used.Used)
+			}
+			set.Used, set.of = used.Used, used.of
 		}
-		used.Declared = set.Declared
-		set = used
+		text = set.text(raw)
 	}
-	if !known || set.Used == "ASCII" || set.Declared == "" {
-		set.of = used.of
-	}
-	text = set.switched(raw)
 	if strings.ContainsRune(text, utf8.RuneError) && !bytes.Contains(raw, []byte("\ufffd")) {
 		warn("some text is broken in its character set; each such character was replaced", "")
 	}
@@ -234,7 +234,7 @@ func (c Charset) Encode(text string) []byte {
 // switched decodes a message whose character set may change within a field by the escape sequences of 2.7.4, \Cxxyy\ and
 // \Mxxyyzz\, until the next one or the field's end. The sequences stay; unescape takes them out.
 func (c Charset) switched(raw []byte) string {
-	if _, single := c.of.(*charmap.Charmap); len(raw) < 8 || c.of != nil && !single {
+	if _, single := c.of.(*charmap.Charmap); c.of != nil && !single {
 		return c.text(raw) // what looks like an escape may be half a character
 	}
 	escape, ends := raw[6], "\r\n"+string(raw[3:4])
@@ -255,6 +255,15 @@ func (c Charset) switched(raw []byte) string {
 		out.Write(raw[end : end+seq])
 		raw, now = raw[end+seq:], next
 	}
+}
+
+// switchesIn tells whether a message has sequences that change the character set.
+func switchesIn(raw []byte) bool {
+	if len(raw) < 8 {
+		return false
+	}
+	where, _, _ := nextSwitch(raw, raw[6], Charset{})
+	return where < len(raw)
 }
 
 // nextSwitch finds the next sequence that changes the character set: where, how long, and to what. Without one, where is

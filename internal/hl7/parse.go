@@ -91,14 +91,10 @@ func (m *Message) split(text string, l Limits) error {
 	}
 	nth := map[string]int{}
 	slab := make([]string, 0, min(64+parts, 4096)) // fields of many segments in one allocation
-	for more := true; more; {
-		var line string
-		line, text, more = cutLine(text)
-		if strings.Trim(line, " \t\x00\x1a") == "" {
-			continue
-		}
-		if !m.beginsSegment(line) {
-			m.continueSegment(line)
+	for text != "" {
+		line, rest, broken := m.cutSegment(text)
+		text = rest
+		if line == "" {
 			continue
 		}
 		if len(m.Segments) == l.Segments {
@@ -119,6 +115,11 @@ func (m *Message) split(text string, l Limits) error {
 		}
 		s.fields, slab = m.fields(line, slab)
 		m.Segments = append(m.Segments, s)
+		if broken > 0 {
+			at := s.Place()
+			at.Field = broken
+			m.warn(at, "a line break in a field is not escaped")
+		}
 		if name == "MSH" && s.Nth == 2 {
 			return &hub.Error{Kind: hub.Invalid, Path: s.Place().String(), Msg: "a second message begins inside the first", Hint: "send them in a batch, or one a frame"}
 		}
@@ -152,19 +153,37 @@ func (m *Message) beginsSegment(line string) bool {
 	return len(line) == 3 || line[3] == m.Delimiters.Field
 }
 
-// continueSegment adds a line to the last field of the last segment: text with line breaks in it, not escaped.
-func (m *Message) continueSegment(line string) {
-	s := &m.Segments[len(m.Segments)-1]
-	pieces, _ := m.fields("   "+line, nil)
-	pieces[0] = pieces[0][3:]
-	last := len(s.fields) - 1
-	joined := append([]string(nil), s.fields...)
-	joined[last] += "\n" + pieces[0]
-	s.fields = append(joined, pieces[1:]...)
-	at := s.Place()
-	at.Field = last
-	m.warn(at, "a line break in a field is not escaped")
+// cutSegment cuts a segment off: its line, and those after it that begin none, with LF between them. broken is the field of
+// the first line break, 0 where there is none. A blank line is an empty segment.
+func (m *Message) cutSegment(text string) (segment, rest string, broken int) {
+	first, rest, _ := cutLine(text)
+	if blank(first) {
+		return "", rest, 0
+	}
+	end := len(first)
+	for next := rest; next != ""; {
+		line, after, _ := cutLine(next)
+		if blank(line) {
+			next = after
+			continue
+		}
+		if m.beginsSegment(line) {
+			break
+		}
+		end = len(text) - len(next) + len(line)
+		next, rest = after, after
+	}
+	if end == len(first) {
+		return first, rest, 0
+	}
+	broken = strings.Count(first, string(m.Delimiters.Field))
+	if first[:3] == "MSH" {
+		broken++
+	}
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text[:end]), rest, broken
 }
+
+func blank(line string) bool { return strings.Trim(line, " \t\x00\x1a") == "" }
 
 func (m *Message) warn(at Place, msg string) {
 	const most = 100
