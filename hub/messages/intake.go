@@ -153,6 +153,7 @@ func (in *Intake) message(ctx context.Context, who access.Caller, inc *Incoming)
 	case m.Blob != nil:
 	case len(inc.Raw) <= InlineBytes:
 		m.Raw = inc.Raw
+		m.quote()
 	default:
 		var err error
 		m.Blob, err = in.keep(ctx, inc.Media, func(w io.Writer) error { _, err := w.Write(inc.Raw); return err })

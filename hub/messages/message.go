@@ -45,6 +45,7 @@ type Message struct {
 	Size   int64     `json:"size"`
 	SHA256 string    `json:"sha256"`
 	Raw    Bytes     `json:"raw,omitempty"`
+	quoted []byte    // Raw as JSON, once it is known
 	Blob   *hub.Blob `json:"-"`
 	// Differs is the id of another message of the same sender and control id with other bytes, which came first.
 	Differs string `json:"differs,omitempty"`

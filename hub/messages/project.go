@@ -88,10 +88,25 @@ func (m *Message) record() hub.Record {
 	return hub.Record{Name: m.name(), Member: m.Member, Version: m.Version, Blob: m.Blob}
 }
 
+// body is the message as JSON. What was sent is the most of it: it is written once and not copied through the rest.
 func (m *Message) body() []byte {
-	body, _ := compactJSON(m) // has nothing that cannot be written
-	return body
+	if len(m.Raw) == 0 {
+		body, _ := compactJSON(m) // has nothing that cannot be written
+		return body
+	}
+	rest := *m
+	rest.Raw = nil
+	head, _ := compactJSON(&rest)
+	if m.quoted == nil {
+		m.quote()
+	}
+	body := make([]byte, 0, len(head)+len(m.quoted)+len(`"raw":,`))
+	body = append(append(body, `{"raw":`...), m.quoted...)
+	return append(append(body, ','), head[1:]...)
 }
+
+// quote prepares body. It is the work that can be done before the message has its place in the log.
+func (m *Message) quote() { m.quoted, _ = m.Raw.MarshalJSON() }
 
 // millis is t as the log keeps times.
 func millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
