@@ -154,7 +154,7 @@ func (s *sheet) footer(p *pen, g ecg.Group, o Options, y float64) {
 	if g.Kind == ecg.Median {
 		parts = append(parts, say["median"])
 	}
-	if o.From > 0 {
+	if o.From >= 0.005 {
 		parts = append(parts, fmt.Sprintf(say["seconds"], number(o.From)))
 	}
 	text := p.fit(strings.Join(parts, " · "), textSize, s.width-2*margin)

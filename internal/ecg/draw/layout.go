@@ -2,6 +2,7 @@ package draw
 
 import (
 	"fmt"
+	"slices"
 
 	"concord/internal/ecg"
 )
@@ -58,9 +59,9 @@ func (o Options) rows(g ecg.Group, all []signal) ([]row, float64) {
 		}
 	}
 	if layout == Strip {
-		rows := make([]row, len(all))
-		for i, s := range all {
-			rows[i] = row{[]cell{place(s, 0, o.From, o.From+seconds, false)}}
+		var rows []row
+		for _, s := range inOrder(all) {
+			rows = append(rows, row{[]cell{place(s, 0, o.From, o.From+seconds, false)}})
 		}
 		return rows, seconds
 	}
@@ -91,6 +92,19 @@ func (o Options) rows(g ecg.Group, all []signal) ([]row, float64) {
 		rows = append(rows, row{[]cell{place(s, 0, o.From, o.From+seconds, false)}})
 	}
 	return rows, seconds
+}
+
+// inOrder are the signals with the standard leads first, as readers are used to, and the others behind them as they came.
+func inOrder(all []signal) []signal {
+	rank := func(s signal) int {
+		if i := slices.Index(ecg.Twelve(), s.code); i >= 0 {
+			return i
+		}
+		return len(ecg.Twelve())
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b signal) int { return rank(a) - rank(b) })
+	return all
 }
 
 // empty tells that no row has anything to show.
