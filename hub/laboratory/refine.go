@@ -212,7 +212,12 @@ func (b *batch) observation(i int) error {
 	if a.Settled {
 		b.settle(q.keys())
 	} else if sighting, ok := SightingOf(q); ok {
-		edits = append(edits, func(o object) { addTag(o, UnmappedSystem, sighting.ID()) })
+		edits = append(edits, func(o object) {
+			addTag(o, UnmappedSystem, sighting.ID())
+			if of, ok := o["specimen"].(object); ok && of["display"] == nil && s.kind != "" {
+				of["display"] = s.kind // so that whoever settles the code sees it
+			}
+		})
 		b.open = append(b.open, messages.Code{System: sighting.Code.System, Code: sighting.Code.Code, Display: sighting.Code.Display, Unit: res.Unit})
 	}
 	if len(edits) == 0 {
@@ -226,8 +231,10 @@ func (b *batch) observation(i int) error {
 }
 
 func (b *batch) rangeUnits(edits []func(object), ranges fhir.Value, like string) []func(object) {
-	at := 0
+	next := 0
 	for one := range ranges.Items() {
+		at := next
+		next++
 		for _, bound := range []string{"low", "high"} {
 			q := one.Get(bound)
 			if q.Get("code").Kind() != fhir.Absent {
@@ -243,7 +250,6 @@ func (b *batch) rangeUnits(edits []func(object), ranges fhir.Value, like string)
 				})
 			}
 		}
-		at++
 	}
 	return edits
 }

@@ -23,8 +23,10 @@ func Suggest(r *Rules, q Question, most int) []Suggestion {
 	var asked []string
 	for _, name := range q.names() {
 		for _, part := range nameParts(name) {
-			if f := FoldName(part); f != "" && !slices.Contains(asked, f) {
-				asked = append(asked, f)
+			for _, f := range []string{FoldName(part), r.bare(FoldName(part))} {
+				if f != "" && !slices.Contains(asked, f) {
+					asked = append(asked, f)
+				}
 			}
 		}
 	}
@@ -49,6 +51,21 @@ func Suggest(r *Rules, q Question, most int) []Suggestion {
 		return 0
 	})
 	return all[:min(most, len(all))]
+}
+
+// bare is a folded name without a specimen before it and without words for measuring behind it.
+func (r *Rules) bare(name string) string {
+	longest := ""
+	for s := range r.specimens {
+		if len(s) > len(longest) && len(s) > 3 && strings.HasPrefix(name, s) {
+			longest = s
+		}
+	}
+	name = strings.TrimPrefix(name, longest)
+	for _, behind := range []string{"测定", "检测", "定量", "含量"} {
+		name = strings.TrimSuffix(name, behind)
+	}
+	return name
 }
 
 func (c *Code) suggestion(r *Rules, a *Analyte, unit, kind string, near float64, why string) Suggestion {
