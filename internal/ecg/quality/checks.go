@@ -159,31 +159,11 @@ func wander(s *signals, t Thresholds) []Finding {
 	return all
 }
 
-// hum is the amplitude of 50 or 60 Hz, whichever is stronger, above what the neighbouring frequencies have, which is how
-// a QRS complex differs from it: the median over seconds.
-func hum(uV []float64, rate float64) float64 {
-	n := int(rate)
-	strongest := 0.0
-	for _, hz := range []float64{50, 60} {
-		if rate < 2.5*hz {
-			continue
-		}
-		var each []float64
-		for i := 0; i+n <= len(uV); i += n {
-			w := uV[i : i+n]
-			around := max(amplitude(w, hz-4, rate), amplitude(w, hz+4, rate))
-			each = append(each, max(0, amplitude(w, hz, rate)-around))
-		}
-		strongest = max(strongest, median(each))
-	}
-	return strongest
-}
-
 func mains(s *signals, t Thresholds) []Finding {
 	var all []Finding
 	for _, l := range s.leads {
-		if v := hum(l.uV, s.rate); !l.flat && v > t.Mains {
-			all = append(all, found(MainsNoise, l.label, v, t.Mains))
+		if !l.flat && l.hum > t.Mains {
+			all = append(all, found(MainsNoise, l.label, l.hum, t.Mains))
 		}
 	}
 	return all
@@ -210,8 +190,7 @@ func muscle(s *signals, t Thresholds) []Finding {
 			}
 			power = append(power, sum/float64(n))
 		}
-		h := hum(l.uV, s.rate)
-		if v := math.Sqrt(max(0, median(power)-h*h*0.75)); v > t.Muscle {
+		if v := math.Sqrt(max(0, median(power)-l.hum*l.hum*0.75)); v > t.Muscle {
 			all = append(all, found(MuscleNoise, l.label, v, t.Muscle))
 		}
 	}

@@ -197,6 +197,13 @@ func TestRecordingsOfTheCorpusAreJudged(t *testing.T) {
 	}
 }
 
+func BenchmarkCheckTenSecondsOfTwelveLeads(b *testing.B) {
+	rec := ecgtest.Twelve(500, 10, ecgtest.Heart)
+	for b.Loop() {
+		Check(rec, Thresholds{})
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add(500.0, 2.5, []byte{1, 2, 3, 255, 0, 7})
 	f.Add(1e-9, math.Inf(1), []byte{0})

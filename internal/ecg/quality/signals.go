@@ -26,12 +26,13 @@ type lead struct {
 	gap      []bool // which were filled; nil for none
 	measured int    // samples that were not
 	total    int
+	hum      float64 // µV of mains
 	flat     bool
 }
 
 func signalsOf(rec *ecg.Recording) (*signals, bool) {
 	g, ok := rec.Rhythm()
-	if !ok || !(g.Rate > 0) {
+	if !ok || !(g.Rate >= 1 && g.Rate <= 1e6) {
 		return nil, false
 	}
 	s := &signals{rate: g.Rate, seconds: float64(g.Len()) / g.Rate}
@@ -67,6 +68,7 @@ func signalsOf(rec *ecg.Recording) (*signals, bool) {
 		}
 		s.leads = append(s.leads, v)
 	}
+	s.hums()
 	return s, len(s.leads) > 0
 }
 
@@ -122,13 +124,46 @@ func smooth(values []float64, n int) []float64 {
 	return out
 }
 
-// amplitude is that of the oscillation of a frequency in values, behind a Hann window.
-func amplitude(values []float64, hz, rate float64) float64 {
+// An oscillator measures one frequency in stretches of a second.
+type oscillator struct{ cos, sin []float64 } // behind a Hann window, of an amplitude such that sums need no division
+
+func oscillate(hz, rate float64) oscillator {
+	n := int(rate)
+	o := oscillator{make([]float64, n), make([]float64, n)}
+	for i := range n {
+		w := 2 * (1 - math.Cos(2*math.Pi*(float64(i)+0.5)/float64(n))) / float64(n)
+		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / rate)
+		o.cos[i], o.sin[i] = w*cos, w*sin
+	}
+	return o
+}
+
+func (o oscillator) amplitude(values []float64) float64 {
 	re, im := 0.0, 0.0
 	for i, v := range values {
-		w := 1 - math.Cos(2*math.Pi*(float64(i)+0.5)/float64(len(values)))
-		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / rate)
-		re, im = re+w*v*cos, im+w*v*sin
+		re += v * o.cos[i]
+		im += v * o.sin[i]
 	}
-	return 2 * math.Hypot(re, im) / float64(len(values))
+	return math.Hypot(re, im)
+}
+
+// hums sets each lead's hum: the amplitude of 50 or 60 Hz, whichever is stronger, above what the neighbouring frequencies
+// have, which is how a QRS complex differs from it; the median over seconds.
+func (s *signals) hums() {
+	n := int(s.rate)
+	for _, hz := range []float64{50, 60} {
+		if s.rate < 2.5*hz {
+			continue
+		}
+		at, below, above := oscillate(hz, s.rate), oscillate(hz-4, s.rate), oscillate(hz+4, s.rate)
+		for k := range s.leads {
+			l := &s.leads[k]
+			var each []float64
+			for i := 0; i+n <= len(l.uV); i += n {
+				w := l.uV[i : i+n]
+				each = append(each, max(0, at.amplitude(w)-max(below.amplitude(w), above.amplitude(w))))
+			}
+			l.hum = max(l.hum, median(each))
+		}
+	}
 }
