@@ -27,7 +27,7 @@ type golden struct {
 }
 
 // runGolden maps all samples below a folder. The member is that of the options, else the name of the sample's folder.
-func runGolden(ctx context.Context, mapper hl7Mapper, o mapOptions, out io.Writer) error {
+func runGolden(ctx context.Context, mapper *hl7Mapper, o mapOptions, out io.Writer) error {
 	samples, different := 0, 0
 	err := filepath.WalkDir(o.golden, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".hl7" {
@@ -61,12 +61,12 @@ func runGolden(ctx context.Context, mapper hl7Mapper, o mapOptions, out io.Write
 	return nil
 }
 
-func checkGolden(ctx context.Context, mapper hl7Mapper, member, path string, update bool, out io.Writer) (same bool, err error) {
+func checkGolden(ctx context.Context, mapper *hl7Mapper, member, path string, update bool, out io.Writer) (same bool, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return false, err
 	}
-	inc := mapper.incomingOf(hl7v2.Format, raw)
+	inc := incomingOf(hl7v2.Format, raw, mapper.limits)
 	shown, err := messages.Show(ctx, mapper, member, &inc)
 	if err != nil {
 		return false, err

@@ -46,9 +46,13 @@ Without --url it needs no hub. With --url and --token a hub maps the message by 
 			if err != nil {
 				return err
 			}
+			mapper, err := newHL7Mapper(cfg)
+			if err != nil {
+				return err
+			}
 			switch {
 			case o.golden != "" && len(args) == 0 && !o.diff && o.address == "":
-				return runGolden(cmd.Context(), newHL7Mapper(cfg), o, cmd.OutOrStdout())
+				return runGolden(cmd.Context(), mapper, o, cmd.OutOrStdout())
 			case o.golden != "" || len(args) == 0 || o.update:
 				return &hub.Error{Kind: hub.Invalid, Msg: "either files or --golden are to be mapped", Hint: "--update goes with --golden"}
 			case o.address == "" && o.diff:
@@ -56,7 +60,7 @@ Without --url it needs no hub. With --url and --token a hub maps the message by 
 			case o.address == "" && o.member == "":
 				return &hub.Error{Kind: hub.Invalid, Path: "member", Msg: "whose message is it?", Hint: "set --member"}
 			}
-			return mapFiles(cmd.Context(), newHL7Mapper(cfg), o, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return mapFiles(cmd.Context(), mapper, o, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -71,7 +75,7 @@ Without --url it needs no hub. With --url and --token a hub maps the message by 
 }
 
 // mapFiles maps all messages of some files and prints what they become.
-func mapFiles(ctx context.Context, mapper hl7Mapper, o mapOptions, paths []string, out, notes io.Writer) error {
+func mapFiles(ctx context.Context, mapper *hl7Mapper, o mapOptions, paths []string, out, notes io.Writer) error {
 	failed := 0
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
@@ -119,7 +123,7 @@ type mappedMessage struct {
 	Differences   []messages.Difference `json:"differences"`
 }
 
-func mapOne(ctx context.Context, mapper hl7Mapper, o mapOptions, raw []byte) (*mappedMessage, error) {
+func mapOne(ctx context.Context, mapper *hl7Mapper, o mapOptions, raw []byte) (*mappedMessage, error) {
 	if o.address != "" {
 		out := &mappedMessage{}
 		query := url.Values{"format": {hl7v2.Format}}
@@ -130,7 +134,7 @@ func mapOne(ctx context.Context, mapper hl7Mapper, o mapOptions, raw []byte) (*m
 			return json.NewDecoder(r).Decode(out)
 		})
 	}
-	inc := mapper.incomingOf(hl7v2.Format, raw)
+	inc := incomingOf(hl7v2.Format, raw, mapper.limits)
 	shown, err := messages.Show(ctx, mapper, o.member, &inc)
 	if err != nil {
 		return nil, err

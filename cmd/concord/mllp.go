@@ -17,7 +17,6 @@ import (
 	"concord/adapters/webserver"
 	"concord/hub"
 	"concord/internal/hl7"
-	"concord/internal/hl7map"
 )
 
 // MLLPConfig is how the hub takes HL7 v2 messages.
@@ -94,21 +93,14 @@ func (c MLLPConfig) tls(certFile, keyFile string) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
 }
 
-// mapHL7 lets the intake of messages read HL7 v2.
-func (r *rooms) mapHL7() error {
-	rules, err := hl7map.Load(nil)
-	if err != nil {
-		return err
-	}
-	r.intake.Mappers[hl7v2.Format] = &hl7v2.Mapper{Rules: func() *hl7map.Rules { return rules }, Limits: hl7.Limits{Bytes: r.cfg.MessageMB << 20}}
-	return nil
-}
+// limits are those of one message.
+func (c MLLPConfig) limits() hl7.Limits { return hl7.Limits{Bytes: c.MessageMB << 20} }
 
 // openHL7 mounts HL7 v2 on the server, opens the MLLP listeners and adds what serves them to g.
 func (r *rooms) openHL7(ctx context.Context, g *errgroup.Group, server *webserver.Server) error {
 	cfg := r.cfg.MLLPConfig
 	if err := r.mapHL7(); err != nil {
-		return fmt.Errorf("read the rules for HL7 v2: %w", err)
+		return err
 	}
 	c, err := cfg.config(r.cfg.Drain)
 	if err != nil {

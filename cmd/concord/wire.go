@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"concord/adapters/dicomweb"
-	"concord/adapters/hl7v2"
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/audit"
@@ -59,7 +58,6 @@ type rooms struct {
 	deriver *imaging.Deriver
 	intake  *messages.Intake
 	jobs    *messages.Jobs
-	hl7     hl7Mapper
 	pixels  *pixels.Decoder
 	images  *dicomweb.Server
 	metrics *hubMetrics
@@ -160,10 +158,9 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
 		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob, Remarked: r.metrics.remarked,
 	}
-	r.hl7 = newHL7Mapper(r.cfg)
 	r.intake = &messages.Intake{
 		Writer: r.writers[settings.Records], Follower: r.followers[settings.Records], Project: r.fhir, Blobs: r.objects, Policy: access.Mutual{},
-		Mappers: map[string]messages.Mapper{hl7v2.Format: r.hl7}, Observe: r.metrics.message, Now: time.Now,
+		Mappers: map[string]messages.Mapper{}, Observe: r.metrics.message, Now: time.Now,
 	}
 	r.jobs = messages.NewJobs(r.intake)
 	r.openECG()

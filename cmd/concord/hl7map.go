@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"concord/adapters/hl7v2"
+	"concord/hub"
+	"concord/hub/messages"
+	"concord/internal/hl7"
+	"concord/internal/hl7map"
+)
+
+// hl7Mapper maps HL7 v2 messages by the rules in force.
+type hl7Mapper struct {
+	rules  func() *hl7map.Rules
+	limits hl7.Limits
+}
+
+// newHL7Mapper maps by the rules that come with the program.
+func newHL7Mapper(cfg Config) (*hl7Mapper, error) {
+	rules, err := hl7map.Load(nil)
+	if err != nil {
+		return nil, fmt.Errorf("read the rules for HL7 v2: %w", err)
+	}
+	return &hl7Mapper{func() *hl7map.Rules { return rules }, cfg.limits()}, nil
+}
+
+// mapHL7 lets the intake of messages read HL7 v2.
+func (r *rooms) mapHL7() error {
+	mapper, err := newHL7Mapper(r.cfg)
+	if err == nil {
+		r.intake.Mappers[hl7v2.Format] = mapper
+	}
+	return err
+}
+
+// Map implements messages.Mapper. What the parser overlooked is among the faults.
+func (h *hl7Mapper) Map(_ context.Context, member string, in *messages.Incoming) (*messages.Mapping, error) {
+	m, ok := in.Parsed.(*hl7.Message)
+	if !ok {
+		var err error
+		if m, err = hl7.Parse(in.Raw, h.limits); err != nil {
+			return nil, err
+		}
+	}
+	res, err := h.rules().Map(m, hl7map.Options{Member: member})
+	if err != nil {
+		return nil, err
+	}
+	out := &messages.Mapping{Rules: res.Rules, Unread: res.Unread, Resources: make([]messages.Resource, len(res.Resources))}
+	for i := range res.Resources {
+		r := &res.Resources[i]
+		out.Resources[i] = messages.Resource{Name: r.Name, Body: r.Body, Part: r.Part, At: r.At, Cleared: r.Cleared}
+	}
+	for _, c := range res.Unmapped {
+		out.Unmapped = append(out.Unmapped, messages.Code{Place: c.Place, System: c.System, Code: c.Code})
+	}
+	for _, faults := range [][]*hub.Error{m.Warnings, res.Faults} {
+		for _, f := range faults {
+			out.Faults = append(out.Faults, messages.FaultsOf(f, false)...)
+		}
+	}
+	return out, nil
+}
