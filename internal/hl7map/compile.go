@@ -12,6 +12,7 @@ import (
 // object reads a mapping as what makes objects of a type.
 func (c *compiler) object(n *yaml.Node, typ string) *object {
 	o := &object{typ: typ}
+	n = c.used(n)
 	for k, v := range c.pairs(n, "an object") {
 		switch k.Value {
 		case "$each":
@@ -117,7 +118,7 @@ func (c *compiler) maker(n *yaml.Node, typ string) maker {
 		}
 		return c.object(n, typ)
 	case yaml.ScalarNode:
-		if n.Tag == "!!bool" || n.Tag == "!!int" || n.Tag == "!!float" {
+		if n.Tag == "!!bool" || n.Tag == "!!int" || n.Tag == "!!float" && n.Value[0] != '.' { // .1 is a path
 			return &expr{typ: typ, pipes: []*pipe{{text: []piece{{text: n.Value}}}}}
 		}
 		return c.expr(n, typ)

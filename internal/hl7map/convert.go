@@ -80,8 +80,15 @@ var converters = map[string]converter{
 		s = r.codeSystem(s, v)
 		return s, s != ""
 	}},
-	// local is the URI of a name that means something to this member alone.
-	"local": {do: func(r *run, _ hl7.Value, s, _ string) (string, bool) { return r.local(s), s != "" }},
+	// uri is an OID, UUID or URI as a URI; what is none is nothing.
+	"uri": plain(func(s, _ string) string { return uri(s) }),
+	// local is the URI of a name: by the table authorities, else one that means something to this member alone.
+	"local": {do: func(r *run, _ hl7.Value, s, _ string) (string, bool) {
+		if s == "" {
+			return "", false
+		}
+		return r.nameURI("authorities", s), true
+	}},
 	// key is what tells a thing from its likes: some components, "key 1 4", or all. Nothing if the first is empty.
 	"key": {do: func(_ *run, v hl7.Value, _, arg string) (string, bool) {
 		s := keyOf(v, arg)

@@ -69,7 +69,7 @@
 //	                             is the reference to it; if its "when" says no, but "display" something, that alone
 //	@patient                     the reference to the resources of that rule in this group or below, else in the nearest around
 //	=final                       a constant; ="{.2} {.1}" has paths in it and is nothing if those are
-//	A ?? B                       B where A makes nothing
+//	A else B                     B where A makes nothing
 //	$member $control $index      the member, MSH-10, and the place of this item among its repetitions, from 1
 //	$group                       the place of this group in the message, for ids of what has no name of its own
 //

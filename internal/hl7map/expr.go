@@ -44,7 +44,7 @@ var variables = map[string]bool{"$member": true, "$control": true, "$index": tru
 // parseExpr reads an expression for an element of a type.
 func (c *compiler) parseExpr(text, typ string) (*expr, error) {
 	e := &expr{typ: typ}
-	for alt := range strings.SplitSeq(text, " ?? ") {
+	for alt := range strings.SplitSeq(strings.ReplaceAll(text, " ?? ", " else "), " else ") {
 		p, err := c.parsePipe(strings.TrimSpace(alt))
 		if err == nil {
 			err = p.fits(typ)
@@ -213,7 +213,7 @@ func (e *expr) constant() bool {
 			return false
 		}
 		for _, one := range p.text {
-			if one.text == "" {
+			if one.path != nil {
 				return false
 			}
 		}
@@ -289,7 +289,10 @@ func (p *pipe) constantText(r *run, c context) string {
 	if asked && !found {
 		return ""
 	}
-	return strings.TrimSpace(b.String())
+	if !asked {
+		return b.String()
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
 }
 
 // convert takes a value through the steps.

@@ -166,8 +166,12 @@ func (w *choice) write(r *run, c context) bool {
 }
 
 func (e *expr) make(r *run, c context, all bool) int {
+	codes, faults := len(r.codes), len(r.faults)
 	for _, p := range e.pipes {
-		if n := p.make(r, c, e.typ, all); n > 0 {
+		before, beforeFaults := len(r.codes), len(r.faults)
+		if n := p.make(r, c, e.typ, all); n > 0 { // what the others did not have is found
+			r.codes = append(r.codes[:codes], r.codes[before:]...)
+			r.faults = append(r.faults[:faults], r.faults[beforeFaults:]...)
 			return n
 		}
 	}

@@ -59,7 +59,7 @@ func (p *path) values(r *run, c context, yield func(hl7.Value) bool) {
 	if p.field == 0 {
 		return
 	}
-	p.segments(r, c, func(s *hl7.Segment) bool { return p.ofSegment(r, c, s, yield) })
+	p.segments(r, c, func(_ int, s *hl7.Segment) bool { return p.ofSegment(r, c, s, yield) })
 }
 
 func (p *path) ofSegment(r *run, c context, s *hl7.Segment, yield func(hl7.Value) bool) bool {
@@ -98,16 +98,18 @@ func (p *path) descend(v hl7.Value) hl7.Value {
 	return v
 }
 
-// segments yields those that the path means: see "Paths" in the package's doc.
-func (p *path) segments(r *run, c context, yield func(*hl7.Segment) bool) {
+// segments yields those that the path means, and the groups they are in: see "Paths" in the package's doc.
+func (p *path) segments(r *run, c context, yield func(group int, s *hl7.Segment) bool) {
 	if c.segment != nil && c.segment.Name == p.segment && p.group == "" {
-		yield(c.segment)
+		yield(c.group, c.segment)
 		return
 	}
 	if p.group != "" {
 		for _, g := range r.near(p.group, c.group) {
-			if !each(r.groups[g].segments, p.segment, yield) {
-				return
+			for _, s := range r.groups[g].segments {
+				if s.Name == p.segment && !yield(g, s) {
+					return
+				}
 			}
 		}
 		return
@@ -117,7 +119,7 @@ func (p *path) segments(r *run, c context, yield func(*hl7.Segment) bool) {
 		for _, s := range r.groups[g].segments {
 			if s.Name == p.segment {
 				found = true
-				if !yield(s) {
+				if !yield(g, s) {
 					return
 				}
 			}
@@ -128,22 +130,16 @@ func (p *path) segments(r *run, c context, yield func(*hl7.Segment) bool) {
 	}
 }
 
-func each(list []*hl7.Segment, name string, yield func(*hl7.Segment) bool) bool {
-	for _, s := range list {
-		if s.Name == name && !yield(s) {
-			return false
-		}
-	}
-	return true
-}
-
 // contexts yields a context for each segment or value of the path.
 func (p *path) contexts(r *run, c context, yield func(context) bool) {
 	n := 0
 	if p.segment != "" && p.field == 0 {
-		p.segments(r, c, func(s *hl7.Segment) bool {
+		p.segments(r, c, func(g int, s *hl7.Segment) bool {
 			at := c
 			at.segment, at.index = s, n
+			if p.group != "" {
+				at.group = g
+			}
 			if p.where != nil && !p.where.holds(r, at) {
 				return true
 			}
@@ -164,7 +160,7 @@ func (p *path) contexts(r *run, c context, yield func(context) bool) {
 func (p *path) there(r *run, c context) bool {
 	found := false
 	if p.segment != "" && p.field == 0 {
-		p.segments(r, c, func(*hl7.Segment) bool { found = true; return false })
+		p.segments(r, c, func(int, *hl7.Segment) bool { found = true; return false })
 		return found
 	}
 	p.values(r, c, func(v hl7.Value) bool {

@@ -92,9 +92,12 @@ func (s *source) lay(base, over *yaml.Node) *yaml.Node {
 	for i := 0; i+1 < len(over.Content); i += 2 {
 		key, v := over.Content[i], over.Content[i+1]
 		name, adds := strings.CutSuffix(key.Value, "+")
+		if v.Kind != yaml.SequenceNode {
+			name, adds = key.Value, false
+		}
 		at := indexOf(&out, name)
 		switch {
-		case adds && at >= 0 && out.Content[at+1].Kind == yaml.SequenceNode && v.Kind == yaml.SequenceNode:
+		case adds && at >= 0 && out.Content[at+1].Kind == yaml.SequenceNode:
 			list := *out.Content[at+1]
 			list.Content = append(slices.Clone(list.Content), v.Content...)
 			s.names[&list] = s.names[v]
