@@ -107,20 +107,9 @@ func (s *Server) receive(ctx context.Context, from origin, raw []byte) reply {
 		}
 		defer leave()
 	}
-	in := messages.Incoming{Format: Format, Type: h.Name(), Sender: h.Application + "|" + h.Facility, Control: h.Control, Media: MediaType, Raw: raw}
-	if err == nil {
-		var m *hl7.Message
-		if m, err = hl7.Parse(raw, hl7.Limits{Bytes: s.Limits.Message}); err == nil {
-			err = readable(h)
-			in.Parsed, in.Charset = m, m.Charset.Used
-			t.message = m
-		}
-	}
-	if sent, ok := hl7.ParseTime(h.Sent, time.Local); ok {
-		in.Sent = sent.Start
-	}
-	in.Refused = err
-	in.Answer = func(v messages.Verdict) []byte { return t.answer(v, err) }
+	in := Read(raw, hl7.Limits{Bytes: s.Limits.Message})
+	t.message, _ = in.Parsed.(*hl7.Message)
+	in.Answer = func(v messages.Verdict) []byte { return t.answer(v, in.Refused) }
 	out, err := s.Intake.Take(ctx, caller, in)
 	if err != nil {
 		if k := hub.KindOf(err); k == hub.Internal || k == hub.Corrupt {
@@ -129,6 +118,27 @@ func (s *Server) receive(ctx context.Context, from origin, raw []byte) reply {
 		return t.cannot(err)
 	}
 	return reply{answer: out.Message.Answer, code: t.code(out.Message.Status)}
+}
+
+// Read makes of a message what is needed to keep it. What cannot be read comes with its header, if that can be, and says why
+// in Refused.
+func Read(raw []byte, l hl7.Limits) messages.Incoming {
+	in := messages.Incoming{Format: Format, Media: MediaType, Raw: raw}
+	m, err := hl7.Parse(raw, l)
+	if err != nil {
+		in.Refused = err
+		if m, err = hl7.Peek(raw); err != nil {
+			return in
+		}
+	} else {
+		in.Parsed, in.Refused = m, readable(m.Header())
+	}
+	h := m.Header()
+	in.Type, in.Sender, in.Control, in.Charset = h.Name(), h.Application+"|"+h.Facility, h.Control, m.Charset.Used
+	if sent, ok := hl7.ParseTime(h.Sent, time.Local); ok {
+		in.Sent = sent.Start
+	}
+	return in
 }
 
 // readable refuses versions that the hub does not read.
