@@ -1,8 +1,9 @@
 package laboratory
 
 import (
+	"slices"
+
 	"concord/hub"
-	"concord/internal/ucum"
 )
 
 // LOINC is the system of the codes that every result should have one of.
@@ -39,12 +40,9 @@ type Answer struct {
 func Resolve(r *Rules, maps *Maps, q Question) Answer {
 	var a Answer
 	add := func(c Coding) {
-		for _, there := range append(q.Codings, a.Add...) {
-			if there.System == c.System && there.Code == c.Code {
-				return
-			}
+		if !has(q.Codings, c) && !has(a.Add, c) {
+			a.Add = append(a.Add, c)
 		}
-		a.Add = append(a.Add, c)
 	}
 	kind := r.kindOf(q.Specimen)
 	standard := ""
@@ -74,6 +72,10 @@ func Resolve(r *Rules, maps *Maps, q Question) Answer {
 		a.Analyte, a.Code, _ = r.Analyte(standard)
 	}
 	return a
+}
+
+func has(list []Coding, c Coding) bool {
+	return slices.ContainsFunc(list, func(there Coding) bool { return there.System == c.System && there.Code == c.Code })
 }
 
 // kindOf reads a specimen as sent or as a kind.
@@ -161,16 +163,13 @@ func (r *Rules) unitFits(written, code string) bool {
 	if code == "" {
 		return written == "" || r.units[FoldUnit(written)] == "1"
 	}
-	want, err := ucum.Parse(code)
-	if err != nil {
-		return false
-	}
 	sent, ok := r.units[FoldUnit(written)]
 	if !ok {
 		sent = written
 	}
-	have, err := ucum.Parse(sent)
-	return err == nil && written != "" && have.Dimension() == want.Dimension()
+	have, known := r.dimension(sent)
+	want, right := r.dimension(code)
+	return known && right && written != "" && have == want
 }
 
 // Maps are the ConceptMaps in force.

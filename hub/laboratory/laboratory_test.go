@@ -24,8 +24,9 @@ func TestAMessageIsCompletedBesideWhatWasSent(t *testing.T) {
 	if len(k) != 1 {
 		t.Fatalf("%d observations of potassium", len(k))
 	}
-	for _, want := range []string{`{"code":"0021","display":"血清钾","system":"urn:lis"},{"code":"2823-3","display":"Potassium","system":"http://loinc.org"}`,
-		`"value":4.10`, `"unit":"mmol/l"`, `"code":"mmol/L"`, `"referenceRange":[{"low":{"code":"mmol/L","system":"http://unitsofmeasure.org","unit":"mmol/l","value":1}}]`} {
+	for _, want := range []string{`"code":{"coding":[{"system":"urn:lis","code":"0021","display":"血清钾"},{"system":"http://loinc.org","code":"2823-3","display":"Potassium"}]}`,
+		`"valueQuantity":{"value":4.10,"unit":"mmol/l","system":"http://unitsofmeasure.org","code":"mmol/L"}`,
+		`"referenceRange":[{"low":{"value":1,"unit":"mmol/l","system":"http://unitsofmeasure.org","code":"mmol/L"}}]`} {
 		if !strings.Contains(k[0], want) {
 			t.Errorf("%s is not in\n%s", want, k[0])
 		}

@@ -6,9 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
+	"slices"
 	"strings"
 
-	"concord/hub"
 	"concord/hub/messages"
 	"concord/internal/fhir"
 )
@@ -40,12 +40,9 @@ func (f *Refiner) Refine(ctx context.Context, member string, _ *messages.Incomin
 	for i := range m.Resources {
 		switch m.Resources[i].Name.Type {
 		case "Observation":
-			err = b.observation(i)
+			b.observation(i)
 		case "DiagnosticReport", "ServiceRequest":
-			err = b.coded(i)
-		}
-		if err != nil {
-			return err
+			b.coded(i)
 		}
 	}
 	b.rename()
@@ -61,6 +58,8 @@ type batch struct {
 	mapping *messages.Mapping
 
 	docs      []*fhir.Doc         // by resource; nil where it is unreadable
+	results   []Result            // of those that are coded
+	sameIDs   []string            // see sameAs
 	specimens map[string]specimen // by reference
 	kinds     map[string]string   // what the name of a report tells of the specimen, by part
 	same      map[string]int      // how often the message has a result of this id: see sameAs
@@ -75,7 +74,8 @@ type specimen struct {
 }
 
 func (b *batch) read() {
-	b.docs = make([]*fhir.Doc, len(b.mapping.Resources))
+	n := len(b.mapping.Resources)
+	b.docs, b.results, b.sameIDs = make([]*fhir.Doc, n), make([]Result, n), make([]string, n)
 	for i := range b.mapping.Resources {
 		r := &b.mapping.Resources[i]
 		switch r.Name.Type {
@@ -89,16 +89,20 @@ func (b *batch) read() {
 		}
 		b.docs[i] = doc
 		switch r.Name.Type {
+		case "Observation", "ServiceRequest":
+			b.results[i] = ReadResult(doc.Root())
 		case "Specimen":
 			b.specimens[r.Name.String()] = b.specimen(doc.Root())
 		case "DiagnosticReport":
+			b.results[i] = ReadResult(doc.Root())
 			if kind := b.rules.specimenNamed(conceptNames(doc.Root().Get("code"))); kind != "" {
 				b.kinds[r.Part] = kind
 			}
 		}
 	}
 	for i := range b.mapping.Resources {
-		b.same[b.sameAs(i)]++
+		b.sameIDs[i] = b.sameAs(i)
+		b.same[b.sameIDs[i]]++
 	}
 }
 
@@ -154,31 +158,28 @@ func conceptNames(v fhir.Value) []string {
 }
 
 // coded adds what the maps say of the code of a report or order.
-func (b *batch) coded(i int) error {
+func (b *batch) coded(i int) {
 	if b.docs[i] == nil {
-		return nil
+		return
 	}
-	res := ReadResult(b.docs[i].Root())
-	q := Question{Member: b.member, Codings: res.Codings, Name: res.Name}
-	var a Answer
-	for _, t := range b.maps.targets(b.rules, q, "") {
-		if !t.None {
-			a.Add = append(a.Add, t.Coding)
+	res := &b.results[i]
+	var add additions
+	for _, t := range b.maps.targets(b.rules, Question{Member: b.member, Codings: res.Codings, Name: res.Name}, "") {
+		if !t.None && !slices.Contains(add.codings, t.Coding) && !has(res.Codings, t.Coding) {
+			add.codings = append(add.codings, t.Coding)
 		}
 	}
-	if len(a.Add) == 0 {
-		return nil
+	if len(add.codings) > 0 {
+		b.settle(res.Codings)
+		b.mapping.Resources[i].Body = add.to(b.docs[i].Root())
 	}
-	b.settle(res.Codings)
-	return b.edit(i, func(o object) { addCodings(o, a.Add) })
 }
 
-func (b *batch) observation(i int) error {
+func (b *batch) observation(i int) {
 	if b.docs[i] == nil {
-		return nil
+		return
 	}
-	root := b.docs[i].Root()
-	res := ReadResult(root)
+	root, res := b.docs[i].Root(), b.results[i]
 	s := b.specimenOf(root)
 	b.again(i)
 	if s.kind == "" {
@@ -186,72 +187,56 @@ func (b *batch) observation(i int) error {
 	}
 	q := Question{Member: b.member, Codings: res.Codings, Name: res.Name, Specimen: s.kind, Unit: res.Unit}
 	a := Resolve(b.rules, b.maps, q)
+	add := additions{codings: a.Add}
+	res.Codings = append(slices.Clip(res.Codings), a.Add...)
 	like := ""
 	if a.Code != nil {
 		like = a.Code.Unit
 	}
-	var edits []func(object)
-	if len(a.Add) > 0 {
-		edits = append(edits, func(o object) { addCodings(o, a.Add) })
-		res.Codings = append(res.Codings, a.Add...)
+	if quantity := root.Get("valueQuantity"); quantity.Kind() != fhir.Absent && quantity.Get("code").Kind() == fhir.Absent && quantity.Get("system").Kind() == fhir.Absent {
+		add.unit, _ = b.rules.UCUM(res.Unit, like)
+		res.UCUM = add.unit
 	}
-	if root.Get("valueQuantity").Get("code").Kind() == fhir.Absent && res.Unit != "" {
-		if code, ok := b.rules.UCUM(res.Unit, like); ok {
-			res.UCUM = code
-			edits = append(edits, func(o object) { addUnit(o["valueQuantity"], code) })
-		}
-	}
-	if ranges := root.Get("referenceRange"); ranges.Kind() != fhir.Absent {
-		edits = b.rangeUnits(edits, ranges, like)
-	} else if own := b.rules.ownRange(b.member, &res, b.sex(&res), b.age(&res)); own != nil {
-		edits = append(edits, func(o object) { o["referenceRange"] = []any{own.resource()} })
+	if res.Ranged {
+		add.ranges = b.rangeUnits(root.Get("referenceRange"), like)
+	} else {
+		add.own = b.rules.ownRange(b.member, &res, b.sex(&res), b.age(&res))
 	}
 	if found, ok := b.rules.Critical(&res, b.age(&res)); ok && !found.Said {
-		edits = append(edits, func(o object) { addInterpretation(o, found.Flag, found.Text(b.rules)) })
+		add.flag, add.flagText = found.Flag, found.Text(b.rules)
 	}
 	if a.Settled {
 		b.settle(q.keys())
 	} else if sighting, ok := SightingOf(q); ok {
-		edits = append(edits, func(o object) {
-			addTag(o, UnmappedSystem, sighting.ID())
-			if of, ok := o["specimen"].(object); ok && of["display"] == nil && s.kind != "" {
-				of["display"] = s.kind // so that whoever settles the code sees it
-			}
-		})
+		add.tag = sighting.ID()
+		if of := root.Get("specimen"); of.Kind() != fhir.Absent && of.Get("display").Kind() == fhir.Absent {
+			add.specimen = s.kind // so that whoever settles the code sees it
+		}
 		b.open = append(b.open, messages.Code{System: sighting.Code.System, Code: sighting.Code.Code, Display: sighting.Code.Display, Unit: res.Unit})
 	}
-	if len(edits) == 0 {
-		return nil
+	if !add.none() {
+		b.mapping.Resources[i].Body = add.to(root)
 	}
-	return b.edit(i, func(o object) {
-		for _, do := range edits {
-			do(o)
-		}
-	})
 }
 
-func (b *batch) rangeUnits(edits []func(object), ranges fhir.Value, like string) []func(object) {
-	next := 0
+// rangeUnits are the UCUM codes of the bounds of reference ranges that have none; nil where no bound needs one.
+func (b *batch) rangeUnits(ranges fhir.Value, like string) (codes [][2]string) {
+	found := false
 	for one := range ranges.Items() {
-		at := next
-		next++
-		for _, bound := range []string{"low", "high"} {
+		var pair [2]string
+		for i, bound := range []string{"low", "high"} {
 			q := one.Get(bound)
-			if q.Get("code").Kind() != fhir.Absent {
-				continue
-			}
-			if code, ok := b.rules.UCUM(q.Get("unit").Text(), like); ok && q.Get("unit").Text() != "" {
-				edits = append(edits, func(o object) {
-					if list, ok := o["referenceRange"].([]any); ok && at < len(list) {
-						if r, ok := list[at].(object); ok {
-							addUnit(r[bound], code)
-						}
-					}
-				})
+			if unit := q.Get("unit").Text(); unit != "" && q.Get("code").Kind() == fhir.Absent && q.Get("system").Kind() == fhir.Absent {
+				pair[i], _ = b.rules.UCUM(unit, like)
+				found = found || pair[i] != ""
 			}
 		}
+		codes = append(codes, pair)
 	}
-	return edits
+	if !found {
+		return nil
+	}
+	return codes
 }
 
 func (b *batch) settle(codings []Coding) {
@@ -297,22 +282,6 @@ func (b *batch) sex(res *Result) string {
 	return p.Get("gender").Text()
 }
 
-// edit changes resource i, all else in it kept.
-func (b *batch) edit(i int, change func(object)) error {
-	r := &b.mapping.Resources[i]
-	o, err := decode(r.Body)
-	if err != nil {
-		return nil
-	}
-	change(o)
-	body, err := encode(o)
-	if err != nil {
-		return &hub.Error{Kind: hub.Internal, Path: r.Name.Type, Msg: "complete a result", Err: err}
-	}
-	r.Body = body
-	return nil
-}
-
 // object is a JSON object whose numbers are kept as written.
 type object = map[string]any
 
@@ -323,7 +292,7 @@ func decode(body []byte) (object, error) {
 	return o, dec.Decode(&o)
 }
 
-func encode(o object) ([]byte, error) {
+func encode(o any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)

@@ -4,6 +4,8 @@ import (
 	"math/big"
 	"strings"
 	"time"
+
+	"concord/internal/ucum"
 )
 
 // Rules are a deployment's data about laboratories. They are read-only once Compile has returned them.
@@ -30,9 +32,12 @@ type Rules struct {
 	units     map[string]string // folded
 	specimens map[string]string // folded
 	kinds     map[string]bool
-	flags     map[string]bool // folded
-	critical  map[string][]*Threshold
-	delta     map[string]*Limit
+	words     map[string]string // folded
+	// dimensions of the UCUM codes in the rules
+	dimensions map[string]string
+	flags      map[string]bool // folded
+	critical   map[string][]*Threshold
+	delta      map[string]*Limit
 }
 
 // Analyte is one thing that is measured.
@@ -118,6 +123,7 @@ type codeAt struct {
 func (r *Rules) Compile() *Rules {
 	r.names, r.codes = map[string][]alias{}, map[string]codeAt{}
 	r.units, r.specimens, r.kinds, r.flags = map[string]string{}, map[string]string{}, map[string]bool{}, map[string]bool{}
+	r.words, r.dimensions = map[string]string{}, map[string]string{}
 	r.critical, r.delta = map[string][]*Threshold{}, map[string]*Limit{}
 	for i := range r.Analytes {
 		a := &r.Analytes[i]
@@ -128,10 +134,15 @@ func (r *Rules) Compile() *Rules {
 		}
 		for j := range a.Codes {
 			r.codes[a.Codes[j].LOINC] = codeAt{a, &a.Codes[j]}
+			r.measure(a.Codes[j].Unit)
 		}
 	}
 	for written, code := range r.Units {
 		r.units[FoldUnit(written)] = code
+		r.measure(code)
+	}
+	for word, kind := range r.SpecimenWords {
+		r.words[FoldName(word)] = kind
 	}
 	for written, kind := range r.Specimens {
 		r.specimens[FoldName(written)], r.kinds[kind] = kind, true
@@ -149,6 +160,12 @@ func (r *Rules) Compile() *Rules {
 	return r
 }
 
+func (r *Rules) measure(code string) {
+	if u, err := ucum.Parse(code); err == nil {
+		r.dimensions[code] = u.Dimension()
+	}
+}
+
 // Analyte finds an analyte and its code by LOINC.
 func (r *Rules) Analyte(loinc string) (*Analyte, *Code, bool) {
 	at, ok := r.codes[loinc]
@@ -161,11 +178,11 @@ func (r *Rules) Specimen(written string) string { return r.specimens[FoldName(wr
 // specimenNamed is the kind of specimen that the names of a report tell, by the longest word in them; empty for none.
 func (r *Rules) specimenNamed(names []string) (kind string) {
 	longest := 0
-	for word, of := range r.SpecimenWords {
-		folded := FoldName(word)
-		for _, n := range names {
-			if len(folded) >= longest && strings.Contains(FoldName(n), folded) && (len(folded) > longest || of < kind) {
-				kind, longest = of, len(folded)
+	for _, n := range names {
+		n = FoldName(n)
+		for word, of := range r.words {
+			if len(word) >= longest && strings.Contains(n, word) && (len(word) > longest || of < kind) {
+				kind, longest = of, len(word)
 			}
 		}
 	}

@@ -15,20 +15,36 @@ func (r *Rules) UCUM(written, like string) (code string, ok bool) {
 	if code, ok := r.units[FoldUnit(written)]; ok {
 		return code, true
 	}
-	want, err := ucum.Parse(like)
-	if like == "" || err != nil {
+	if like == "" {
 		return "", false
 	}
-	have, err := ucum.Parse(strings.TrimSpace(written))
-	if err != nil || have.Dimension() != want.Dimension() {
+	written = strings.TrimSpace(written)
+	have, known := r.dimension(written)
+	want, right := r.dimension(like)
+	if !known || !right || have != want {
 		return "", false
 	}
-	return strings.TrimSpace(written), true
+	return written, true
+}
+
+// dimension is that of a UCUM code; ok is false for what is none.
+func (r *Rules) dimension(code string) (dimension string, ok bool) {
+	if d, ok := r.dimensions[code]; ok {
+		return d, true
+	}
+	u, err := ucum.Parse(code)
+	if err != nil {
+		return "", false
+	}
+	return u.Dimension(), true
 }
 
 // Convert gives a value in another unit, exactly: by UCUM within a dimension, between mass and amount of substance in a
 // volume by what one millimole of the analyte weighs. ok is false where the two cannot be compared. a may be nil.
 func (a *Analyte) Convert(value *big.Rat, from, to string) (*big.Rat, bool) {
+	if from == to {
+		return value, true
+	}
 	u, err := ucum.Parse(from)
 	if err != nil {
 		return nil, false
