@@ -108,6 +108,9 @@ func (x *writer) document(rec *ecg.Recording, root string, spans [][]span) {
 	x.one("id", "root", root)
 	x.one("code", "code", "93000", "codeSystem", "2.16.840.1.113883.6.12", "codeSystemName", "CPT-4")
 	x.period(rec, rec.Groups[0])
+	if rec.Reason != "" {
+		x.one("reasonCode", "nullFlavor", "OTH", "displayName", rec.Reason)
+	}
 	x.subject(rec)
 	if rec.Institution != "" {
 		x.open("location")
@@ -117,11 +120,17 @@ func (x *writer) document(rec *ecg.Recording, root string, spans [][]span) {
 		x.text("name", rec.Institution)
 		x.close("location", "testingSite", "location")
 	}
-	if a := rec.Patient.Age; a != nil && finite(a.Value) {
+	for _, o := range []struct {
+		loinc string
+		q     *ecg.Quantity
+	}{{"21612-7", rec.Patient.Age}, {"8302-2", rec.Patient.Height}, {"29463-7", rec.Patient.Weight}} {
+		if o.q == nil || !finite(o.q.Value) {
+			continue
+		}
 		x.open("controlVariable")
 		x.open("relatedObservation")
-		x.one("code", "code", "21612-7", "codeSystem", "2.16.840.1.113883.6.1", "codeSystemName", "LOINC")
-		x.quantity("value", a.Value, a.Unit)
+		x.one("code", "code", o.loinc, "codeSystem", "2.16.840.1.113883.6.1", "codeSystemName", "LOINC")
+		x.quantity("value", o.q.Value, o.q.Unit)
 		x.close("relatedObservation", "controlVariable")
 	}
 	for _, c := range rec.Comments {
@@ -153,8 +162,8 @@ func (x *writer) subject(rec *ecg.Recording) {
 	}
 	x.open("subjectDemographicPerson")
 	x.text("name", p.Name)
-	x.one("administrativeGenderCode", "code", map[ecg.Sex]string{ecg.Male: "M", ecg.Female: "F"}[p.Sex], "codeSystem", genders,
-		"nullFlavor", map[ecg.Sex]string{ecg.OtherSex: "OTH", ecg.SexUnknown: "UNK"}[p.Sex])
+	x.one("administrativeGenderCode", "code", map[ecg.Sex]string{ecg.Male: "M", ecg.Female: "F", ecg.OtherSex: "UN"}[p.Sex], "codeSystem", genders,
+		"nullFlavor", map[ecg.Sex]string{ecg.SexUnknown: "UNK"}[p.Sex])
 	if p.BirthDate != "" {
 		x.one("birthTime", "value", strings.ReplaceAll(p.BirthDate, "-", ""))
 	}
@@ -170,6 +179,9 @@ func (x *writer) series(rec *ecg.Recording, spans [][]span) {
 	x.open("component")
 	for i, g := range rec.Groups {
 		element := "series"
+		if len(spans[i]) == 0 {
+			continue
+		}
 		if i > 0 {
 			element = "derivedSeries"
 			x.open("derivation")
@@ -258,6 +270,15 @@ func (x *writer) annotations(rec *ecg.Recording, group int) {
 	}
 	x.open("subjectOf")
 	x.open("annotationSet")
+	if rec.Reading != "" {
+		x.open("author")
+		x.open("assignedEntity")
+		x.one("id", "nullFlavor", "UNK")
+		x.open("assignedAuthorType")
+		x.open("assignedPerson")
+		x.text("name", rec.Reading)
+		x.close("assignedPerson", "assignedAuthorType", "assignedEntity", "author")
+	}
 	for _, m := range found {
 		x.open("component")
 		x.open("annotation")
@@ -307,7 +328,7 @@ func (x *writer) sequences(rec *ecg.Recording, g ecg.Group, s span) {
 		x.open("component")
 		x.open("sequence")
 		if mdc := l.Code.MDC(); mdc != "" {
-			x.one("code", "code", strings.ToUpper(mdc[:len("MDC_ECG_LEAD_")])+mdc[len("MDC_ECG_LEAD_"):], "codeSystem", mdcCode, "codeSystemName", "MDC")
+			x.one("code", "code", strings.ToUpper(mdc), "codeSystem", mdcCode, "codeSystemName", "MDC")
 		} else {
 			x.one("code", "nullFlavor", "OTH", "displayName", l.Label)
 		}

@@ -66,6 +66,11 @@ func classOf(rec *ecg.Recording) (class, error) {
 	if len(rec.Groups) == 0 {
 		return class{}, &hub.Error{Kind: hub.Unprocessable, Msg: "the recording has no signals that could be written"}
 	}
+	for _, g := range rec.Groups {
+		if g.Len() == 0 {
+			return class{}, &hub.Error{Kind: hub.Unprocessable, Msg: "some signals of the recording have no samples"}
+		}
+	}
 	for _, c := range classes {
 		if c.allows(rec) {
 			return c, nil
