@@ -66,7 +66,7 @@ func checkGolden(ctx context.Context, mapper *hl7Mapper, member, path string, up
 	if err != nil {
 		return false, err
 	}
-	inc := incomingOf(hl7v2.Format, raw, mapper.limits)
+	inc := hl7v2.Read(raw, mapper.limits)
 	shown, err := messages.Show(ctx, mapper, member, &inc)
 	if err != nil {
 		return false, err

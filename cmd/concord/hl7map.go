@@ -2,13 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"time"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/pflag"
 
 	"concord/adapters/hl7v2"
 	"concord/hub"
 	"concord/hub/messages"
 	"concord/internal/hl7"
 	"concord/internal/hl7map"
+	"concord/mappings"
+	"concord/mappings"
 )
 
 // hl7Mapper maps HL7 v2 messages by the rules in force.
@@ -17,13 +26,20 @@ type hl7Mapper struct {
 	limits hl7.Limits
 }
 
-// newHL7Mapper maps by the rules that come with the program.
+// mappingFlags are those of whoever maps HL7 v2.
+func mappingFlags(f *pflag.FlagSet) {
+	f.String("mappings", "", "`folder` with mappings of HL7 v2, laid over those of the program; read again when they change")
+}
+
+// newHL7Mapper maps by the rules that come with the program and those of a deployment's folder.
 func newHL7Mapper(cfg Config) (*hl7Mapper, error) {
-	rules, err := hl7map.Load(nil)
+	follow, err := mappings.FollowHL7v2(cfg.Mappings, time.Second, time.Now, func(err error) {
+		slog.Error("the mappings of HL7 v2 are wrong; those before stay in force", "err", err)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read the rules for HL7 v2: %w", err)
+		return nil, fmt.Errorf("read the mappings of HL7 v2: %w", err)
 	}
-	return &hl7Mapper{func() *hl7map.Rules { return rules }, cfg.limits()}, nil
+	return &hl7Mapper{follow.Rules, cfg.limits()}, nil
 }
 
 // mapHL7 lets the intake of messages read HL7 v2.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"concord/adapters/hl7v2"
 	"concord/adapters/integration"
 	"concord/adapters/webserver"
@@ -13,22 +11,10 @@ import (
 
 // incomingOf is a message of a format as the adapter that takes it would make it.
 func incomingOf(format string, raw []byte, limits hl7.Limits) messages.Incoming {
-	in := messages.Incoming{Format: format, Raw: raw}
-	if format != hl7v2.Format {
-		return in
+	if format == hl7v2.Format {
+		return hl7v2.Read(raw, limits)
 	}
-	in.Media = hl7v2.MediaType
-	m, err := hl7.Parse(raw, limits)
-	if err != nil {
-		in.Refused = err
-		return in
-	}
-	head := m.Header()
-	in.Parsed, in.Type, in.Sender, in.Control, in.Charset = m, head.Name(), head.Application+"|"+head.Facility, head.Control, m.Charset.Used
-	if sent, ok := hl7.ParseTime(head.Sent, time.Local); ok {
-		in.Sent = sent.Start
-	}
-	return in
+	return messages.Incoming{Format: format, Raw: raw}
 }
 
 // textOf is an HL7 v2 message decoded, one segment a line.

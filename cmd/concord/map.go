@@ -65,6 +65,7 @@ Without --url it needs no hub. With --url and --token a hub maps the message by 
 	}
 	f := cmd.Flags()
 	f.String("config", "", "YAML `file` with any of the settings")
+	mappingFlags(f)
 	f.StringVar(&o.member, "member", "", "`id` of the member whose messages these are")
 	f.BoolVar(&o.diff, "diff", false, "print how what the hub has would change")
 	f.StringVar(&o.golden, "golden", "", "`folder` of samples with what they must become")
@@ -134,7 +135,7 @@ func mapOne(ctx context.Context, mapper *hl7Mapper, o mapOptions, raw []byte) (*
 			return json.NewDecoder(r).Decode(out)
 		})
 	}
-	inc := incomingOf(hl7v2.Format, raw, mapper.limits)
+	inc := hl7v2.Read(raw, mapper.limits)
 	shown, err := messages.Show(ctx, mapper, o.member, &inc)
 	if err != nil {
 		return nil, err
