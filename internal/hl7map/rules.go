@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // rules name zones, and the host may know none
 
 	"go.yaml.in/yaml/v3"
 
