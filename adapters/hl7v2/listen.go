@@ -292,6 +292,7 @@ func (c *connection) lost(ctx context.Context, from origin, raw []byte, err erro
 		for _, a := range pieces(r.answer) {
 			out = hl7.AppendFrame(out, a)
 		}
+		c.release()
 		if c.answer(out) == nil {
 			c.linger()
 		}

@@ -28,11 +28,11 @@ func (b *Batch) IsBatch() bool { return b.File != "" || b.Header != "" }
 // What has no message gives one that is all of it, for Parse to say what is wrong. More than most messages are TooLarge.
 func Split(raw []byte, most int) (Batch, error) {
 	b := Batch{}
-	begin, counted := -1, 0
+	begin, counted, begun := -1, 0, 0
 	var count string
 	end := func(at int) {
 		if begin >= 0 {
-			b.Messages = append(b.Messages, bytes.TrimRight(raw[begin:at], "\r\n\x1a"))
+			b.Messages = append(b.Messages, raw[begin:at])
 			begin = -1
 		}
 	}
@@ -54,7 +54,9 @@ func Split(raw []byte, most int) (Batch, error) {
 				if len(b.Messages) == most {
 					return b, tooLarge("", "the batch has more than %d messages", most)
 				}
-				begin = at
+				if begin = at; len(b.Messages) == 0 {
+					begun = at
+				}
 			case "FHS":
 				b.File = string(line)
 			case "BHS":
@@ -72,8 +74,12 @@ func Split(raw []byte, most int) (Batch, error) {
 		at = next + 1
 	}
 	end(len(raw))
-	if len(b.Messages) == 0 && !b.IsBatch() {
-		b.Messages = [][]byte{raw}
+	switch {
+	case b.IsBatch():
+	case len(b.Messages) < 2:
+		b.Messages = [][]byte{raw} // to the last byte
+	default:
+		b.Messages[0] = raw[:begun+len(b.Messages[0])] // with what stands before it, for Parse to see
 	}
 	return b, nil
 }
