@@ -101,6 +101,32 @@ func (a *archived) store(ctx context.Context, b *bench, s *Site) error {
 		return fmt.Errorf("load %d studies: %w", a.studies, err)
 	}
 	b.say("%s: loaded %d studies, %.0f/s", s.Name, a.studies, sent.Rate())
+	return a.rest(ctx, b, s)
+}
+
+// rest waits until the hub has made what follows from the studies: an archive is asked at rest, not while it is filled.
+func (a *archived) rest(ctx context.Context, b *bench, s *Site) error {
+	began, made := time.Now(), 0
+	last := a.uid(1, a.studies-1, b)
+	for made == 0 {
+		_, err := load(ctx, s, 1, bounds{1, time.Minute}, func(int) call {
+			return call{s.get("/fhir/ImagingStudy?_summary=count&identifier=urn:dicom:uid|urn:oid:"+last, "application/fhir+json"), 0, func(an answer) error {
+				var bundle struct{ Total int }
+				err := json.Unmarshal(an.Body, &bundle)
+				made = bundle.Total
+				return err
+			}}
+		})
+		if err != nil {
+			return fmt.Errorf("wait for what is made of the studies: %w", err)
+		}
+		if time.Since(began) > 10*time.Minute {
+			return fmt.Errorf("wait for what is made of the studies: not done after %v", time.Since(began).Round(time.Second))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	time.Sleep(3 * time.Second) // the other partitions, which go side by side
+	b.say("%s: what is made of them was there %v later", s.Name, time.Since(began).Round(100*time.Millisecond))
 	return nil
 }
 
