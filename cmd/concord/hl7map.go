@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-	"log/slog"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -16,7 +14,6 @@ import (
 	"concord/hub/messages"
 	"concord/internal/hl7"
 	"concord/internal/hl7map"
-	"concord/mappings"
 	"concord/mappings"
 )
 
@@ -34,12 +31,21 @@ func mappingFlags(f *pflag.FlagSet) {
 // newHL7Mapper maps by the rules that come with the program and those of a deployment's folder.
 func newHL7Mapper(cfg Config) (*hl7Mapper, error) {
 	follow, err := mappings.FollowHL7v2(cfg.Mappings, time.Second, time.Now, func(err error) {
-		slog.Error("the mappings of HL7 v2 are wrong; those before stay in force", "err", err)
+		slog.Error("the mappings of HL7 v2 are wrong; those before stay in force", "err", allFaults(err))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the mappings of HL7 v2: %w", err)
+		return nil, fmt.Errorf("read the mappings of HL7 v2: %w", allFaults(err))
 	}
 	return &hl7Mapper{follow.Rules, cfg.limits()}, nil
+}
+
+// allFaults tells every fault of several, a line each.
+func allFaults(err error) error {
+	var all hub.Faults
+	if errors.As(err, &all) {
+		return errors.Join(all.Unwrap()...)
+	}
+	return err
 }
 
 // mapHL7 lets the intake of messages read HL7 v2.

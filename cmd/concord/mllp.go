@@ -30,8 +30,6 @@ type MLLPConfig struct {
 	// Mappings is a folder whose mappings are laid over those of the program.
 	Mappings string `koanf:"mappings"`
 
-	// Mappings is a folder whose mappings of HL7 v2 are laid over the program's; empty: none.
-	Mappings string `koanf:"hl7v2-mappings"`
 
 	Application string `koanf:"mllp-application"`
 	Facility    string `koanf:"mllp-facility"`
@@ -56,7 +54,6 @@ func mllpFlags(f *pflag.FlagSet) {
 	f.String("mllp", "", "HL7 v2 `address`, such as :2575")
 	f.String("mllp-tls", "", "HL7 v2 `address` over TLS with --tls-cert, such as :2576")
 	f.String("mllp-trusted", d.Trusted, "`networks` from which senders of messages are believed to be members without networks of their own")
-	f.String("hl7v2-mappings", "", "`folder` with mappings of HL7 v2 to lay over the program's; followed without a restart")
 	f.String("mllp-application", "", "what answers name as their application (default: what the message was sent to)")
 	f.String("mllp-facility", "", "what answers name as their facility (default: what the message was sent to)")
 	f.Int("mllp-message-mb", d.MessageMB, "greatest HL7 v2 message, `MB`")
