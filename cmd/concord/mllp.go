@@ -30,7 +30,6 @@ type MLLPConfig struct {
 	// Mappings is a folder whose mappings are laid over those of the program.
 	Mappings string `koanf:"mappings"`
 
-
 	Application string `koanf:"mllp-application"`
 	Facility    string `koanf:"mllp-facility"`
 
