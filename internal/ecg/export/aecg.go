@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"encoding/xml"
 	"io"
-	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"concord/hub"
 	"concord/internal/ecg"
@@ -45,61 +43,6 @@ func AECG(w io.Writer, rec *ecg.Recording, root string) error {
 	x := &writer{b: bufio.NewWriterSize(w, 64<<10)}
 	x.document(rec, root, spans)
 	return x.b.Flush() // which keeps the first error
-}
-
-// writer writes elements. Errors stay in b.
-type writer struct {
-	b     *bufio.Writer
-	depth int
-}
-
-// open begins an element; attributes are names and values in turn, of which empty ones are left out.
-func (x *writer) open(name string, attributes ...string) { x.tag(name, ">", attributes); x.depth++ }
-
-// one is an element without content.
-func (x *writer) one(name string, attributes ...string) { x.tag(name, "/>", attributes) }
-
-func (x *writer) close(names ...string) {
-	for _, name := range names {
-		x.depth--
-		x.indent()
-		x.b.WriteString("</" + name + ">\n")
-	}
-}
-
-// text is an element of words; there is none without them.
-func (x *writer) text(name, value string, attributes ...string) {
-	if value == "" {
-		return
-	}
-	x.indent()
-	x.begin(name, attributes)
-	x.b.WriteByte('>')
-	_ = xml.EscapeText(x.b, []byte(value))
-	x.b.WriteString("</" + name + ">\n")
-}
-
-func (x *writer) tag(name, end string, attributes []string) {
-	x.indent()
-	x.begin(name, attributes)
-	x.b.WriteString(end + "\n")
-}
-
-func (x *writer) begin(name string, attributes []string) {
-	x.b.WriteString("<" + name)
-	for i := 0; i+1 < len(attributes); i += 2 {
-		if attributes[i+1] != "" {
-			x.b.WriteString(" " + attributes[i] + `="`)
-			_ = xml.EscapeText(x.b, []byte(attributes[i+1]))
-			x.b.WriteByte('"')
-		}
-	}
-}
-
-func (x *writer) indent() {
-	for range x.depth {
-		x.b.WriteByte(' ')
-	}
 }
 
 func (x *writer) document(rec *ecg.Recording, root string, spans [][]span) {
@@ -366,68 +309,3 @@ func (x *writer) period(rec *ecg.Recording, g ecg.Group) {
 	}
 	x.close("effectiveTime")
 }
-
-func (x *writer) quantity(element string, value float64, unit string) {
-	kind := ""
-	if element == "value" {
-		kind = "PQ"
-	}
-	x.one(element, "xsi:type", kind, "value", number(value), "unit", unit)
-}
-
-// span is a stretch of samples, counted from the group's start, in which some leads have no gap.
-type span struct {
-	from, to int
-	leads    []int
-}
-
-// stretches are the spans of a group, those with the same ends together, in the order in which their first leads come.
-func stretches(g ecg.Group) []span {
-	var spans []span
-	index := map[[2]int]int{}
-	add := func(from, to, lead int) {
-		if from == to || len(spans) > maxSpans {
-			return
-		}
-		at, ok := index[[2]int{from, to}]
-		if !ok {
-			at = len(spans)
-			index[[2]int{from, to}] = at
-			spans = append(spans, span{from: from, to: to})
-		}
-		spans[at].leads = append(spans[at].leads, lead)
-	}
-	for k, l := range g.Leads {
-		from := l.Start
-		for i, v := range l.Samples.All() {
-			if v == ecg.Missing {
-				add(from, l.Start+i, k)
-				from = l.Start + i + 1
-			}
-		}
-		add(from, l.Start+l.Samples.Len(), k)
-	}
-	return spans
-}
-
-func at(i int, rate float64) time.Duration {
-	return time.Duration(math.Round(float64(i) / rate * float64(time.Second)))
-}
-
-// stamp is a time of HL7 V3 (TS), with a zone where there is one.
-func stamp(t ecg.Time, after time.Duration) string {
-	layout := "20060102150405.000"
-	if when := t.Time.Add(after); when.Nanosecond()%1e6 != 0 {
-		layout += "000"
-	}
-	if t.Zoned {
-		layout += "-0700"
-	}
-	return t.Time.Add(after).Format(layout)
-}
-
-func isOID(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789.") == "" && strings.Contains(s, ".")
-}
-
-func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -1,7 +1,8 @@
 package export
 
 import (
-	"encoding/base64"
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"math"
@@ -37,8 +38,8 @@ var classes = []class{
 const explicitLittle = "1.2.840.10008.1.2.1"
 
 // DICOM writes a Part 10 file: 12-lead, general, ambulatory or general 32-bit ECG, the first that allows what the
-// recording has; its samples are the recording's, unchanged. A recording that none allows is an Unsupported error. It
-// holds some four times the file's size in memory.
+// recording has; its samples are the recording's, unchanged. A recording that none allows is an Unsupported error. Samples
+// are written as they are read, so that a day takes no more memory than a minute.
 func DICOM(w io.Writer, rec *ecg.Recording, id Identity) error {
 	for _, u := range []struct{ name, uid string }{{"StudyInstanceUID", id.Study}, {"SeriesInstanceUID", id.Series}, {"SOPInstanceUID", id.Instance}} {
 		if u.uid == "" {
@@ -52,14 +53,64 @@ func DICOM(w io.Writer, rec *ecg.Recording, id Identity) error {
 	if err != nil {
 		return err
 	}
-	body := dataSet(rec, id, c).json()
-	out := dicom.AppendMeta(nil, explicitLittle, c.uid, id.Instance, dicom.ImplementationUID)
-	out, err = dicom.AppendDataSet(out, []byte(body), explicitLittle, []string{"ISO_IR 192"})
+	head := dicom.AppendMeta(nil, explicitLittle, c.uid, id.Instance, dicom.ImplementationUID)
+	head, err = appendSet(head, dataSet(rec, id, c))
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(out)
-	return err
+	bits := 16
+	if c.wide {
+		bits = 32
+	}
+	groups := make([][]byte, len(rec.Groups))
+	var length uint64
+	for i, g := range rec.Groups {
+		if groups[i], err = multiplexed(g, bits); err != nil {
+			return err
+		}
+		length += 8 + uint64(len(groups[i])) + dataLength(g, bits)
+	}
+	if length > math.MaxUint32-1 {
+		return &hub.Error{Kind: hub.Unsupported, Path: "WaveformSequence", Msg: "no DICOM sequence can be so long"}
+	}
+	b := bufio.NewWriterSize(w, 64<<10)
+	b.Write(head)
+	b.Write(elementHead(0x54000100, "SQ", uint32(length)))
+	for i, g := range rec.Groups {
+		b.Write(binary.LittleEndian.AppendUint32([]byte{0xFE, 0xFF, 0x00, 0xE0}, uint32(uint64(len(groups[i]))+dataLength(g, bits))))
+		b.Write(groups[i])
+		interleave(b, g, bits)
+	}
+	return b.Flush() // which keeps the first error
+}
+
+// appendSet appends a data set in Explicit VR Little Endian, its text in UTF-8.
+func appendSet(dst []byte, set attributes) ([]byte, error) {
+	return dicom.AppendDataSet(dst, []byte(set.json()), explicitLittle, []string{"ISO_IR 192"})
+}
+
+// multiplexed is an item of the Waveform Sequence up to the value of Waveform Data, which is its last attribute.
+func multiplexed(g ecg.Group, bits int) ([]byte, error) {
+	item, err := appendSet(nil, multiplex(g, bits))
+	if err != nil {
+		return nil, err
+	}
+	// An item's first attribute is the character set, which is the instance's and need not be said again.
+	if bytes.HasPrefix(item, []byte{0x08, 0x00, 0x05, 0x00, 'C', 'S'}) {
+		item = item[8+int(binary.LittleEndian.Uint16(item[6:])):]
+	}
+	return append(item, elementHead(0x54001010, "OW", uint32(dataLength(g, bits)))...), nil
+}
+
+func dataLength(g ecg.Group, bits int) uint64 {
+	return uint64(g.Len()) * uint64(len(g.Leads)) * uint64(bits/8)
+}
+
+// elementHead is tag, VR and length of an element whose VR has four bytes for it (PS3.5 7.1.2).
+func elementHead(tag uint32, vr string, length uint32) []byte {
+	head := binary.LittleEndian.AppendUint16(nil, uint16(tag>>16))
+	head = binary.LittleEndian.AppendUint16(head, uint16(tag))
+	return binary.LittleEndian.AppendUint32(append(head, vr[0], vr[1], 0, 0), length)
 }
 
 func classOf(rec *ecg.Recording) (class, error) {
@@ -85,7 +136,7 @@ func (c class) allows(rec *ecg.Recording) bool {
 	}
 	for _, g := range rec.Groups {
 		if !(g.Rate > 0) || len(g.Leads) == 0 || len(g.Leads) > c.channels || g.Rate < c.minRate || c.maxRate > 0 && g.Rate > c.maxRate ||
-			c.samples > 0 && g.Len() > c.samples || int64(g.Len())*int64(len(g.Leads)) > math.MaxInt32/4 {
+			c.samples > 0 && g.Len() > c.samples {
 			return false
 		}
 		for _, l := range g.Leads {
@@ -117,14 +168,10 @@ func narrow(s ecg.Samples) bool {
 	return true
 }
 
-// dataSet is the instance (PS3.3 Table A.34.3-1 and its neighbours).
+// dataSet is the instance (PS3.3 Table A.34.3-1 and its neighbours) but for the Waveform Sequence, which comes last.
 func dataSet(rec *ecg.Recording, id Identity, c class) attributes {
 	p, d := rec.Patient, rec.Device
 	day, clock, moment := whenTaken(rec.Acquired)
-	groups := make([]attributes, len(rec.Groups))
-	for i, g := range rec.Groups {
-		groups[i] = multiplex(g, c.wide)
-	}
 	set := attributes{
 		0x00080016: text("UI", c.uid),
 		0x00080018: text("UI", id.Instance),
@@ -148,7 +195,6 @@ func dataSet(rec *ecg.Recording, id Identity, c class) attributes {
 		0x00200011: numbers("IS", 1),
 		0x00200013: numbers("IS", 1),
 		0x00400555: items(),
-		0x54000100: items(groups...),
 	}
 	set.add(0x00080080, "LO", rec.Institution)
 	set.add(0x00081040, "LO", rec.Department)
@@ -173,137 +219,6 @@ func dataSet(rec *ecg.Recording, id Identity, c class) attributes {
 		set[0x0040B020] = items(a...)
 	}
 	return set
-}
-
-// multiplex is one item of the Waveform Sequence (PS3.3 C.10.9).
-func multiplex(g ecg.Group, wide bool) attributes {
-	originality, label := "ORIGINAL", "RHYTHM"
-	if g.Kind != ecg.Rhythm {
-		originality, label = "DERIVED", "MEDIAN BEAT"
-	}
-	if g.Label != "" {
-		label = g.Label
-	}
-	bits, vr := 16, "SS"
-	if wide {
-		bits, vr = 32, "SL"
-	}
-	channels := make([]attributes, len(g.Leads))
-	for i, l := range g.Leads {
-		channels[i] = channel(g, l, bits)
-	}
-	data, gaps := interleave(g, bits)
-	item := attributes{
-		0x00181068: numbers("DS", float64(g.Offset)/1e6),
-		0x003A0004: text("CS", originality),
-		0x003A0005: numbers("US", float64(len(g.Leads))),
-		0x003A0010: numbers("UL", float64(g.Len())),
-		0x003A001A: numbers("DS", g.Rate),
-		0x003A0020: text("SH", label),
-		0x003A0200: items(channels...),
-		0x54001004: numbers("US", float64(bits)),
-		0x54001006: text("CS", vr),
-		0x54001010: inline("OW", data),
-	}
-	if gaps {
-		item[0x5400100A] = inline("OW", sample(nil, ecg.Missing, bits))
-	}
-	return item
-}
-
-// channel is one item of the Channel Definition Sequence (C.10.9.1.4).
-func channel(g ecg.Group, l ecg.Lead, bits int) attributes {
-	source := attributes{0x00080100: text("SH", l.Label), 0x00080102: text("SH", "99CONCORD"), 0x00080104: text("LO", "Lead "+l.Label)}
-	if l.Code.String() != "" {
-		source = code("MDC", l.Code.Number(), "Lead "+l.Code.String())
-	}
-	unit := map[string]string{"nV": "nanovolt", "uV": "microvolt", "mV": "millivolt", "V": "volt"}[l.Unit]
-	c := attributes{
-		0x003A0203: text("SH", l.Label),
-		0x003A0208: items(source),
-		0x003A0210: numbers("DS", l.Scale),
-		0x003A0211: items(code("UCUM", l.Unit, unit)),
-		0x003A0212: numbers("DS", 1),
-		0x003A0213: numbers("DS", l.Baseline),
-		0x003A0215: numbers("DS", l.Skew.Seconds()*g.Rate),
-		0x003A021A: numbers("US", float64(bits)),
-	}
-	for tag, v := range map[uint32]float64{0x003A0220: g.Filters.HighPass, 0x003A0221: g.Filters.LowPass, 0x003A0222: g.Filters.Notch} {
-		if v > 0 && finite(v) {
-			c[tag] = numbers("DS", v)
-		}
-	}
-	return c
-}
-
-// interleave is the Waveform Data (C.10.9.1.7), in which the lowest number stands for samples that are missing.
-func interleave(g ecg.Group, bits int) (data []byte, gaps bool) {
-	n := g.Len()
-	data = make([]byte, 0, n*len(g.Leads)*bits/8)
-	for i := range n {
-		for _, l := range g.Leads {
-			v := int32(ecg.Missing)
-			if k := i - l.Start; k >= 0 && k < l.Samples.Len() {
-				v = l.Samples.At(k)
-			}
-			gaps = gaps || v == ecg.Missing
-			data = sample(data, v, bits)
-		}
-	}
-	return data, gaps
-}
-
-func sample(dst []byte, v int32, bits int) []byte {
-	if bits == 32 {
-		return binary.LittleEndian.AppendUint32(dst, uint32(v))
-	}
-	return binary.LittleEndian.AppendUint16(dst, uint16(max(v, math.MinInt16)))
-}
-
-// findings are the Waveform Annotation Sequence (C.10.10): statements and measurements of the whole recording.
-func findings(rec *ecg.Recording) []attributes {
-	var all []attributes
-	at := func(group int, a attributes) {
-		a[0x0040A0B0] = numbers("US", float64(min(max(group, 0), len(rec.Groups)-1)+1), 0)
-		a[0x0040A180] = numbers("US", float64(max(group, 0)))
-		all = append(all, a)
-	}
-	for _, s := range rec.Statements {
-		if s.Text != "" {
-			at(0, attributes{0x00700006: text("ST", s.Text)})
-		}
-	}
-	for _, m := range rec.Measurements {
-		concept, ok := concepts[m.Code]
-		if !ok || m.Lead != 0 || !finite(m.Value) {
-			continue
-		}
-		at(m.Group, attributes{
-			0x004008EA: items(code("UCUM", m.Unit, m.Unit)),
-			0x0040A043: items(code(concept.scheme, concept.code, concept.meaning)),
-			0x0040A30A: numbers("DS", m.Value),
-		})
-	}
-	return all
-}
-
-// concepts are the names of measurements in DICOM (PS3.16 CID 3227 to 3229; rates as SCP-ECG numbers them).
-var concepts = map[string]struct{ scheme, code, meaning string }{
-	ecg.HeartRate:       {"SCPECG", "5.10.2.5-1", "Ventricular Heart Rate"},
-	ecg.VentricularRate: {"SCPECG", "5.10.2.5-1", "Ventricular Heart Rate"},
-	ecg.AtrialRate:      {"SCPECG", "5.10.2.5-3", "Atrial Heart Rate"},
-	ecg.PDuration:       {"MDC", "2:16184", "P duration global"},
-	ecg.PRInterval:      {"MDC", "2:15872", "PR interval global"},
-	ecg.QRSDuration:     {"MDC", "2:16156", "QRS duration global"},
-	ecg.QTInterval:      {"MDC", "2:16160", "QT interval global"},
-	ecg.QTcInterval:     {"MDC", "2:15876", "QTc interval global"},
-	ecg.QTcBazett:       {"MDC", "2:15880", "QTc global using Bazett formula"},
-	ecg.QTcFridericia:   {"MDC", "2:15892", "QTc global using Fredericia formula"},
-	ecg.RRInterval:      {"MDC", "2:16168", "RR interval global"},
-	ecg.PPInterval:      {"MDC", "2:16140", "PP interval global"},
-	ecg.PAxis:           {"MDC", "2:16128", "P Axis"},
-	ecg.QRSAxis:         {"MDC", "2:16132", "QRS axis"},
-	ecg.TAxis:           {"MDC", "2:16136", "T axis"},
 }
 
 func whenTaken(t ecg.Time) (day, clock, moment string) {
@@ -361,8 +276,4 @@ func measured(q *ecg.Quantity, units map[string]float64) (float64, bool) {
 	}
 	f, ok := units[q.Unit]
 	return q.Value * f, ok
-}
-
-func inline(vr string, data []byte) string {
-	return `{"vr":"` + vr + `","InlineBinary":"` + base64.StdEncoding.EncodeToString(data) + `"}`
 }
