@@ -66,6 +66,7 @@ func groups() []group {
 		{"metadata", (*bench).metadataWorks, true, false},
 		{"frames", (*bench).frameWorks, true, false},
 		{"dimse", (*bench).dimseWorks, true, false},
+		{"mllp", (*bench).mllpWorks, false, false},
 		{"create", (*bench).createWorks, false, false},
 		{"transaction", (*bench).transactionWorks, false, false},
 		{"read", (*bench).readWorks, false, false},

@@ -21,6 +21,7 @@ type Site struct {
 	Root    string // path before /fhir and /dicom-web; empty or beginning with a slash
 	Token   string // bearer token; empty: none is sent
 	DICOM   string // host:port of its DICOM network; empty: none is known
+	MLLP    string // host:port where it takes HL7 v2; likewise
 	title   string // its AE title there
 	pid     int    // where it was started
 }

@@ -101,7 +101,7 @@ func (b *bench) startHub(ctx context.Context, name string, store ...string) (*Si
 		}
 		return strings.TrimSpace(out.String()), nil
 	}
-	if _, err := run("member", "add", "bench", "--name", "Bench", "--aet", aet); err != nil {
+	if _, err := run("member", "add", "bench", "--name", "Bench", "--aet", aet, "--hl7-sender", laboratory); err != nil {
 		return nil, err
 	}
 	token, err := run("token", "--member", "bench", "--ttl", "12h")
@@ -116,7 +116,11 @@ func (b *bench) startHub(ctx context.Context, name string, store ...string) (*Si
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"serve", "--listen", address, "--dimse", network}, common...)
+	mllp, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"serve", "--listen", address, "--dimse", network, "--mllp", mllp}, common...)
 	if b.Profile != "" && name == hubName {
 		args = append(args, "--cpuprofile", b.Profile)
 	}
@@ -125,7 +129,7 @@ func (b *bench) startHub(ctx context.Context, name string, store ...string) (*Si
 		return nil, err
 	}
 	b.running = append(b.running, p)
-	site := &Site{Name: name, Address: address, Token: token, DICOM: network, title: "CONCORD", pid: p.cmd.Process.Pid}
+	site := &Site{Name: name, Address: address, Token: token, DICOM: network, MLLP: mllp, title: "CONCORD", pid: p.cmd.Process.Pid}
 	return site, p.ready(ctx, site, "/readyz")
 }
 

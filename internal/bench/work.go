@@ -33,10 +33,11 @@ type peer struct {
 // Goal is what the project wants to reach; the zero value is none.
 type Goal struct {
 	// Of says what is compared: "rate" (units a second), "ratio" (of the rates, hub to peer), "p50" (of the medians,
-	// peer to hub), "ms" (the median in milliseconds) or "p95" (what 95 of 100 requests take at most, in milliseconds).
+	// peer to hub), "ms" (the median in milliseconds) "p95" or "p99" (what 95 or 99 of 100 requests take
+	// at most, in milliseconds).
 	Of      string  `json:"of,omitempty"`
 	AtLeast float64 `json:"atLeast,omitempty"`
-	AtMost  float64 `json:"atMost,omitempty"` // of "ms" and "p95"
+	AtMost  float64 `json:"atMost,omitempty"` // of "ms", "p95" and "p99"
 }
 
 // Row is what became of a work, or of its comparison with one more peer.
@@ -154,6 +155,8 @@ func (r *Row) judge() {
 		r.Met = float64(r.Hub.P50) <= r.Goal.AtMost
 	case "p95":
 		r.Met = float64(r.Hub.P95) <= r.Goal.AtMost
+	case "p99":
+		r.Met = float64(r.Hub.P99) <= r.Goal.AtMost
 	}
 }
 
@@ -169,6 +172,8 @@ func (g Goal) String() string {
 		return fmt.Sprintf("p50 ≤ %g ms", g.AtMost)
 	case "p95":
 		return fmt.Sprintf("p95 ≤ %g ms", g.AtMost)
+	case "p99":
+		return fmt.Sprintf("p99 ≤ %g ms", g.AtMost)
 	}
 	return ""
 }

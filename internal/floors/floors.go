@@ -56,7 +56,7 @@ func Doors() map[string][]string {
 		"hub/laboratory":     {"hub/access", "hub/commit", "hub/lookup", "hub/messages", "hub/projection"},
 		"hub/lookup":         {"hub/access", "hub/audit", "hub/projection"},
 		"hub/messages":       {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/projection"},
-		"internal/bench":     {"internal/sample", "internal/dicom", "internal/upperlayer"},
+		"internal/bench":     {"internal/sample", "internal/dicom", "internal/hl7", "internal/upperlayer"},
 		"internal/dicom":     {"internal/pinyin"},
 		"internal/ecg":       {"internal/dicom"},
 		"internal/fhir":      {"internal/pinyin", "internal/ucum"},
