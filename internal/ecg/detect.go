@@ -93,6 +93,11 @@ func detectXML(head []byte) (Format, bool) {
 		case strings.HasPrefix(text, "<?"):
 			skip = "?>"
 		case strings.HasPrefix(text, "<!"):
+			if i := strings.IndexAny(text, "[>"); i >= 0 && text[i] == '[' { // declarations of its own
+				if _, text, _ = strings.Cut(text[i:], "]"); text == "" {
+					return XML, true
+				}
+			}
 			skip = ">"
 		case strings.HasPrefix(text, "<"):
 			name := text[1:min(len(text), 80)]
