@@ -98,7 +98,9 @@ func detectXML(head []byte) (Format, bool) {
 					return XML, true
 				}
 			}
-			skip = ">"
+			if skip = ">"; strings.Contains(text[:strings.Index(text+">", ">")], "[") {
+				skip = "]>"
+			}
 		case strings.HasPrefix(text, "<"):
 			name := text[1:min(len(text), 80)]
 			if i := strings.IndexAny(name, " \t\r\n/>"); i >= 0 {

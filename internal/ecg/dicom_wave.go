@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"concord/internal/dicom"
+	"concord/internal/dicom/dict"
 )
 
 const (
@@ -59,7 +60,7 @@ func (d *dicomReader) decode(item iter.Seq[dicom.Element], e dicom.Element, valu
 	d.leads += int(n)
 	bits, _ := find(item, tagBits).Int()
 	kind := strings.TrimRight(string(find(item, tagInterpretation).Value), " \x00")
-	number, width := interpretation(kind, e.Order())
+	number, width := interpretation(kind, e.Order(), e.VR == dict.OW)
 	if number == nil || int64(width)*8 != bits {
 		return w, unsupported("WaveformSampleInterpretation", "samples of %d bits interpreted as %.2q are not read", bits, kind)
 	}
@@ -109,8 +110,12 @@ func (d *dicomReader) decode(item iter.Seq[dicom.Element], e dicom.Element, valu
 }
 
 // interpretation reads one sample of the value of Waveform Sample Interpretation (PS3.3 C.10.9.1.5); nil for those that are
-// sound.
-func interpretation(kind string, order binary.ByteOrder) (number func([]byte) int64, width int) {
+// sound. In values made of words (OW) the low word of a longer number comes first whatever the order of bytes.
+func interpretation(kind string, order binary.ByteOrder, words bool) (number func([]byte) int64, width int) {
+	long := order.Uint32
+	if words {
+		long = func(p []byte) uint32 { return uint32(order.Uint16(p)) | uint32(order.Uint16(p[2:]))<<16 }
+	}
 	switch kind {
 	case "SB":
 		return func(p []byte) int64 { return int64(int8(p[0])) }, 1
@@ -121,9 +126,9 @@ func interpretation(kind string, order binary.ByteOrder) (number func([]byte) in
 	case "US":
 		return func(p []byte) int64 { return int64(order.Uint16(p)) }, 2
 	case "SL":
-		return func(p []byte) int64 { return int64(int32(order.Uint32(p))) }, 4
+		return func(p []byte) int64 { return int64(int32(long(p))) }, 4
 	case "UL":
-		return func(p []byte) int64 { return int64(order.Uint32(p)) }, 4
+		return func(p []byte) int64 { return int64(long(p)) }, 4
 	}
 	return nil, 0
 }

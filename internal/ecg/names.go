@@ -64,7 +64,8 @@ var measureNames = map[string]string{
 	"p duration": PDuration, "p wave duration": PDuration, "pr interval": PRInterval, "pq interval": PRInterval, "qrs duration": QRSDuration,
 	"qt interval": QTInterval, "qtc interval": QTcInterval, "qtc": QTcInterval, "corrected qt interval": QTcInterval,
 	"qtcb": QTcBazett, "qtcb interval": QTcBazett, "qtc bazett": QTcBazett, "qtcf": QTcFridericia, "qtcf interval": QTcFridericia,
-	"qtc fridericia": QTcFridericia, "rr interval": RRInterval, "pp interval": PPInterval,
+	"qtc fridericia": QTcFridericia, "qtc using bazett formula": QTcBazett, "qtc using fredericia formula": QTcFridericia,
+	"qtc using fridericia formula": QTcFridericia, "rr interval": RRInterval, "pp interval": PPInterval,
 	"p axis": PAxis, "qrs axis": QRSAxis, "t axis": TAxis,
 }
 
@@ -79,6 +80,9 @@ func measureCode(c Coding) string {
 	if code := scpMeasures[c.Code]; code != "" {
 		return code
 	}
+	if code := mdcMeasures[c.Code]; code != "" && c.System == "MDC" {
+		return code
+	}
 	if code := loincMeasures[c.Code]; code != "" {
 		return code
 	}
@@ -90,6 +94,12 @@ var scpMeasures = map[string]string{
 	"5.13.5-5": PDuration, "5.13.5-7": PRInterval, "5.13.5-9": QRSDuration, "5.13.5-11": QTInterval, "5.10.2.5-5": QTcInterval,
 	"5.10.2.1-3": RRInterval, "5.10.2.1-5": PPInterval, "5.10.2.5-1": VentricularRate, "5.10.2.5-3": AtrialRate,
 	"5.10.3-11": PAxis, "5.10.3-13": QRSAxis, "5.10.3-15": TAxis,
+}
+
+// mdcMeasures are numbers in ISO 11073-10101, as DICOM has them (PS3.16 CID 3227 to 3229).
+var mdcMeasures = map[string]string{
+	"2:16184": PDuration, "2:15872": PRInterval, "2:16156": QRSDuration, "2:16160": QTInterval, "2:15876": QTcInterval, "2:15880": QTcBazett,
+	"2:15892": QTcFridericia, "2:16168": RRInterval, "2:16140": PPInterval, "2:16128": PAxis, "2:16132": QRSAxis, "2:16136": TAxis,
 }
 
 var loincMeasures = map[string]string{
