@@ -11,6 +11,8 @@ var layout = []string{
 	".id", ".resourceType", ".text.div", ".text.status", ".meta.lastUpdated", ".meta.versionId", ".meta.profile", ".meta.source",
 	".meta.tag", ".reference", ".version", ".url", ".rank", ".item.type", ".service.type", ".target.type", ".authorizingPrescription.type",
 	".basedOn.type", ".subject.type", ".patient.type",
+	// the status as it was sent, beside the status; that somebody takes part, beside who and as what
+	"Observation_Status",
 	// how a converter draws a place: each level a resource of its own that repeats the others
 	"Location.description", "Location.mode", "Location.physicalType", "Location.physicalType.words",
 }
@@ -28,16 +30,23 @@ func isLayout(topic string) bool {
 // units, times and statuses of what was done. Places and organisations are beside them: one converter makes a resource
 // of each level of a place and of each assigning authority, another a name.
 func (f Fact) Asked() bool {
-	if len(f.Any) == 1 && f.Any[0] == optional {
-		return false
-	}
 	kind, _, _ := strings.Cut(f.Topic, ".")
-	return kind != "Location" && kind != "Organization"
+	return !f.Offered() && kind != "Location" && kind != "Organization"
 }
 
 // renamed are elements that say the same thing.
 var renamed = map[string]string{
-	"Patient.contact":                    "RelatedPerson", // who is near, told as a part of the patient or as a person
-	"Specimen.accessionIdentifier":       "Specimen.identifier",
-	"DocumentReference.masterIdentifier": "DocumentReference.identifier",
+	"Patient.contact":                 "RelatedPerson", // who is near, told as a part of the patient or as a person
+	"Specimen.accessionIdentifier":    "Specimen.identifier",
+	"Document.masterIdentifier":       "Document.identifier",
+	"Document.content":                "Document",
+	"Document.presentedForm":          "Document.attachment",
+	"Document.type":                   "Document.code",
+	"Document.data":                   "Document.attachment.data",
+	"Document.contentType":            "Document.attachment.contentType",
+	"ServiceRequest.requisition":      "ServiceRequest.identifier",
+	"ServiceRequest.quantityQuantity": "ServiceRequest.quantity",
 }
+
+// Offered reports whether a fact only satisfies a question and asks none: words beside a code.
+func (f Fact) Offered() bool { return len(f.Any) == 1 && f.Any[0] == optional }

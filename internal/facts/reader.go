@@ -32,6 +32,9 @@ func (r *reader) resource(o object) {
 	if unread[kind] {
 		return
 	}
+	if kind == "DocumentReference" || kind == "Binary" || kind == "DiagnosticReport" && has(o, "presentedForm") && !has(o, "result") {
+		kind = "Document" // a file is told as a report without results, or as a document
+	}
 	r.walk(named(kind, o), o)
 }
 
@@ -213,6 +216,12 @@ func (r *reader) quantity(topic string, o object) {
 }
 
 func (r *reader) primitive(topic string, v any) {
+	if whole := text(v); strings.Contains(whole, "\n") {
+		for line := range strings.SplitSeq(whole, "\n") {
+			r.primitive(topic, line) // text is compared line by line: some send a segment for each
+		}
+		return
+	}
 	s := strings.Join(strings.Fields(text(v)), " ")
 	if s == "" {
 		return
@@ -220,9 +229,6 @@ func (r *reader) primitive(topic string, v any) {
 	if at := times(s); at != nil {
 		r.note(Fact{Topic: topic, Any: at})
 		return
-	}
-	if n, err := strconv.ParseFloat(s, 64); err == nil {
-		s = strconv.FormatFloat(n, 'g', -1, 64)
 	}
 	r.note(Fact{Topic: topic, Value: s})
 }
