@@ -112,9 +112,10 @@ func ReadDICOM(r io.Reader, limits Limits) (*Recording, error) {
 
 // capped is a reader of so many bytes, and an error where there are more.
 type capped struct {
-	r    io.Reader
-	left int64
-	what string
+	r      io.Reader
+	left   int64
+	what   string
+	failed error // the reader's own, but for its end
 }
 
 func (c *capped) Read(p []byte) (int, error) {
@@ -122,6 +123,9 @@ func (c *capped) Read(p []byte) (int, error) {
 		p = p[:c.left+1]
 	}
 	n, err := c.r.Read(p)
+	if err != nil && err != io.EOF {
+		c.failed = err
+	}
 	if c.left -= int64(n); c.left < 0 {
 		return 0, tooLarge("", "%s is larger than its limit", c.what)
 	}

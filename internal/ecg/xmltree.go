@@ -41,7 +41,8 @@ type xmlWalk struct {
 
 // run returns the root element.
 func (w *xmlWalk) run(r io.Reader) (*element, error) {
-	d := xml.NewDecoder(&tagGuard{r: utf8Of(&capped{r: r, left: w.lim.Bytes, what: "the document"})})
+	source := &capped{r: r, left: w.lim.Bytes, what: "the document"}
+	d := xml.NewDecoder(&tagGuard{r: utf8Of(source)})
 	d.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
 		if strings.HasPrefix(strings.ToLower(label), "utf-16") {
 			return in, nil // utf8Of has turned it
@@ -59,7 +60,7 @@ func (w *xmlWalk) run(r io.Reader) (*element, error) {
 			return root, nil
 		}
 		if err != nil {
-			return nil, xmlError(err, d)
+			return nil, xmlError(err, source.failed, d)
 		}
 		switch t := t.(type) {
 		case xml.Directive:
@@ -248,17 +249,20 @@ func (g *tagGuard) Read(p []byte) (int, error) {
 
 var errDTD = *invalid("DOCTYPE", "the document has a document type declaration, which is refused")
 
-func xmlError(err error, d *xml.Decoder) error {
+// xmlError tells what is wrong with a document from a reader that failed.
+func xmlError(err, reader error, d *xml.Decoder) error {
 	var syntax *xml.SyntaxError
 	switch {
 	case refused(err):
 		return err
+	case reader != nil:
+		return fmt.Errorf("read document at byte %d: %w", d.InputOffset(), reader)
 	case errors.As(err, &syntax):
 		return invalid("", "the document is no XML from line %d on: %s", syntax.Line, syntax.Msg)
 	case err == io.EOF:
 		return invalid("", "the document ends at byte %d, before its root does", d.InputOffset())
 	}
-	return fmt.Errorf("read document at byte %d: %w", d.InputOffset(), err)
+	return invalid("", "the document is no XML that can be read from byte %d on", d.InputOffset())
 }
 
 // get is an attribute's value by local name; empty when it is absent.
