@@ -44,6 +44,7 @@ var renamed = map[string]string{
 	"Document.type":                   "Document.code",
 	"Document.data":                   "Document.attachment.data",
 	"Document.contentType":            "Document.attachment.contentType",
+	"Condition.recordedDate":          "Condition.extension.value", // an extension says when it was asserted
 	"ServiceRequest.requisition":      "ServiceRequest.identifier",
 	"ServiceRequest.quantityQuantity": "ServiceRequest.quantity",
 }
