@@ -63,8 +63,8 @@ func Doors() map[string][]string {
 		"internal/fhirpatch": {"internal/fhir"},
 		"internal/hl7map":    {"internal/fhir", "internal/hl7"},
 		"internal/pixels":    {"internal/dicom"},
-		"internal/sample":    {"internal/cnid"},
-		"internal/story":     {"internal/sample"},
+		"internal/sample":    {"internal/cnid", "internal/ecg"},
+		"internal/story":     {"internal/ecg", "internal/sample"},
 		"internal/upload":    {"internal/ecg"},
 		"mappings":           {"hub/laboratory", "hub/recognition"}, // their rules, as data
 	}

@@ -72,7 +72,7 @@ func Tell(ctx context.Context, s Setting, out io.Writer) error {
 		return err
 	}
 	for i, scene := range []func(context.Context) error{
-		t.register, t.scan, t.laboratory, t.find, t.look, t.results, t.order, t.contrary, t.colleague, t.refused,
+		t.register, t.scan, t.laboratory, t.find, t.look, t.results, t.heart, t.order, t.contrary, t.colleague, t.refused,
 	} {
 		t.number = i + 1
 		if err := scene(ctx); err != nil {
