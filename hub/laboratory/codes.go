@@ -175,8 +175,6 @@ func (r *Rules) unitFits(written, code string) bool {
 // Maps are the ConceptMaps in force.
 type Maps struct {
 	byCode map[codeKey][]target
-	// Count is how many ConceptMaps they were read from.
-	Count int
 }
 
 type codeKey struct{ member, system, code string }

@@ -167,7 +167,7 @@ func TestACriticalValueIsNotifiedUntilItIsClosed(t *testing.T) {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	a := list[0]
-	if a.State != laboratory.Notified || a.Member != "village" || !strings.Contains(a.Text, "7.1 mmol/L") || a.Patient != "Patient/village-p1" {
+	if a.State != laboratory.Notified || a.Member != "village" || !strings.Contains(a.Text, "7.1 mmol/L") || !strings.Contains(a.Text, "potassium ≥ 6.2 mmol/L") || a.Patient != "Patient/village-p1" {
 		t.Errorf("%+v", a)
 	}
 	if flags := w.find("Flag", "patient=Patient/village-p1"); len(flags) != 1 || !strings.Contains(flags[0], a.Observation) || !strings.Contains(flags[0], `"active"`) {

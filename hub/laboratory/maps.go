@@ -109,7 +109,6 @@ func NewMaps(recs []hub.Record) *Maps {
 		if err != nil || recs[i].Name.Type != "ConceptMap" || doc.Root().Get("status").Text() != "active" {
 			continue
 		}
-		m.Count++
 		for group := range doc.Root().Get("group").Items() {
 			for element := range group.Get("element").Items() {
 				m.element(&recs[i], group, element)

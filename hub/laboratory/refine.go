@@ -203,7 +203,7 @@ func (b *batch) observation(i int) {
 		add.own = b.rules.ownRange(b.member, &res, b.sex(&res), b.age(&res))
 	}
 	if found, ok := b.rules.Critical(&res, b.age(&res)); ok && !found.Said {
-		add.flag, add.flagText = found.Flag, found.Text(b.rules)
+		add.flag, add.flagText, add.rules = found.Flag, found.Text(b.rules), b.rules.Version
 	}
 	if a.Settled {
 		b.settle(q.keys())

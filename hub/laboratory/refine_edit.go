@@ -10,6 +10,9 @@ import (
 	"concord/internal/fhir"
 )
 
+// ruleURL is the extension of an interpretation that the hub's rules gave and not the laboratory.
+const ruleURL = System + ":rules"
+
 const interpretations = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 
 // additions are what is to be written beside what a resource says.
@@ -19,6 +22,7 @@ type additions struct {
 	ranges         [][2]string // UCUM codes of low and high, by reference range; empty: none
 	own            *Range      // reference range of a result that has none
 	flag, flagText string      // one more interpretation, which says by which rule; the laboratory's stay
+	rules          string      // whose interpretation that is: their version
 	tag            string      // code of a tag of UnmappedSystem
 	specimen       string      // display of the specimen
 }
@@ -48,7 +52,8 @@ func (a *additions) to(root fhir.Value) []byte {
 		edits = append(edits, edit{"referenceRange", instead(body)})
 	}
 	if a.flag != "" {
-		one, _ := encode(object{"coding": []any{object{"system": interpretations, "code": a.flag}}, "text": a.flagText})
+		one, _ := encode(object{"extension": []any{object{"url": ruleURL, "valueString": a.rules}},
+			"coding": []any{object{"system": interpretations, "code": a.flag}}, "text": a.flagText})
 		edits = append(edits, edit{"interpretation", behind(one)})
 	}
 	if a.tag != "" {

@@ -18,9 +18,9 @@ type Result struct {
 	Specimen   string // specimen.display, else the reference
 	Value      *big.Rat
 	Comparator string
-	Unit       string // as written
-	UCUM       string // the unit's code, where it is UCUM's
-	Flags      []string
+	Unit       string    // as written
+	UCUM       string    // the unit's code, where it is UCUM's
+	Flags      []string  // interpretations that are the laboratory's own
 	Effective  time.Time // when the specimen was taken, by FHIR; zero where it is not said
 	Issued     time.Time
 	Ranged     bool // it has a reference range
@@ -50,6 +50,9 @@ func ReadResult(o fhir.Value) Result {
 		r.Unit = q.Get("code").Text()
 	}
 	for concept := range o.Get("interpretation").Items() {
+		if ofRules(concept) {
+			continue
+		}
 		for c := range concept.Get("coding").Items() {
 			r.Flags = append(r.Flags, c.Get("code").Text())
 		}
@@ -61,6 +64,16 @@ func ReadResult(o fhir.Value) Result {
 	}
 	r.Issued = instant(o.Get("issued").Text())
 	return r
+}
+
+// ofRules: the hub's rules gave an interpretation, and not the laboratory.
+func ofRules(concept fhir.Value) bool {
+	for e := range concept.Get("extension").Items() {
+		if e.Get("url").Text() == ruleURL {
+			return true
+		}
+	}
+	return false
 }
 
 // instant reads the beginning of a FHIR date; zero for none.
