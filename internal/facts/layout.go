@@ -8,7 +8,7 @@ var unread = map[string]bool{"MessageHeader": true, "Provenance": true, "Linkage
 
 // layout are elements that say nothing of their own, by the end of their topics.
 var layout = []string{
-	".id", ".resourceType", ".text.div", ".text.status", ".meta.lastUpdated", ".meta.versionId", ".meta.profile", ".meta.source",
+	".id", ".resourceType", ".words.div", ".words.status", ".meta.lastUpdated", ".meta.versionId", ".meta.profile", ".meta.source",
 	".meta.tag", ".reference", ".version", ".url", ".rank", ".item.type", ".service.type", ".target.type", ".authorizingPrescription.type",
 	".basedOn.type", ".subject.type", ".patient.type",
 	// the status as it was sent, beside the status; that somebody takes part, beside who and as what

@@ -74,6 +74,9 @@ func step(topic, name string) string {
 	if name == "extension" && strings.HasSuffix(topic, ".extension") {
 		return topic // parts of an extension are no deeper than one of a single value
 	}
+	if name == "text" {
+		name = "words" // of a concept without a code; a note's too
+	}
 	t := topic + "." + strings.TrimPrefix(name, "_")
 	if to, ok := renamed[t]; ok {
 		return to
@@ -268,7 +271,7 @@ func systemName(s string) string {
 
 var sameSystem = map[string]string{
 	"sct": "snomed", "ln": "loinc", "loinc.org": "loinc", "us-ssn": "ssn", "i9": "icd-9-cm", "i9c": "icd-9-cm", "i10": "icd-10",
-	"3166": "iso3166",
+	"3166": "iso3166", "icdo": "icd-o", "ss": "ssn",
 }
 
 func has(o object, name string) bool { _, ok := o[name]; return ok }
