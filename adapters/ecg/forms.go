@@ -1,13 +1,11 @@
 package ecg
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"mime"
-	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -24,6 +22,8 @@ type form struct {
 	suffix string // of the file name; empty for what is shown and not saved
 	// asks are the parameters that it takes.
 	asks []string
+	// streamed: it may be long, and is sent while it is written.
+	streamed bool
 	// write writes it; same is the format whose originals are sent as they are instead, since they say more than what is
 	// written anew.
 	write func(s *server, w io.Writer, r *recording) error
@@ -36,6 +36,7 @@ type recording struct {
 	original *ecg.Original
 	c        *gin.Context
 	options  draw.Options
+	leave    func() // gives the room in memory back
 }
 
 var pictureParams = []string{"layout", "speed", "gain", "from", "seconds", "group", "rhythm", "lang", "header", "pixels"}
@@ -49,9 +50,9 @@ func forms() map[string]form {
 		"png": {media: "image/png", suffix: ".png", asks: pictureParams, write: func(_ *server, w io.Writer, r *recording) error {
 			return draw.PNG(w, r.Recording, r.options)
 		}},
-		"csv":          {media: "text/csv; charset=utf-8", suffix: ".csv", asks: []string{"unit", "group"}, write: (*server).csv},
-		"aecg":         {media: "application/xml", suffix: ".xml", write: (*server).aecg, same: wave.AECG},
-		"dicom":        {media: "application/dicom", suffix: ".dcm", write: (*server).dicom, same: wave.DICOM},
+		"csv":          {media: "text/csv; charset=utf-8", suffix: ".csv", asks: []string{"unit", "group"}, write: (*server).csv, streamed: true},
+		"aecg":         {media: "application/xml", suffix: ".xml", write: (*server).aecg, same: wave.AECG, streamed: true},
+		"dicom":        {media: "application/dicom", suffix: ".dcm", write: (*server).dicom, same: wave.DICOM, streamed: true},
 		"sampled-data": {media: mediaFHIR, asks: []string{"group"}, write: (*server).sampled},
 		"quality":      {media: "application/json", write: (*server).quality},
 	}
@@ -140,13 +141,14 @@ func (s *server) serve(c *gin.Context, name string) {
 		WriteError(c, &hub.Error{Kind: hub.Unprocessable, Path: "format", Msg: "the recording is kept as sent and not read: " + o.Description, Hint: "ask for its original"})
 		return
 	}
-	r := &recording{original: o, c: c, options: options}
+	r := &recording{original: o, c: c, options: options, leave: func() {}}
 	if o.Read {
 		if err := s.room.Enter(ctx); err != nil {
 			WriteError(c, err)
 			return
 		}
-		defer s.room.Leave()
+		r.leave = sync.OnceFunc(s.room.Leave)
+		defer r.leave()
 		if r.Recording, err = s.Library.Recording(ctx, o); err != nil {
 			WriteError(c, unreadable(err))
 			return
@@ -161,110 +163,6 @@ func unreadable(err error) error {
 		return &hub.Error{Kind: hub.Unprocessable, Path: "format", Msg: "the recording cannot be read", Hint: "ask for its original", Err: err}
 	}
 	return err
-}
-
-// original sends the bytes as they came, to be saved and not shown.
-func (s *server) original(c *gin.Context, o *ecg.Original) {
-	if s.unchanged(c, o, "original") {
-		return
-	}
-	media, _, err := mime.ParseMediaType(o.Media)
-	if err != nil {
-		media = "application/octet-stream"
-	}
-	h := c.Writer.Header()
-	h.Set("Content-Type", media)
-	h.Set("Content-Disposition", `attachment; filename="`+o.ID+ecg.Suffix(wave.Format(o.Format))+`"`)
-	h.Set("Content-Length", strconv.FormatInt(o.Size, 10))
-	if c.Request.Method == http.MethodHead {
-		c.Writer.WriteHeader(http.StatusOK)
-		return
-	}
-	body, err := o.Open(c.Request.Context())
-	if err != nil {
-		WriteError(c, err)
-		return
-	}
-	defer body.Close()
-	c.Writer.WriteHeader(http.StatusOK)
-	if _, err := io.Copy(c.Writer, body); err != nil {
-		c.Error(err) // the length given before tells the client that this is cut short
-	}
-}
-
-// send writes a form; an error before its first byte is answered as one.
-func (s *server) send(c *gin.Context, f form, r *recording) {
-	h := c.Writer.Header()
-	h.Set("Content-Type", f.media)
-	if f.suffix != "" {
-		disposition := "inline"
-		if f.suffix != ".svg" && f.suffix != ".png" {
-			disposition = "attachment"
-		}
-		h.Set("Content-Disposition", disposition+`; filename="`+r.original.ID+f.suffix+`"`)
-	}
-	w := &begun{c: c, drop: c.Request.Method == http.MethodHead}
-	switch err := f.write(s, w, r); {
-	case err == nil:
-		w.begin()
-	case !w.yet:
-		WriteError(c, err)
-	default:
-		c.Error(err)
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// begun knows whether the answer has begun.
-type begun struct {
-	c    *gin.Context
-	yet  bool
-	drop bool
-}
-
-func (b *begun) begin() {
-	if !b.yet {
-		b.yet = true
-		b.c.Writer.WriteHeader(http.StatusOK)
-		b.c.Writer.WriteHeaderNow()
-	}
-}
-
-func (b *begun) Write(p []byte) (int, error) {
-	b.begin()
-	if b.drop {
-		return len(p), nil
-	}
-	if err := b.c.Request.Context().Err(); err != nil {
-		return 0, err
-	}
-	return b.c.Writer.Write(p)
-}
-
-// unchanged sets the tag of a form and answers 304 where the client has it. A form follows from the bytes, the parameters and
-// the hub's version; the facts from the resource, too.
-func (s *server) unchanged(c *gin.Context, o *ecg.Original, name string) bool {
-	sum := sha256.New()
-	for _, part := range []string{o.SHA256, name, c.Request.URL.Query().Encode(), s.Version, s.PublicURL} {
-		io.WriteString(sum, part+"\x00")
-	}
-	if name == "facts" || name == "sampled-data" {
-		io.WriteString(sum, o.Changed)
-	}
-	tag := `"` + hex.EncodeToString(sum.Sum(nil)[:16]) + `"`
-	if name == "original" {
-		tag = `"` + o.SHA256 + `"`
-	}
-	c.Header("ETag", tag)
-	c.Header("Cache-Control", "private, no-cache")
-	for one := range strings.SplitSeq(strings.Join(c.Request.Header.Values("If-None-Match"), ","), ",") {
-		if one = strings.TrimPrefix(strings.TrimSpace(one), "W/"); one == tag || one == "*" {
-			c.Status(http.StatusNotModified)
-			c.Writer.WriteHeaderNow()
-			return true
-		}
-	}
-	return false
 }
 
 func (s *server) csv(w io.Writer, r *recording) error {
