@@ -53,7 +53,7 @@ func Doors() map[string][]string {
 		"hub/commit":         {"hub/projection"},
 		"hub/ecg":            {"hub/access", "hub/imaging", "hub/lookup", "hub/messages", "hub/projection"},
 		"hub/imaging":        {"hub/access", "hub/commit", "hub/lookup", "hub/projection"},
-		"hub/laboratory":     {"hub/access", "hub/commit", "hub/lookup", "hub/messages", "hub/projection"},
+		"hub/laboratory":     {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/messages", "hub/projection"},
 		"hub/lookup":         {"hub/access", "hub/audit", "hub/projection"},
 		"hub/messages":       {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/projection"},
 		"internal/bench":     {"internal/sample", "internal/dicom", "internal/hl7", "internal/upperlayer"},
