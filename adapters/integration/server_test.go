@@ -48,6 +48,7 @@ type world struct {
 	jobs   *messages.Jobs
 	mu     sync.Mutex
 	events []audit.Event
+	ticks  int
 }
 
 func (w *world) Note(_ context.Context, e audit.Event) error {
@@ -55,6 +56,14 @@ func (w *world) Note(_ context.Context, e audit.Event) error {
 	defer w.mu.Unlock()
 	w.events = append(w.events, e)
 	return nil
+}
+
+// tick is a clock by which no two messages are received at once.
+func (w *world) tick() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ticks++
+	return time.Date(2026, 3, 1, 8, 0, w.ticks, 0, time.UTC)
 }
 
 func start(t *testing.T) *world {
@@ -71,7 +80,7 @@ func start(t *testing.T) *world {
 	writer := commit.New(log, follower, commit.Options{})
 	w := &world{t: t}
 	w.intake = &messages.Intake{Writer: writer, Follower: follower, Project: project, Blobs: objects, Policy: access.Mutual{},
-		Mappers: map[string]messages.Mapper{"hl7v2": mapper{}}, Now: time.Now}
+		Mappers: map[string]messages.Mapper{"hl7v2": mapper{}}, Now: w.tick}
 	w.jobs = messages.NewJobs(w.intake)
 	engine := gin.New()
 	group := engine.Group("/integration", func(c *gin.Context) {

@@ -45,7 +45,11 @@ func (in *Intake) PreviewAgain(ctx context.Context, who access.Caller, id string
 	if err != nil {
 		return Preview{}, err
 	}
-	return dry.preview(ctx, access.NewCaller(m.Member, access.AllResources, who.TokenID), p)
+	out, err := dry.preview(ctx, access.NewCaller(m.Member, access.AllResources, who.TokenID), p)
+	if err == nil && len(out.Differences) == 0 && !differs(&m, &out.Message, nil) {
+		out.Message = m
+	}
+	return out, err
 }
 
 func (in *Intake) preview(ctx context.Context, who access.Caller, p *prepared) (Preview, error) {

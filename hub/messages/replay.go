@@ -11,7 +11,7 @@ import (
 
 // Replay maps a kept message again, by the rules as they are now. The attempt before is kept with the message, marked as
 // superseded by its place among Earlier; what the message makes is replaced as by a correction, unless a newer message has
-// told of it. Where nothing would change, nothing is written. by is who asked, for the message's own history.
+// told of it. Where nothing would change, nothing is written: the message is as it was. by is who asked, for the message's own history.
 //
 // A member has its own messages mapped again, access.Integration all; they stay the sender's. The error is NotFound where
 // there is no such message, Conflict where somebody else is just mapping it again.
@@ -52,12 +52,16 @@ func (in *Intake) Replay(ctx context.Context, who access.Caller, id, by string) 
 	return out.Message, nil
 }
 
-// differs reports whether an attempt comes to anything else than the one before.
+// differs reports whether an attempt comes to anything else than the one before. A message that was mapped and is only too
+// late by now, since a newer one has told of the same, stays as it was.
 func differs(before, now *Message, changes []change) bool {
 	for i := range changes {
 		if changes[i].name.Type != "Provenance" {
 			return true
 		}
+	}
+	if now.Status == Late && !before.failed() {
+		return false
 	}
 	return before.Status != now.Status || before.Mapping != now.Mapping
 }

@@ -51,8 +51,11 @@ func TestAnOldMessageMappedAgainDoesNotUndoACorrection(t *testing.T) {
 	w.send("m", "2", "10:05:00", report("7", "K=4.4"))
 	better(w)
 	m, err := w.intake.Replay(t.Context(), as("m"), id, "m")
-	if err != nil || m.Status != messages.Late {
+	if err != nil || m.Status != messages.Mapped || m.Mapping != "fake@1" || m.Version != 1 {
 		t.Errorf("came out as %+v, %v", m.Attempt, err)
+	}
+	if p, err := w.intake.PreviewAgain(t.Context(), as("m"), id); err != nil || p.Message.Status != messages.Mapped || len(p.Differences) != 0 {
+		t.Errorf("previewed as %+v, %v", p, err)
 	}
 	w.says("Observation/m-o-7-K", `"valueString":"4.4"`, `"status":"final"`)
 	w.gone("Observation/m-o-7-Na")
