@@ -10,9 +10,10 @@ import (
 
 // Limits bound a reading. The zero value of a field means its default.
 type Limits struct {
-	// Bytes of the file: 1 GiB.
+	// Bytes of the file: 1 GiB; of an SCP-ECG record 64 MiB at most.
 	Bytes int64
-	// Samples of all leads together: 256 Mi, which is a day of twelve leads at 250 a second.
+	// Samples of all leads together: 256 Mi, which is a day of twelve leads at 250 a second; of
+	// an SCP-ECG record 16 Mi at most.
 	Samples int
 	// Leads of all groups together: 256. Marks are annotations, measurements and statements: 65,536 of each.
 	Leads, Marks int

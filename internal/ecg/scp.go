@@ -10,6 +10,10 @@ import (
 // scpBytes is the greatest SCP-ECG file that is read, whatever Limits say: its sections point at each other and are held together.
 const scpBytes = 64 << 20
 
+// scpSamples is the greatest number of samples in one: a code of one bit may stand for sixteen of them, so that a file could
+// say much more than it is worth. It is three quarters of an hour of twelve leads.
+const scpSamples = 16 << 20
+
 // scp is one SCP-ECG record while it is read.
 type scp struct {
 	rec  *Recording
@@ -30,7 +34,7 @@ type scp struct {
 // that ends inside a section it needs is an Invalid error.
 func ReadSCP(r io.Reader, limits Limits) (*Recording, error) {
 	limits = limits.withDefaults()
-	limits.Bytes = min(limits.Bytes, scpBytes)
+	limits.Bytes, limits.Samples = min(limits.Bytes, scpBytes), min(limits.Samples, scpSamples)
 	file, err := io.ReadAll(io.LimitReader(r, limits.Bytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read SCP-ECG record: %w", err)

@@ -59,6 +59,12 @@ func (s *scp) leadDefinition() error {
 	if n == 0 {
 		return invalid("section 3", "the record has no leads")
 	}
+	total := int64(0)
+	for _, l := range s.leads {
+		if total += l.len(); total > int64(s.lim.Samples) {
+			return tooLarge("section 3", "the record has more than %d samples", s.lim.Samples)
+		}
+	}
 	return nil
 }
 
@@ -217,12 +223,8 @@ func (s *scp) rhythm(d, reference scpData, hasBeat bool, table huffman, beats []
 	if err != nil {
 		return err
 	}
-	total := 0
 	for i, l := range s.leads {
 		if every > 1 {
-			if total += int(l.len()); total > s.lim.Samples {
-				return tooLarge("section 6", "the record has more than %d samples", s.lim.Samples)
-			}
 			values[i] = expand(l, values[i], protected, every)
 		}
 		if s.subtracted {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -206,5 +207,33 @@ func TestMoreThanTheLimitsIsRefused(t *testing.T) {
 		if !errors.As(err, &fault) || fault.Kind != hub.TooLarge && name != "samples" {
 			t.Errorf("limit of %s: %v", name, err)
 		}
+	}
+}
+
+// A record of two megabytes in which each bit is a sample, and each sample stands for sixteen.
+func TestAFewBitsDoNotBecomeGigabytes(t *testing.T) {
+	const leads, bytesEach = 40, 65534
+	definition := []byte{leads, 5}
+	rhythm := []byte{0xe8, 3, 0, 0x7d, 0, 1} // 32 ms
+	beats := []byte{0xe8, 3, 0xd0, 7, 0, 0}  // 2 ms
+	for range leads {
+		definition = binary.LittleEndian.AppendUint32(definition, 1)
+		definition = append(binary.LittleEndian.AppendUint32(definition, bytesEach*8*16), 1)
+		rhythm = binary.LittleEndian.AppendUint16(rhythm, bytesEach)
+		beats = append(beats, 2, 0)
+	}
+	rhythm = append(rhythm, make([]byte, leads*bytesEach)...)
+	beats = append(beats, make([]byte, 2*leads)...)
+	file := ecgtest.Frame(map[int][]byte{2: {0x1f, 0x4e}, 3: definition, 4: {20, 0, 1, 0, 0, 0}, 5: beats, 6: rhythm})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := ecg.ReadSCP(bytes.NewReader(file), ecg.Limits{})
+	runtime.ReadMemStats(&after)
+	var fault *hub.Error
+	if !errors.As(err, &fault) || fault.Kind != hub.TooLarge {
+		t.Errorf("err = %v", err)
+	}
+	if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 200 {
+		t.Errorf("%d MiB were allocated for %d", got, len(file)>>20)
 	}
 }

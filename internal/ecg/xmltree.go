@@ -18,7 +18,8 @@ import (
 type element struct {
 	name    string
 	attr    []xml.Attr
-	text    string
+	text    string // once it has ended
+	said    []byte
 	kids    []*element
 	samples Samples // of digits
 }
@@ -116,7 +117,7 @@ func (w *xmlWalk) start(t xml.StartElement) (*element, error) {
 func (w *xmlWalk) end() error {
 	n := len(w.stack)
 	e := w.stack[n-1]
-	e.text = strings.TrimSpace(e.text)
+	e.text, e.said = string(bytes.TrimSpace(e.said)), nil
 	drop, err := w.done(w.stack)
 	if drop && n > 1 {
 		parent := w.stack[n-2]
@@ -143,11 +144,11 @@ func (w *xmlWalk) chars(p []byte) error {
 	if e.name == "digits" {
 		return w.digits(e, p)
 	}
-	if len(e.text)+len(p) > xmlText {
+	if len(e.said)+len(p) > xmlText {
 		return tooLarge(e.name, "the text of an element is longer than %d bytes", xmlText)
 	}
-	if e.text != "" || len(bytes.TrimSpace(p)) > 0 {
-		e.text += string(p)
+	if len(e.said) > 0 || len(bytes.TrimSpace(p)) > 0 {
+		e.said = append(e.said, p...)
 	}
 	return nil
 }
