@@ -100,6 +100,8 @@ func (r *reader) value(topic string, v any) {
 	case isIdentifier(topic):
 		r.identifier(topic, o)
 	case has(o, "reference"):
+	case has(o, "display") && len(o) == 1:
+		r.coding(topic, o)
 	case has(o, "code") && !has(o, "value") && (has(o, "system") || has(o, "display")):
 		r.coding(topic, o)
 	case has(o, "value") && (has(o, "unit") || has(o, "code") || has(o, "comparator")) && !has(o, "use"):
