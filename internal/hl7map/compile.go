@@ -42,12 +42,14 @@ func (c *compiler) block(n *yaml.Node, typ string) block {
 	for k, v := range c.pairs(n, "an object") {
 		switch k.Value {
 		case "$each", "$when", "$type", "$cases":
+		case "$need":
+			b.need = v.Value
 		case "$switch":
 			b.choice = c.choice(n, v, typ)
 			b.fixed = false
 		default:
 			if strings.HasPrefix(k.Value, "$") {
-				c.fault(k, "one of $when, $each, $use, $switch, $cases, $value, $type", "there is no %q", k.Value)
+				c.fault(k, "one of $when, $each, $need, $use, $switch, $cases, $value, $type", "there is no %q", k.Value)
 				continue
 			}
 			e, ok := c.element(k, v, typ)
@@ -58,6 +60,9 @@ func (c *compiler) block(n *yaml.Node, typ string) block {
 		}
 	}
 	b.fixed = b.fixed && len(b.members) > 0
+	if b.need != "" && !slices.ContainsFunc(b.members, func(e element) bool { return e.name == b.need }) {
+		c.fault(n, "", "the object needs %q, which is none of its members", b.need)
+	}
 	return b
 }
 

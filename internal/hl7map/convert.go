@@ -196,7 +196,7 @@ func (r *run) codeSystem(name string, v hl7.Value) string {
 
 // local is the URI of a name of the member's own.
 func (r *run) local(name string) string {
-	return "urn:concord:member:" + url.PathEscape(r.member) + ":" + url.PathEscape(strings.ToLower(name))
+	return "urn:concord:member:" + url.PathEscape(r.member) + ":" + url.PathEscape(strings.Join(strings.Fields(strings.ToLower(name)), "-"))
 }
 
 var (

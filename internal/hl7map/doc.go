@@ -83,6 +83,7 @@
 //	$each: NTE                                      once for each of these segments or values, which . and NTE then mean
 //	$use: Observation                               the members of a template; those that stand beside it replace its own
 //	$switch: OBX-2                                  and $cases: {NM SN: {members}, default: {members}}, joined to the others
+//	$need: value                                    no object where this member comes to nothing
 //	$value: OBX-5                                   an expression instead of members
 //
 // An object is made if something in it comes from the message, or if all of it is constant.

@@ -49,7 +49,8 @@ type object struct {
 type block struct {
 	members []element
 	choice  *choice
-	fixed   bool // all of it is constant
+	need    string // the member without which there is no object
+	fixed   bool   // all of it is constant
 }
 
 // element is one member of an object.
@@ -120,6 +121,7 @@ func (o *object) one(r *run, c context, all bool) int {
 
 // write appends the members, and tells whether any comes from the message. cleared is told of those that were sent empty.
 func (b *block) write(r *run, c context, cleared *[]string) (any bool) {
+	needed := b.need == ""
 	for i := range b.members {
 		m := &b.members[i]
 		mark := len(r.out)
@@ -141,6 +143,10 @@ func (b *block) write(r *run, c context, cleared *[]string) (any bool) {
 			r.out = append(r.out, ']')
 		}
 		any = any || !m.fixed
+		needed = needed || m.name == b.need
+	}
+	if !needed {
+		return false
 	}
 	if b.choice != nil {
 		any = b.choice.write(r, c) || any
@@ -166,12 +172,8 @@ func (w *choice) write(r *run, c context) bool {
 }
 
 func (e *expr) make(r *run, c context, all bool) int {
-	codes, faults := len(r.codes), len(r.faults)
 	for _, p := range e.pipes {
-		before, beforeFaults := len(r.codes), len(r.faults)
-		if n := p.make(r, c, e.typ, all); n > 0 { // what the others did not have is found
-			r.codes = append(r.codes[:codes], r.codes[before:]...)
-			r.faults = append(r.faults[:faults], r.faults[beforeFaults:]...)
+		if n := p.make(r, c, e.typ, all); n > 0 {
 			return n
 		}
 	}
