@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"concord/hub/commit"
 	"concord/hub/messages"
 	"concord/internal/memobjects"
 	"concord/storage/index"
@@ -25,32 +28,38 @@ func fresh(t *testing.T) *index.Index {
 	return index.Open(conn, index.StandardLayout(0))
 }
 
+// dying is the store as a process sees it that is killed at its fortieth write.
+type dying struct {
+	*memobjects.Store
+	puts    atomic.Int64
+	crashed context.Context
+	crash   func()
+}
+
+func (d *dying) PutNew(ctx context.Context, key string, size int64, r io.Reader) error {
+	n := d.puts.Add(1)
+	if n > 40 {
+		return errors.New("killed")
+	}
+	err := d.Store.PutNew(ctx, key, size, r)
+	switch {
+	case n == 40: // what it did is there, and nothing is answered any more
+		d.crash()
+		return errors.New("killed")
+	case n%7 == 0: // the store's answer is lost
+		return errors.New("connection reset")
+	}
+	return err
+}
+
 func TestWhatWasAnsweredIsThereOnceAfterACrash(t *testing.T) {
 	store := &memobjects.Store{}
-	var puts atomic.Int64
 	crashed, crash := context.WithCancel(t.Context())
-	store.AfterPut = func(ctx context.Context, key string) error {
-		switch n := puts.Add(1); {
-		case n == 40: // the process ends: nothing is answered any more
-			crash()
-			return errors.New("killed")
-		case n > 40:
-			return errors.New("killed")
-		case n%7 == 0: // the store's answer is lost, what it did is not
-			return errors.New("connection reset")
-		}
-		return nil
-	}
-	store.BeforePut = func(context.Context, string) error {
-		if crashed.Err() != nil {
-			return errors.New("killed")
-		}
-		return nil
-	}
+	dying := &dying{Store: store, crashed: crashed, crash: crash}
 	const senders, each = 20, 30
 	var mu sync.Mutex
 	answered := map[string]bool{}
-	first := openWorld(t, store, fresh(t))
+	first := openWorld(t, dying, fresh(t), commit.Options{Resolve: 2 * time.Second}) // then it gives up
 	var wg sync.WaitGroup
 	text := func(s, i int) (control, text string) {
 		control = fmt.Sprintf("%d-%d", s, i)
@@ -78,7 +87,6 @@ func TestWhatWasAnsweredIsThereOnceAfterACrash(t *testing.T) {
 		t.Fatalf("%d messages were answered before the crash", len(answered))
 	}
 
-	store.AfterPut, store.BeforePut = nil, nil
 	second := openWorld(t, store, fresh(t)) // another process, with an index of its own
 	kept := second.all(messages.Type)
 	for s := range senders {

@@ -120,7 +120,7 @@ func newWorld(t testing.TB) *world {
 }
 
 // openWorld is a hub on a store and an index that are there.
-func openWorld(t testing.TB, objects objects, ix *index.Index) *world {
+func openWorld(t testing.TB, objects objects, ix *index.Index, options ...commit.Options) *world {
 	t.Helper()
 	w := &world{t: t, objects: objects, mapper: &fake{rules: "fake@1"}, now: clock("12:00:00")}
 	project := fhir.NewProjection(nil)
@@ -130,7 +130,7 @@ func openWorld(t testing.TB, objects objects, ix *index.Index) *world {
 	if err := w.follower.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.writer = commit.New(log, w.follower, commit.Options{})
+	w.writer = commit.New(log, w.follower, append(options, commit.Options{})[0])
 	t.Cleanup(w.writer.Close)
 	w.intake = &messages.Intake{Writer: w.writer, Follower: w.follower, Project: project, Blobs: objects, Policy: access.Mutual{},
 		Mappers: map[string]messages.Mapper{"fake": w.mapper}, Now: w.tick}
