@@ -35,10 +35,10 @@ func TestTheDemoTellsItsStoryAndTellsItAgainOnTheSameData(t *testing.T) {
 		"━━ 4 ", "PatientID=", "One study was found",
 		"━━ 5 ", "/frames/1", "byte for byte",
 		"━━ 6 ", "718-7", "血红蛋白",
-		"━━ 7 ", "$find-recognisable", "outcome recognisable", "✓  region-covered", "检查部位覆盖", "in-window",
-		"━━ 8 ", "outcome not-recognisable", "✗  region-other", "outcome exempt",
-		"━━ 9 ", "‹heping›", "outcome recognisable", "肌酐", "outcome recognisable",
-		"━━ 10 ", "401 Unauthorized", "401 Unauthorized", "403 Forbidden",
+		"━━ 8 ", "$find-recognisable", "outcome recognisable", "✓  region-covered", "检查部位覆盖", "in-window",
+		"━━ 9 ", "outcome not-recognisable", "✗  region-other", "outcome exempt",
+		"━━ 10 ", "‹heping›", "outcome recognisable", "肌酐", "outcome recognisable",
+		"━━ 11 ", "401 Unauthorized", "401 Unauthorized", "403 Forbidden",
 		"The story is told", "DICOM", "CONCORD @ 127.0.0.1:", "curl ", "bin/concord upload", "storescu -aet HEPING -aec CONCORD 127.0.0.1 ", "findscu ",
 	} {
 		i := strings.Index(first[at:], step)
