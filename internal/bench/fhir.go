@@ -94,7 +94,7 @@ func (b *bench) people(ctx context.Context) error {
 	b.patients = map[*Site][]string{}
 	for _, s := range b.hubs() {
 		ids := make([]string, len(b.bundles(100)))
-		_, err := load(ctx, s, 4, bounds{len(ids), b.writing().time}, func(i int) call {
+		_, err := load(ctx, s, 4, bounds{count: len(ids), time: b.writing().time}, func(i int) call {
 			c := s.transaction(b.bundles(len(ids))[i])
 			check := c.check
 			c.check = func(a answer) error {

@@ -120,7 +120,7 @@ func TestAWrongAnswerEndsTheLoad(t *testing.T) {
 	q := site.get("/", "*/*")
 	wrong := errors.New("wrong")
 	run := func(count int) (Sample, error) {
-		return load(t.Context(), site, 4, bounds{count, 10 * time.Second}, func(int) call {
+		return load(t.Context(), site, 4, bounds{count: count, time: 10 * time.Second}, func(int) call {
 			return call{q, 2, func(a answer) error {
 				if !bytes.Equal(a.Body, []byte("right")) {
 					return wrong
@@ -141,7 +141,7 @@ func TestALoadEndsInTime(t *testing.T) {
 	site := serving(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
 	q := site.get("/", "*/*")
 	started := time.Now()
-	s, err := load(t.Context(), site, 2, bounds{1 << 40, 200 * time.Millisecond}, func(int) call {
+	s, err := load(t.Context(), site, 2, bounds{count: 1 << 40, time: 200 * time.Millisecond}, func(int) call {
 		return call{q, 1, func(answer) error { return nil }}
 	})
 	if took := time.Since(started); err != nil || s.Units == 0 || took > 5*time.Second {
@@ -161,7 +161,7 @@ func TestALoadThatIsCancelledDoesNotWaitForAnswers(t *testing.T) {
 	})
 	defer close(never)
 	q := site.get("/", "*/*")
-	_, err := load(ctx, site, 1, bounds{1, time.Minute}, func(int) call { return call{q, 1, func(answer) error { return nil }} })
+	_, err := load(ctx, site, 1, bounds{count: 1, time: time.Minute}, func(int) call { return call{q, 1, func(answer) error { return nil }} })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}

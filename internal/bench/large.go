@@ -125,7 +125,7 @@ func (b *bench) loadLarge(ctx context.Context, s *Site, patients int) (*large, e
 	tenth := patients / 10
 	for from := 0; from < patients; from += tenth {
 		n := min(tenth, patients-from)
-		sent, err := load(ctx, s, 2, bounds{n, time.Hour}, func(i int) call {
+		sent, err := load(ctx, s, 2, bounds{count: n, time: time.Hour}, func(i int) call {
 			i += from
 			body := made[i]()
 			made[i] = nil

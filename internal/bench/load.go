@@ -29,6 +29,8 @@ func (s Sample) Rate() float64 {
 type bounds struct {
 	count int
 	time  time.Duration
+	// pace is how many things become due a second, and each is measured from when it is due; 0: as fast as answers come.
+	pace float64
 }
 
 // stuck is how long after the end of its turn an answer may come.
@@ -81,9 +83,13 @@ func repeat(ctx context.Context, clients int, b bounds, do func(ctx context.Cont
 			for ctx.Err() == nil {
 				i := int(taken.Add(1)) - 1
 				begun := time.Now()
+				if b.pace > 0 {
+					begun = start.Add(time.Duration(float64(i) / b.pace * float64(time.Second)))
+				}
 				if i >= b.count || begun.Sub(start) >= b.time {
 					return
 				}
+				time.Sleep(time.Until(begun))
 				n, err := do(ctx, client, i)
 				if err != nil {
 					cancel(err)

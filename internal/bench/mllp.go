@@ -20,9 +20,9 @@ func (b *bench) mllpWorks(context.Context) ([]Work, error) {
 		return nil, errors.New("HL7 v2 is measured with a hub that is started for it: leave --to away")
 	}
 	var sent atomic.Int64
-	work := func(clients int, goal Goal) Work {
+	work := func(title string, clients int, pace float64, goal Goal) Work {
 		clients = b.clients(clients)
-		return Work{Title: "ORU^R01 with five results over MLLP", Unit: "msg", Clients: clients, Goal: goal, note: func() string { return memory(b.hub.pid) },
+		return Work{Title: title, Unit: "msg", Clients: clients, Goal: goal, note: func() string { return memory(b.hub.pid) },
 			hub: func(ctx context.Context, clients, round int) (Sample, error) {
 				open := make([]*laboratoryLine, clients)
 				for i := range open {
@@ -33,18 +33,21 @@ func (b *bench) mllpWorks(context.Context) ([]Work, error) {
 					defer l.Close()
 					open[i] = l
 				}
-				return repeat(ctx, clients, b.sending(round), func(_ context.Context, client, _ int) (int, error) {
+				return repeat(ctx, clients, b.sending(round, pace), func(_ context.Context, client, _ int) (int, error) {
 					return 1, open[client].report(b.start, sent.Add(1))
 				})
 			}}
 	}
-	return []Work{work(1, Goal{}), work(8, Goal{}), work(200, Goal{Of: "rate", AtLeast: 1000}), work(200, Goal{Of: "p99", AtMost: 100})}, nil
+	const title = "ORU^R01 with five results over MLLP"
+	return []Work{work(title, 1, 0, Goal{}), work(title, 8, 0, Goal{}), work(title, 200, 0, Goal{Of: "rate", AtLeast: 1000}),
+		work(title+", 1,000 due a second", 200, 1000, Goal{Of: "p99", AtMost: 100})}, nil
 }
 
-// sending bounds a turn of messages.
-func (b *bench) sending(round int) bounds {
+// sending bounds a turn of messages, so many of which become due a second; 0 for as fast as they are answered.
+func (b *bench) sending(round int, pace float64) bounds {
 	r := b.reading(round)
 	r.time *= 2
+	r.pace = pace
 	return r
 }
 

@@ -86,7 +86,7 @@ func (a *archived) instance(b *bench, i int) ([]byte, error) {
 // store sends all studies, so many a request.
 func (a *archived) store(ctx context.Context, b *bench, s *Site) error {
 	const each = 200
-	sent, err := load(ctx, s, 4, bounds{(a.studies + each - 1) / each, time.Hour}, func(n int) call {
+	sent, err := load(ctx, s, 4, bounds{count: (a.studies + each - 1) / each, time: time.Hour}, func(n int) call {
 		var files []sample.File
 		for i := n * each; i < min(a.studies, (n+1)*each); i++ {
 			data, err := a.instance(b, i)
@@ -109,7 +109,7 @@ func (a *archived) rest(ctx context.Context, b *bench, s *Site) error {
 	began, made := time.Now(), 0
 	last := a.uid(1, a.studies-1, b)
 	for made == 0 {
-		_, err := load(ctx, s, 1, bounds{1, time.Minute}, func(int) call {
+		_, err := load(ctx, s, 1, bounds{count: 1, time: time.Minute}, func(int) call {
 			return call{s.get("/fhir/ImagingStudy?_summary=count&identifier=urn:dicom:uid|urn:oid:"+last, "application/fhir+json"), 0, func(an answer) error {
 				var bundle struct{ Total int }
 				err := json.Unmarshal(an.Body, &bundle)
