@@ -44,7 +44,7 @@ var variables = map[string]bool{"$member": true, "$control": true, "$index": tru
 // parseExpr reads an expression for an element of a type.
 func (c *compiler) parseExpr(text, typ string) (*expr, error) {
 	e := &expr{typ: typ}
-	for alt := range strings.SplitSeq(strings.ReplaceAll(text, " ?? ", " else "), " else ") {
+	for alt := range strings.SplitSeq(text, " else ") {
 		p, err := c.parsePipe(strings.TrimSpace(alt))
 		if err == nil {
 			err = p.fits(typ)

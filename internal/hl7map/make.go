@@ -307,7 +307,8 @@ func (r *run) refer(typ string, to hub.Name, display string) {
 	}
 	r.out = append(r.out, '{')
 	if to.ID != "" {
-		r.out = appendString(append(r.out, `"reference":`...), to.String())
+		r.out = append(append(append(r.out, `"reference":"`...), to.Type...), '/')
+		r.out = append(append(r.out, to.ID...), '"')
 	}
 	if display != "" {
 		r.separate()

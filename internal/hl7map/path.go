@@ -100,6 +100,7 @@ func (p *path) descend(v hl7.Value) hl7.Value {
 
 // segments yields those that the path means, and the groups they are in: see "Paths" in the package's doc.
 func (p *path) segments(r *run, c context, yield func(group int, s *hl7.Segment) bool) {
+	r.alone = false
 	if c.segment != nil && c.segment.Name == p.segment && p.group == "" {
 		yield(c.group, c.segment)
 		return

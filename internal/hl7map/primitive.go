@@ -61,7 +61,10 @@ func (r *run) primitive(typ, s string, v hl7.Value) bool {
 			return true
 		}
 	case "code", "id":
-		if s = strings.Join(strings.Fields(s), " "); s == "" {
+		if strings.ContainsAny(s, " \t\r\n") {
+			s = strings.Join(strings.Fields(s), " ")
+		}
+		if s == "" {
 			return false
 		}
 		ok = typ == "code" || fhir.ValidID(s)

@@ -1,7 +1,7 @@
 package hl7map
 
 import (
-	"slices"
+	"strings"
 
 	"concord/internal/hl7"
 )
@@ -96,21 +96,72 @@ func (r *run) was(p hl7.Place) bool {
 // maxUnread is how many places are listed.
 const maxUnread = 1000
 
+// spot is a field of a segment; field 0 is all of it.
+type spot struct {
+	segment string
+	field   int
+}
+
 // unread are the leaves that nothing was made of, but those that the rules say to pass over.
 func (r *run) unread() (list []string) {
-	last := hl7.Place{}
-	for v := range r.m.Leaves() {
-		p := v.Place()
-		if r.was(p) || r.set.pass[p.Segment] || r.set.pass[(hl7.Place{Segment: p.Segment, Field: p.Field}).String()] {
+	for i := range r.m.Segments {
+		s := &r.m.Segments[i]
+		if r.set.pass[spot{segment: s.Name}] {
 			continue
 		}
-		if len(list) == maxUnread {
-			break
+		for f := 1; f <= s.Len() && len(list) < maxUnread; f++ {
+			raw := s.Raw(f)
+			if raw == "" || s.Name == "MSH" && f <= 2 {
+				continue
+			}
+			at := hl7.Place{Segment: s.Name, Nth: s.Nth, Field: f}
+			unread := func(p hl7.Place) {
+				if !r.was(p) && !r.set.pass[spot{s.Name, f}] && len(list) < maxUnread {
+					list = append(list, p.String())
+				}
+			}
+			d := r.m.Delimiters
+			split(raw, d.Repetition, func(n int, one string) {
+				at.Repetition, at.Component, at.Subcomponent = n, 0, 0
+				if !has(one, d.Component) && !has(one, d.Subcomponent) {
+					unread(at)
+					return
+				}
+				split(one, d.Component, func(n int, one string) {
+					at.Component, at.Subcomponent = n, 0
+					if !has(one, d.Subcomponent) {
+						unread(at)
+						return
+					}
+					split(one, d.Subcomponent, func(n int, _ string) {
+						at.Subcomponent = n
+						unread(at)
+					})
+				})
+			})
 		}
-		if p != last {
-			list = append(list, p.String())
-		}
-		last = p
 	}
-	return slices.Compact(list)
+	return list
 }
+
+// split calls what for each piece that is not empty, counting from 1.
+func split(s string, d byte, what func(n int, one string)) {
+	for n := 1; ; n++ {
+		i := -1
+		if d != 0 {
+			i = strings.IndexByte(s, d)
+		}
+		if i < 0 {
+			if s != "" {
+				what(n, s)
+			}
+			return
+		}
+		if i > 0 {
+			what(n, s[:i])
+		}
+		s = s[i+1:]
+	}
+}
+
+func has(s string, d byte) bool { return d != 0 && strings.IndexByte(s, d) >= 0 }

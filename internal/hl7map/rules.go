@@ -28,7 +28,7 @@ type set struct {
 	templates map[string]*template
 	rules     map[string]*rule
 	messages  map[string]*message // by type: ORU^R01, or ORU for all of its events
-	pass      map[string]bool     // fields and segments that are not told as unread
+	pass      map[spot]bool       // fields and segments that are not told as unread
 }
 
 // template makes objects of a type.
@@ -130,7 +130,7 @@ func (r *Rules) Map(m *hl7.Message, o Options) (*Result, error) {
 	}
 	run := &run{m: m, set: s, message: msg, member: o.Member, control: h.Control, zone: s.zone,
 		named: map[string][]int{}, byName: map[string][]*hl7.Segment{}, made: map[string][]instance{},
-		called: map[calling]bool{}, said: map[hub.Name]string{}}
+		called: map[calling]answer{}, said: map[hub.Name]string{}}
 	if run.zone == nil {
 		run.zone = o.Zone
 	}
@@ -155,7 +155,7 @@ func (c *compiler) isRule(name string) bool { return c.rules[name] != nil }
 // compile reads a whole tree.
 func (s *source) compile(tree *yaml.Node, files []File) *set {
 	c := &compiler{source: s, tables: map[string]*table{}, templates: map[string]*template{}, rules: map[string]*rule{}, bodies: map[string]*yaml.Node{}}
-	out := &set{digest: digest(files), tables: c.tables, templates: c.templates, rules: c.rules, messages: map[string]*message{}, pass: map[string]bool{}}
+	out := &set{digest: digest(files), tables: c.tables, templates: c.templates, rules: c.rules, messages: map[string]*message{}, pass: map[spot]bool{}}
 	for k, v := range s.pairs(tree, "a file of rules") {
 		switch k.Value {
 		case "zone":
@@ -166,10 +166,13 @@ func (s *source) compile(tree *yaml.Node, files []File) *set {
 			out.zone = zone
 		case "pass-over":
 			for _, place := range s.texts(v) {
-				if p, ok := parsePath(place); !ok || p.segment == "" {
+				p, ok := parsePath(place)
+				if !ok || p.segment == "" {
 					s.fault(v, "such as OBX-1 or EVN", "%q is no field and no segment", place)
 				}
-				out.pass[place] = true
+				if ok {
+					out.pass[spot{p.segment, p.field}] = true
+				}
 			}
 		case "source", "note", "tables", "templates", "resources", "messages":
 		default:

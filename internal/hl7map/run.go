@@ -1,6 +1,7 @@
 package hl7map
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"net/url"
@@ -30,7 +31,8 @@ type run struct {
 	out    []byte // JSON of what is being made
 	null   bool   // the null value was met
 	depth  int
-	called map[calling]bool
+	called map[calling]answer
+	alone  bool                // nothing but the value at hand has been looked at
 	said   map[hub.Name]string // the bodies of those made for references
 
 	resources []Resource
@@ -46,11 +48,17 @@ type instance struct {
 	at   context
 }
 
-// calling is a rule on a value.
+// calling is a rule on a value. What a rule makes of the value alone it makes wherever that is: group is −1 then.
 type calling struct {
 	rule  *rule
 	raw   string
 	group int
+}
+
+// answer is what a rule made of a value; no reference if there is no name and nothing to display.
+type answer struct {
+	name    hub.Name
+	display string
 }
 
 // The most that is told of what is wrong with one message.
@@ -146,6 +154,7 @@ func Name(member, typ, key string) hub.Name {
 
 // nearest are the resources of a rule in this group or below, else in the nearest around that has any.
 func (r *run) nearest(name string, at int) []instance {
+	r.alone = false
 	all := r.made[name]
 	for ; at >= 0 && len(all) > 0; at = r.groups[at].around {
 		byGroup := func(one instance, g int) int { return one.at.group - g }
@@ -161,7 +170,8 @@ func (r *run) nearest(name string, at int) []instance {
 // build makes a resource.
 func (r *run) build(ru *rule, one instance) Resource {
 	res := Resource{Name: one.name, Rule: ru.name}
-	r.out = append(make([]byte, 0, 1024), `{"resourceType":"`...)
+	mark := len(r.out)
+	r.out = append(r.out, `{"resourceType":"`...)
 	r.out = append(append(append(r.out, ru.typ...), `","id":"`...), one.name.ID...)
 	r.out = append(r.out, '"')
 	var cleared *[]string
@@ -169,7 +179,9 @@ func (r *run) build(ru *rule, one instance) Resource {
 		cleared = &res.Cleared
 	}
 	ru.body.write(r, one.at, cleared)
-	res.Body = append(r.out, '}')
+	r.out = append(r.out, '}')
+	res.Body = bytes.Clone(r.out[mark:])
+	r.out = r.out[:mark]
 	for _, e := range ru.part {
 		if s := e.string(r, one.at); s != "" {
 			res.Part += s + "\x1f"
@@ -189,38 +201,52 @@ func (r *run) build(ru *rule, one instance) Resource {
 	return res
 }
 
-// call makes a resource of the value at hand and writes the reference to it.
+// call makes a resource of the value at hand, once, and writes the reference to it.
 func (r *run) call(ru *rule, typ string, c context) bool {
-	display := ""
+	at := calling{ru, c.value.Raw(), -1}
+	a, known := r.called[at]
+	if !known {
+		at.group = c.group
+		a, known = r.called[at]
+	}
+	if known {
+		r.reads(c.value, true)
+	} else {
+		before := r.alone
+		r.alone = true
+		a = r.answer(ru, c)
+		if r.alone {
+			at.group = -1
+		}
+		r.alone = r.alone && before
+		r.called[at] = a
+	}
+	if a.name.ID == "" && (a.display == "" || typ != "Reference") {
+		return false
+	}
+	r.refer(typ, a.name, a.display)
+	return true
+}
+
+func (r *run) answer(ru *rule, c context) (a answer) {
 	if ru.display != nil {
-		display = ru.display.string(r, c)
+		a.display = ru.display.string(r, c)
 	}
 	key, ok := r.key(ru, c)
 	if r.depth >= maxDepth || !ok || ru.when != nil && !ru.when.holds(r, c) {
-		if display == "" || typ != "Reference" {
-			return false
-		}
-		r.refer(typ, hub.Name{}, display)
-		return true
+		return a
 	}
-	name := r.name(ru.typ, key)
-	at := calling{ru, c.value.Raw(), c.group}
-	if r.called[at] {
-		r.reads(c.value, true)
-	} else {
-		r.called[at] = true
-		out, null := r.out, r.null
-		r.depth++
-		res := r.build(ru, instance{name, c})
-		r.depth--
-		r.out, r.null = out, null
-		if r.said[name] != string(res.Body) {
-			r.said[name] = string(res.Body)
-			r.aside = append(r.aside, res)
-		}
+	a.name = r.name(ru.typ, key)
+	null := r.null
+	r.depth++
+	res := r.build(ru, instance{a.name, c})
+	r.depth--
+	r.null = null
+	if r.said[a.name] != string(res.Body) {
+		r.said[a.name] = string(res.Body)
+		r.aside = append(r.aside, res)
 	}
-	r.refer(typ, name, display)
-	return true
+	return a
 }
 
 // variable is the text of one.
@@ -233,8 +259,10 @@ func (r *run) variable(name string, c context) string {
 	case "$local":
 		return "urn:concord:member:" + url.PathEscape(r.member)
 	case "$group":
+		r.alone = false
 		return strconv.Itoa(c.group)
 	}
+	r.alone = false
 	return strconv.Itoa(c.index + 1)
 }
 
