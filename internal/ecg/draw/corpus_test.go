@@ -77,3 +77,23 @@ func pictures(t *testing.T, name string, rec *ecg.Recording, o Options) {
 		}
 	}
 }
+
+func BenchmarkPNGOfTwelveLeads(b *testing.B) {
+	rec := ecgtest.Twelve(500, 10, ecgtest.Heart)
+	for b.Loop() {
+		var out bytes.Buffer
+		if err := PNG(&out, rec, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSVGOfTwelveLeads(b *testing.B) {
+	rec := ecgtest.Twelve(500, 10, ecgtest.Heart)
+	for b.Loop() {
+		var out bytes.Buffer
+		if err := SVG(&out, rec, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
