@@ -168,20 +168,35 @@ func (p *condParser) one() (cond, error) {
 	}
 	switch {
 	case p.take("="):
-		return oneOf{at, []string{unquoted(p.next())}}, nil
+		word, err := p.word("=")
+		return oneOf{at, []string{word}}, err
 	case p.take("!="):
-		return no{oneOf{at, []string{unquoted(p.next())}}}, nil
+		word, err := p.word("!=")
+		return no{oneOf{at, []string{word}}}, err
 	case p.take("in"):
 		words, err := p.list()
 		return oneOf{at, words}, err
 	case p.take("matches"):
-		re, err := regexp.Compile(unquoted(p.next()))
+		word, err := p.word("matches")
+		if err != nil {
+			return nil, err
+		}
+		re, err := regexp.Compile(word)
 		if err != nil {
 			return nil, fmt.Errorf("this is no regular expression: %w", err)
 		}
 		return matches{at, re}, nil
 	}
 	return said{at}, nil
+}
+
+// word is what a comparison compares with.
+func (p *condParser) word(after string) (string, error) {
+	w := p.next()
+	if w == "" {
+		return "", fmt.Errorf("%s is followed by a word", after)
+	}
+	return unquoted(w), nil
 }
 
 func (p *condParser) list() (words []string, err error) {

@@ -201,7 +201,7 @@ func (r *run) local(name string) string {
 
 var (
 	comparedForm = regexp.MustCompile(`^\s*([<>＜＞≤≥]=?|=)?\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?)\s*$`)
-	boundsForm   = regexp.MustCompile(`^\s*([-+]?[0-9]*\.?[0-9]+)\s*(?:--|-|–|—|~|～|至|to|\.\.)\s*([-+]?[0-9]*\.?[0-9]+)(?:[^0-9.].*)?$`)
+	boundsForm   = regexp.MustCompile(`^\s*([-+]?[0-9]*\.?[0-9]+)\s*(?:-|–|—|~|～|至|to|\.\.)\s*([-+]?[0-9]*\.?[0-9]+)(?:[^0-9.].*)?$`)
 	boundForm    = regexp.MustCompile(`^\s*([<>＜＞≤≥]=?)\s*([-+]?[0-9]*\.?[0-9]+)(?:[^0-9.].*)?$`)
 )
 

@@ -128,16 +128,21 @@ func (r *Rules) Map(m *hl7.Message, o Options) (*Result, error) {
 	if msg == nil {
 		return nil, &hub.Error{Kind: hub.Unsupported, Path: "MSH-9", Msg: "no rules are for messages of this type", Hint: "add one to the messages of the mappings"}
 	}
-	run := &run{m: m, set: s, message: msg, member: o.Member, control: h.Control, zone: s.zone,
+	return s.run(m, msg, o).result(), nil
+}
+
+// run begins the mapping of a message.
+func (s *set) run(m *hl7.Message, msg *message, o Options) *run {
+	r := &run{m: m, set: s, message: msg, member: o.Member, control: m.Header().Control, zone: s.zone,
 		named: map[string][]int{}, byName: map[string][]*hl7.Segment{}, made: map[string][]instance{},
 		called: map[calling]answer{}, said: map[hub.Name]string{}}
-	if run.zone == nil {
-		run.zone = o.Zone
+	if r.zone == nil {
+		r.zone = o.Zone
 	}
-	if run.zone == nil {
-		run.zone = time.UTC
+	if r.zone == nil {
+		r.zone = time.UTC
 	}
-	return run.result(), nil
+	return r
 }
 
 // compiler makes a set of a tree.
