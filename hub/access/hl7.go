@@ -41,6 +41,7 @@ func (h HL7) normal() HL7 {
 // facility. An address is in a member's own networks; trusted are those of members that have none.
 func (r *Registry) BySender(application, facility string, from netip.Addr, trusted []netip.Prefix) []Member {
 	now := r.roll.Load()
+	application, facility = strings.TrimSpace(application), strings.TrimSpace(facility) // as in a list of senders
 	for _, key := range [...]string{application + "^" + facility, application, "^" + facility} {
 		if key == "" || key == "^" {
 			continue

@@ -2,7 +2,7 @@
 
     python send.py HOST PORT FILE...
 
-It prints "FILE CODE CONTROL PLACE" for each answer: MSA-1, MSA-2, and the first ERR-2 where there is one.
+It prints "FILE CODE CONTROL PLACE" for each answer: MSA-1, MSA-2, and the first place of an error where there is one.
 """
 import os
 import sys
@@ -19,5 +19,6 @@ with MLLPClient(host, int(port)) as client:
         while not answer.endswith(b"\x1c\x0d"):
             answer += client.socket.recv(4096)
         m = parse_message(answer[1:-2].decode("utf-8", "replace"), find_groups=False)
-        place = m.err[0].err_2.to_er7() if len(m.err) else ""
+        err = m.err[0].to_er7().split("|") if len(m.err) else []
+        place = err[2] if len(err) > 2 else err[1] if len(err) > 1 else ""  # ERR-1 before version 2.5
         print(os.path.basename(name), m.msa.msa_1.to_er7(), m.msa.msa_2.to_er7(), place)
