@@ -90,8 +90,8 @@ var converters = map[string]converter{
 		return r.nameURI("authorities", s), true
 	}},
 	// key is what tells a thing from its likes: some components, "key 1 4", or all. Nothing if the first is empty.
-	"key": {do: func(_ *run, v hl7.Value, _, arg string) (string, bool) {
-		s := keyOf(v, arg)
+	"key": {do: func(r *run, v hl7.Value, _, arg string) (string, bool) {
+		s := keyOf(v, arg, r.m.Delimiters)
 		return s, s != ""
 	}},
 }
@@ -104,13 +104,15 @@ func component(v hl7.Value, n int) hl7.Value {
 	return v.Subcomponent(n)
 }
 
-func keyOf(v hl7.Value, arg string) string {
+func keyOf(v hl7.Value, arg string, d hl7.Delimiters) string {
 	if arg == "" {
-		var parts []string
-		for n := range max(v.Components(), v.Subcomponents()) {
-			parts = append(parts, strings.TrimSpace(component(v, n+1).Whole()))
-		}
-		return strings.TrimRight(strings.Join(parts, "\x1f"), "\x1f")
+		return strings.TrimRight(strings.Map(func(c rune) rune {
+			switch {
+			case c == rune(d.Component), c == rune(d.Subcomponent) && v.Place().Component > 0:
+				return 0x1f
+			}
+			return c
+		}, strings.TrimSpace(v.Raw())), "\x1f")
 	}
 	var b strings.Builder
 	for i, n := range strings.Fields(arg) {

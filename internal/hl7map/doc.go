@@ -67,7 +67,8 @@
 //	PID-3 | CX                   through a template
 //	OBR-16 | @practitioner       through a resource rule whose paths begin with a dot: the resource is made, once, and this
 //	                             is the reference to it; if its "when" says no, but "display" something, that alone
-//	@patient                     the reference to the resources of that rule in this group or below, else in the nearest around
+//	@patient                     the reference to the resources of that rule in this group or below, else in the nearest around,
+//	                             but never in another group of the same kind: one order has nothing from the next
 //	=final                       a constant; ="{.2} {.1}" has paths in it and is nothing if those are
 //	A else B                     B where A makes nothing
 //	$member $control $index      the member, MSH-10, and the place of this item among its repetitions, from 1

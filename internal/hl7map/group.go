@@ -94,7 +94,8 @@ func (p *path) first(r *run, c context) (raw string) {
 	return raw
 }
 
-// near are the groups of a name in this group or below, else in the nearest around that has any.
+// near are the groups of a name in this group or below, else in the nearest around that has any, but not in others of the
+// kinds that this one is in.
 func (r *run) near(name string, at int) []int {
 	all := r.named[name]
 	if all == nil {
@@ -108,11 +109,27 @@ func (r *run) near(name string, at int) []int {
 		}
 		r.named[name] = all
 	}
-	for ; at >= 0 && len(all) > 0; at = r.groups[at].around {
-		from, _ := slices.BinarySearch(all, at)
-		to, _ := slices.BinarySearch(all, r.groups[at].end)
-		if from < to {
-			return all[from:to]
+	for from := -1; at >= 0 && len(all) > 0; from, at = at, r.groups[at].around {
+		lo, _ := slices.BinarySearch(all, at)
+		hi, _ := slices.BinarySearch(all, r.groups[at].end)
+		if lo == hi {
+			continue
+		}
+		if from < 0 {
+			return all[lo:hi]
+		}
+		key := around{name, at, r.groups[from].kind}
+		list, known := r.apart[key]
+		if !known {
+			for _, g := range all[lo:hi] {
+				if !r.within(g, at, key.kind) {
+					list = append(list, g)
+				}
+			}
+			r.apart[key] = list
+		}
+		if len(list) > 0 {
+			return list
 		}
 	}
 	return nil

@@ -134,7 +134,7 @@ func (r *Rules) Map(m *hl7.Message, o Options) (*Result, error) {
 // run begins the mapping of a message.
 func (s *set) run(m *hl7.Message, msg *message, o Options) *run {
 	r := &run{m: m, set: s, message: msg, member: o.Member, control: m.Header().Control, zone: s.zone,
-		named: map[string][]int{}, byName: map[string][]*hl7.Segment{}, made: map[string][]instance{},
+		named: map[string][]int{}, byName: map[string][]*hl7.Segment{}, made: map[string][]instance{}, beside: map[around][]instance{}, apart: map[around][]int{},
 		called: map[calling]answer{}, said: map[hub.Name]string{}}
 	if r.zone == nil {
 		r.zone = o.Zone

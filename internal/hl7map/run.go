@@ -27,6 +27,8 @@ type run struct {
 	named  map[string][]int          // the groups of a name, once asked for
 	byName map[string][]*hl7.Segment // the segments of a name
 	made   map[string][]instance     // the resources of a rule, in the order of their groups
+	beside map[around][]instance     // of these, what is not in a group of a kind
+	apart  map[around][]int          // likewise groups
 
 	out    []byte // JSON of what is being made
 	null   bool   // the null value was met
@@ -152,19 +154,53 @@ func Name(member, typ, key string) hub.Name {
 	return hub.Name{Type: typ, ID: strings.ToLower(base32.StdEncoding.EncodeToString(sum[:20]))}
 }
 
-// nearest are the resources of a rule in this group or below, else in the nearest around that has any.
+// nearest are the resources of a rule in this group or below, else in the nearest around that has any. What is in another
+// group of the same kind beside this one is another's: the specimen of one order is not that of the next.
 func (r *run) nearest(name string, at int) []instance {
 	r.alone = false
 	all := r.made[name]
-	for ; at >= 0 && len(all) > 0; at = r.groups[at].around {
+	for from := -1; at >= 0 && len(all) > 0; from, at = at, r.groups[at].around {
 		byGroup := func(one instance, g int) int { return one.at.group - g }
-		from, _ := slices.BinarySearchFunc(all, at, byGroup)
-		to, _ := slices.BinarySearchFunc(all, r.groups[at].end, byGroup)
-		if from < to {
-			return all[from:to]
+		lo, _ := slices.BinarySearchFunc(all, at, byGroup)
+		hi, _ := slices.BinarySearchFunc(all, r.groups[at].end, byGroup)
+		if lo == hi {
+			continue
+		}
+		if from < 0 {
+			return all[lo:hi]
+		}
+		key := around{name, at, r.groups[from].kind}
+		list, known := r.beside[key]
+		if !known {
+			for _, one := range all[lo:hi] {
+				if !r.within(one.at.group, at, key.kind) {
+					list = append(list, one)
+				}
+			}
+			r.beside[key] = list
+		}
+		if len(list) > 0 {
+			return list
 		}
 	}
 	return nil
+}
+
+// around is a group, seen from a group of some kind directly in it.
+type around struct {
+	name string
+	at   int
+	kind *groupKind
+}
+
+// within tells whether a group is, or is in, one of a kind directly in at.
+func (r *run) within(g, at int, kind *groupKind) bool {
+	for ; g > at; g = r.groups[g].around {
+		if r.groups[g].around == at {
+			return r.groups[g].kind == kind
+		}
+	}
+	return false
 }
 
 // build makes a resource.

@@ -1,0 +1,215 @@
+package mappings
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"concord/hub"
+	"concord/internal/fhir"
+	"concord/internal/hl7"
+	"concord/internal/hl7map"
+)
+
+// result maps an ORU^R01 with these segments behind its header and patient.
+func result(t *testing.T, segments ...string) *hl7map.Result {
+	t.Helper()
+	rules, err := HL7v2()
+	if err != nil {
+		t.Fatal(errorLines(err))
+	}
+	text := "MSH|^~\\&|LIS|LAB|HUB|C|20240102030405||ORU^R01^ORU_R01|1|P|2.5\rPID|1||7^^^H^MR||Li^Wei\r" + strings.Join(segments, "\r")
+	m, err := hl7.Parse([]byte(text), hl7.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := rules.Map(m, hl7map.Options{Member: "lab"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// bodies are those that a rule made.
+func bodies(t *testing.T, res *hl7map.Result, rule string) (list []fhir.Value) {
+	t.Helper()
+	for _, r := range res.Resources {
+		doc, err := fhir.Parse(r.Body, fhir.Limits{})
+		if err == nil {
+			err = doc.Check()
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", r.Body, err)
+		}
+		if r.Rule == rule {
+			list = append(list, doc.Root())
+		}
+	}
+	return list
+}
+
+const panel = "OBR|1|P1^CIS|F1^LIS|CBC^Blood count^99LIS|||20240102080000|||||||||||||||20240102090000|||F"
+
+func TestWhatObservationsSay(t *testing.T) {
+	for name, c := range map[string]struct{ obx, want string }{
+		"a number with its unit and range":            {"OBX|1|NM|a||5.30|mmol/L|3.9-6.1|N|||F", `"referenceRange":[{"low":{"unit":"mmol/L","value":3.9},"high":{"unit":"mmol/L","value":6.1},"text":"3.9-6.1"}],"valueQuantity":{"unit":"mmol/L","value":5.30}`},
+		"a unit in UCUM is a code":                    {"OBX|1|NM|a||5|mmol/L^^UCUM||||F", `"valueQuantity":{"unit":"mmol/L","system":"http://unitsofmeasure.org","code":"mmol/L","value":5}`},
+		"a number with a comparator":                  {"OBX|1|NM|a||<0.01||||||F", `"valueQuantity":{"comparator":"<","value":0.01}`},
+		"a number that is none is text":               {"OBX|1|NM|a||溶血||||||F", `"valueString":"溶血"`},
+		"a structured number with a comparator":       {"OBX|1|SN|a||>^11.0||||||F", `"valueQuantity":{"comparator":">","value":11.0}`},
+		"a structured range":                          {"OBX|1|SN|a||^1^-^2||||||F", `"valueRange":{"low":{"value":1},"high":{"value":2}}`},
+		"a titre":                                     {"OBX|1|SN|a||^1^:^128||||||F", `"valueRatio":{"numerator":{"value":1},"denominator":{"value":128}}`},
+		"a structured number that is neither":         {"OBX|1|SN|a||^2^+||||||F", `"valueString":"2 +"`},
+		"a code with a local one beside it":           {"OBX|1|CWE|a||1^Neg^SCT^N^Negative^L||||||F", `"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"1","display":"Neg"},{"system":"urn:concord:member:lab:l","code":"N","display":"Negative"}],"text":"Neg"}`},
+		"a time":                                      {"OBX|1|TS|a||20240102||||||F", `"valueDateTime":"2024-01-02"`},
+		"text keeps what its sender forgot to escape": {"OBX|1|ST|a||a^b & c||||||F", `"valueString":"a^b & c"`},
+		"a flag as the laboratory's word":             {"OBX|1|NM|a||5|||↑|||F", `"interpretation":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation","code":"H","display":"High"}],"text":"↑"}]`},
+		"a result that was wrong":                     {"OBX|1|NM|a||5||||||W", `"status":"entered-in-error"`},
+		"a corrected result":                          {"OBX|1|NM|a||5||||||C", `"status":"corrected"`},
+		"a result without a status has its order's":   {"OBX|1|NM|a||5", `"status":"final"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := bodies(t, result(t, panel, c.obx), "observation")
+			if len(list) != 1 || !strings.Contains(string(list[0].Compact()), c.want) {
+				t.Errorf("got  %s\nwant %s", list[0].Compact(), c.want)
+			}
+		})
+	}
+}
+
+func TestLinesOfTextAreOneObservation(t *testing.T) {
+	res := result(t, panel, "OBX|1|TX|a||line 1||||||F", "OBX|2|TX|a||line 2~line 3||||||F", "NTE|1||noted", "OBX|3|TX|b||other||||||F")
+	list := bodies(t, res, "observation")
+	if len(list) != 2 || list[0].Get("valueString").Text() != "line 1\nline 2\nline 3" {
+		t.Fatalf("%d observations, the first says %q", len(list), list[0].Get("valueString").Text())
+	}
+	if got := string(list[0].Get("note").Compact()); got != `[{"text":"noted"}]` {
+		t.Errorf("the note: %s", got)
+	}
+	if n := len(bodies(t, res, "report")); n != 1 {
+		t.Errorf("%d reports", n)
+	}
+}
+
+func TestACorrectionSaysTheSameThingsAnew(t *testing.T) {
+	names := func(res *hl7map.Result) (names []string, part string) {
+		for _, r := range res.Resources {
+			if r.Rule == "observation" || r.Rule == "report" {
+				names, part = append(names, r.Name.String()), r.Part
+				if r.At.IsZero() {
+					t.Errorf("%s: it is not said when it became so", r.Rule)
+				}
+			}
+		}
+		return names, part
+	}
+	first, part := names(result(t, panel, "OBX|1|NM|a|1|5", "OBX|2|NM|a|2|6"))
+	again, partAgain := names(result(t, strings.TrimSuffix(panel, "F")+"C", "OBX|9|NM|a^another word|2|7||||||C", "OBX|8|NM|a|1|5||||||C"))
+	if part == "" || part != partAgain || first[0] != again[0] {
+		t.Errorf("the reports are %s in %q and %s in %q", first[0], part, again[0], partAgain)
+	}
+	if first[1] != again[2] || first[2] != again[1] {
+		t.Errorf("the observations are %v, then %v", first[1:], again[1:])
+	}
+}
+
+func TestTheSameCodeTwiceIsTwoObservations(t *testing.T) {
+	res := result(t, panel, "OBX|1|NM|a||5", "OBX|2|NM|a||6")
+	list := bodies(t, res, "observation")
+	if len(list) != 2 || list[0].Get("id").Text() == list[1].Get("id").Text() {
+		t.Error("one was lost")
+	}
+}
+
+func lengthOf(v fhir.Value) (n int) {
+	for range v.Items() {
+		n++
+	}
+	return n
+}
+
+func TestEachPanelHasItsOwn(t *testing.T) {
+	res := result(t, panel, "OBX|1|NM|a||5", "SPM|1|S1||BLD", strings.Replace(panel, "F1^LIS|CBC", "F2^LIS|BMP", 1), "OBX|1|NM|b||6", "OBX|2|NM|c||7")
+	reports := bodies(t, res, "report")
+	if len(reports) != 2 || lengthOf(reports[0].Get("result")) != 1 || lengthOf(reports[1].Get("result")) != 2 {
+		t.Fatalf("%d reports", len(reports))
+	}
+	if lengthOf(reports[0].Get("specimen")) != 1 || reports[1].Get("specimen").Kind() != fhir.Absent {
+		t.Error("the specimen is not the first panel's alone")
+	}
+}
+
+func TestAnEmbeddedDocumentIsServedFromABinary(t *testing.T) {
+	res := result(t, panel, "OBX|1|ED|rep^Report||LIS^AP^PDF^Base64^JVBERi0xLjQK||||||F", "OBX|2|ED|cda^CDA||^TEXT^x-hl7-cda-level-one^A^<ClinicalDocument/>||||||F")
+	binaries, documents, report := bodies(t, res, "body"), bodies(t, res, "document"), bodies(t, res, "report")[0]
+	if len(binaries) != 2 || len(documents) != 2 || len(bodies(t, res, "observation")) != 0 {
+		t.Fatalf("%d binaries, %d documents", len(binaries), len(documents))
+	}
+	if binaries[0].Get("data").Text() != "JVBERi0xLjQK" || binaries[0].Get("contentType").Text() != "application/pdf" || binaries[1].Get("contentType").Text() != "application/xml" {
+		t.Errorf("%s %s", binaries[0].Compact(), binaries[1].Compact())
+	}
+	i := 0
+	for form := range report.Get("presentedForm").Items() {
+		url := "Binary/" + binaries[i].Get("id").Text()
+		if form.Get("url").Text() != url || !strings.Contains(string(documents[i].Compact()), `"url":"`+url+`"`) {
+			t.Errorf("%s is not what report and document name", url)
+		}
+		i++
+	}
+	if i != 2 {
+		t.Errorf("the report has %d forms", i)
+	}
+}
+
+func TestAFolderOfMappingsIsFollowed(t *testing.T) {
+	folder := t.TempDir()
+	now, warned := time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC), 0
+	write := func(name, text string) {
+		t.Helper()
+		now = now.Add(time.Minute)
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(filepath.Join(folder, name), now, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := FollowHL7v2(folder, time.Second, func() time.Time { return now }, func(error) { warned++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	gender := func(member string) string {
+		m, err := hl7.Parse([]byte("MSH|^~\\&|A|B|C|D|20240102||ADT^A08|1|P|2.5\rPID|1||7||Li|||Q"), hl7.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := f.Rules().Map(m, hl7map.Options{Member: member})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bodies(t, res, "patient")[0].Get("gender").Text()
+	}
+	if got := gender("a"); got != "unknown" {
+		t.Errorf("at first %s", got)
+	}
+	write("own.yaml", "tables: {administrative-gender: {map: {Q: other}}}")
+	write("members/a.yaml", "tables: {administrative-gender: {map: {Q: female}}}")
+	if a, b := gender("a"), gender("b"); a != "female" || b != "other" {
+		t.Errorf("the member's %s, everybody's %s", a, b)
+	}
+	write("own.yaml", "tables: {administrative-gender: {maps: {}}}")
+	if a := gender("a"); a != "female" || warned != 1 {
+		t.Errorf("with wrong rules %s, warned %d times", a, warned)
+	}
+	if gender("a"); warned != 1 {
+		t.Errorf("warned %d times of one state", warned)
+	}
+	if _, err := FollowHL7v2(folder, time.Second, time.Now, nil); !hub.Is(err, hub.Invalid) || !strings.Contains(err.Error(), "own.yaml:1") {
+		t.Errorf("to begin with wrong rules: %v", err)
+	}
+}
