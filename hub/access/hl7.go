@@ -19,18 +19,19 @@ type HL7 struct {
 func (h HL7) check() error {
 	for _, s := range h.Senders {
 		application, facility, _ := strings.Cut(s, "^")
-		if application+facility == "" || len(s) > 256 || strings.Contains(facility, "^") || strings.ContainsFunc(s, isControl) {
+		if strings.TrimSpace(application+facility) == "" || len(s) > 256 || strings.Contains(facility, "^") || strings.ContainsFunc(s, isControl) {
 			return &hub.Error{Kind: hub.Invalid, Path: "hl7-sender", Msg: fmt.Sprintf("%.64q is no sender of messages", s), Hint: "APPLICATION^FACILITY, APPLICATION or ^FACILITY, as MSH-3 and MSH-4 have them"}
 		}
 	}
 	return nil
 }
 
-// normal is h in the order in which it is kept: "LIS^" is "LIS".
+// normal is h in the order in which it is kept: "LIS^" is "LIS", without the spaces that some senders pad with.
 func (h HL7) normal() HL7 {
 	var all []string
 	for _, s := range h.Senders {
-		all = append(all, strings.TrimSuffix(s, "^"))
+		application, facility, _ := strings.Cut(s, "^")
+		all = append(all, strings.TrimSuffix(strings.TrimSpace(application)+"^"+strings.TrimSpace(facility), "^"))
 	}
 	slices.Sort(all)
 	return HL7{slices.Compact(all)}
