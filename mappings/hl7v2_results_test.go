@@ -213,3 +213,32 @@ func TestAFolderOfMappingsIsFollowed(t *testing.T) {
 		t.Errorf("to begin with wrong rules: %v", err)
 	}
 }
+
+func TestTheExamplesOfTheDocumentsAreRight(t *testing.T) {
+	defaults, err := readRules(hl7v2Files, "hl7v2", "mappings/hl7v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../docs/mappings.md", "../docs/mappings.zh-CN.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples := strings.Split(string(text), "```yaml\n")[1:]
+		if len(examples) != 2 {
+			t.Fatalf("%s has %d examples", name, len(examples))
+		}
+		for i, one := range examples {
+			body, _, _ := strings.Cut(one, "```")
+			files := []hl7map.File{{Name: name, Member: "village-clinic", Data: []byte(body)}}
+			if i == 0 {
+				files = append(defaults, files...)
+			} else {
+				files[0].Member = ""
+			}
+			if _, err := hl7map.Load(files); err != nil {
+				t.Errorf("example %d: %s", i+1, errorLines(err))
+			}
+		}
+	}
+}
