@@ -74,8 +74,8 @@
 //	$member $control $index      the member, MSH-10, and the place of this item among its repetitions, from 1
 //	$group                       the place of this group in the message, for ids of what has no name of its own
 //
-// Steps between, each behind a bar: see converters in convert.go; whole, lines, join TEXT, trim, upper, lower, number, low, high,
-// comparator, authority, system, key, base64, media, before TEXT, after TEXT, prefix TEXT, zoned.
+// Steps between, each behind a bar (see converters in convert.go): whole, lines, join TEXT, trim, upper, lower, before TEXT,
+// after TEXT, prefix TEXT, number, comparator, low, high, authority, system, uri, local, key, base64, hex, encode, media.
 //
 // A list holds several: an element that may repeat has them all, another the first that makes something. A mapping is an
 // object, and may begin with:
