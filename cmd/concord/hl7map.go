@@ -73,7 +73,7 @@ func (h *hl7Mapper) Map(_ context.Context, member string, in *messages.Incoming)
 	out := &messages.Mapping{Rules: res.Rules, Unread: res.Unread, Resources: make([]messages.Resource, len(res.Resources))}
 	for i := range res.Resources {
 		r := &res.Resources[i]
-		out.Resources[i] = messages.Resource{Name: r.Name, Body: r.Body, Part: r.Part, At: r.At, Cleared: r.Cleared}
+		out.Resources[i] = messages.Resource{Name: r.Name, Body: r.Body, Part: r.Part, At: r.At, Cleared: r.Cleared, Yields: r.Yields}
 	}
 	for _, c := range res.Unmapped {
 		out.Unmapped = append(out.Unmapped, messages.Code{Place: c.Place, System: c.System, Code: c.Code})

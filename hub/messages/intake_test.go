@@ -135,6 +135,9 @@ func TestAPatientIsMergedElementByElement(t *testing.T) {
 	if body, _ := w.body("Patient/m-p1"); strings.Contains(body, "birthDate") {
 		t.Errorf("what was cleared is still there: %s", body)
 	}
+	w.send("m", "6", "10:04:00", `{"resources":[{"yields":["gender","active"],"body":{"resourceType":"Patient","id":"p1","gender":"male","active":true}}]}`)
+	w.send("m", "7", "10:05:00", `{"resources":[{"yields":["gender"],"body":{"resourceType":"Patient","id":"p1","gender":"unknown","active":false}}]}`)
+	w.says("Patient/m-p1", `"gender":"male"`, `"active":false`)
 }
 
 func TestPatientsThatWereMergedAreLinked(t *testing.T) {

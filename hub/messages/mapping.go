@@ -41,6 +41,8 @@ type Resource struct {
 	At time.Time
 	// Cleared are top-level elements of a shared resource that the message says to be empty (HL7 v2: "").
 	Cleared []string
+	// Yields are top-level elements of a shared resource that the message only guesses: what is there already stays.
+	Yields []string
 }
 
 // Refiner changes what a mapping made before it is committed: codes added, flags raised. It must not look at the clock, and

@@ -19,20 +19,20 @@ var nested = []string{"period", "hospitalization"}
 
 // mergeOnto makes r what old becomes by it. meta keeps what old's has, with r's own source.
 func (r *resource) mergeOnto(old fhir.Value, source string) error {
-	doc, err := fhir.Parse(append(merge(r.name.Type, old, r.doc.Root(), r.cleared, source), '}'), fhir.Limits{})
+	doc, err := fhir.Parse(append(merge(r.name.Type, old, r.doc.Root(), r.cleared, r.yields, source), '}'), fhir.Limits{})
 	r.doc = doc
 	return err
 }
 
 // merge writes an object without its closing brace.
-func merge(typ string, old, now fhir.Value, cleared []string, source string) []byte {
+func merge(typ string, old, now fhir.Value, cleared, yields []string, source string) []byte {
 	w := objectWriter{buf: []byte{'{'}}
 	for name, was := range old.Members() {
 		is := now.Get(name)
 		switch {
 		case name == "meta" || name == "id":
 		case slices.Contains(cleared, strings.TrimPrefix(name, "_")):
-		case is.Kind() != fhir.Absent:
+		case is.Kind() != fhir.Absent && !slices.Contains(yields, name):
 			w.member(name, mergeMember(name, was, is))
 		case replaced(typ, name, now):
 		default:
@@ -72,7 +72,7 @@ func mergeMember(name string, was, is fhir.Value) []byte {
 	case union && was.Kind() == fhir.Array && is.Kind() == fhir.Array:
 		return unite(was, is, paths)
 	case slices.Contains(nested, name) && was.Kind() == fhir.Object && is.Kind() == fhir.Object:
-		return append(merge("", was, is, nil, ""), '}')
+		return append(merge("", was, is, nil, nil, ""), '}')
 	}
 	return is.Compact()
 }

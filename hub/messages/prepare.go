@@ -37,6 +37,7 @@ type resource struct {
 	name    hub.Name
 	at      time.Time
 	cleared []string
+	yields  []string
 	doc     *fhir.Doc
 	entry   *hub.Entry
 	blob    *hub.Blob
@@ -157,7 +158,7 @@ func (in *Intake) ready(ctx context.Context, p *prepared, m *Message, mapping *M
 
 // resource reads and checks one.
 func (in *Intake) resource(given *Resource, m *Message) (*resource, error) {
-	r := &resource{name: given.Name, at: millis(given.At), cleared: given.Cleared}
+	r := &resource{name: given.Name, at: millis(given.At), cleared: given.Cleared, yields: given.Yields}
 	if given.At.IsZero() {
 		r.at = m.Sent
 	}

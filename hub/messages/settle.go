@@ -196,7 +196,7 @@ func (s *settling) share(ctx context.Context, r *resource) (written bool, err er
 
 // adds reports whether merging r into old changes it.
 func (r *resource) adds(old fhir.Value) bool {
-	doc, err := fhir.Parse(append(merge(r.name.Type, old, r.doc.Root(), r.cleared, ""), '}'), fhir.Limits{})
+	doc, err := fhir.Parse(append(merge(r.name.Type, old, r.doc.Root(), r.cleared, r.yields, ""), '}'), fhir.Limits{})
 	return err != nil || !same(old, doc.Root())
 }
 

@@ -39,6 +39,7 @@ func (f *fake) Map(_ context.Context, member string, in *messages.Incoming) (*me
 		Resources []struct {
 			Part, At string
 			Cleared  []string
+			Yields   []string
 			Body     json.RawMessage
 		}
 		Unmapped []messages.Code
@@ -56,7 +57,7 @@ func (f *fake) Map(_ context.Context, member string, in *messages.Incoming) (*me
 		if err != nil {
 			return nil, err
 		}
-		one := messages.Resource{Name: hub.Name{Type: doc.Type(), ID: member + "-" + doc.ID()}, Body: r.Body, Part: r.Part, Cleared: r.Cleared}
+		one := messages.Resource{Name: hub.Name{Type: doc.Type(), ID: member + "-" + doc.ID()}, Body: r.Body, Part: r.Part, Cleared: r.Cleared, Yields: r.Yields}
 		if r.At != "" {
 			one.At = clock(r.At)
 		}

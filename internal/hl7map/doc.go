@@ -96,6 +96,7 @@
 //	part: [@report]     what it belongs to and is replaced with; without it, it is shared and merged into what is there
 //	at: OBR-22          when it became so
 //	display: ="{.2}"    what a reference says beside the id
+//	yields: {status: not PV1-45}   elements that, under a condition, are a guess: they give way to what the hub has
 //
 // Load refuses elements that FHIR R4 does not have, unknown names, paths and steps, with file and line.
 package hl7map

@@ -46,6 +46,8 @@ type Resource struct {
 	At time.Time
 	// Cleared are the top-level elements that the message says are to be emptied ("").
 	Cleared []string
+	// Yields are the top-level elements of a shared resource that give way to what is there already.
+	Yields []string
 }
 
 // Code is a code without a translation.

@@ -46,7 +46,14 @@ type rule struct {
 	distinct         bool
 	at               *path
 	display          *expr
+	yields           []yield
 	body             *object
+}
+
+// yield is an element that gives way to what is there already, where a condition holds: it is no more than a guess then.
+type yield struct {
+	element string
+	when    cond
 }
 
 // message is what is made of a type of messages.
@@ -251,6 +258,10 @@ func (c *compiler) rule(r *rule, n *yaml.Node) {
 			r.at = c.path(v)
 		case "display":
 			r.display = c.expr(v, "")
+		case "yields":
+			for element, when := range c.pairs(v, "yields") {
+				r.yields = append(r.yields, yield{element.Value, c.cond(when)})
+			}
 		case "body":
 			r.body = c.object(v, r.typ)
 		default:

@@ -228,6 +228,11 @@ func (r *run) build(ru *rule, one instance) Resource {
 			res.Part = "message/" + r.control
 		}
 	}
+	for _, y := range ru.yields {
+		if y.when.holds(r, one.at) {
+			res.Yields = append(res.Yields, y.element)
+		}
+	}
 	if ru.at != nil {
 		ru.at.values(r, one.at, func(v hl7.Value) bool {
 			res.At, _ = v.Time(r.zone)
