@@ -37,6 +37,7 @@ const (
 type catalogueFile struct {
 	Version       string              `yaml:"version"`
 	Tiers         []string            `yaml:"tiers"`
+	LeastQuality  float64             `yaml:"least_quality"`
 	Exceptions    map[string]string   `yaml:"exceptions"`
 	ExemptClasses map[string]string   `yaml:"exempt_classes"`
 	Fallback      map[string]windows  `yaml:"fallback"`

@@ -59,7 +59,7 @@ var (
 // catalogue turns the rows into the catalogue and checks each of them.
 func (f *catalogueFile) catalogue(l *lint, root *yaml.Node) *recognition.Catalogue {
 	l.what = "catalogue"
-	c := &recognition.Catalogue{Version: f.Version, Regions: f.Regions, Ignored: f.Ignored, Tiers: f.Tiers,
+	c := &recognition.Catalogue{Version: f.Version, Regions: f.Regions, Ignored: f.Ignored, Tiers: f.Tiers, LeastQuality: f.LeastQuality,
 		Exceptions: f.Exceptions, ExemptClasses: f.ExemptClasses, Fallback: map[recognition.Kind]recognition.Windows{}}
 	f.lintHead(l, c)
 	known := map[string]bool{} // regions that some word says

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"concord/hub"
 	"concord/hub/access"
+	"concord/hub/ecg"
 	"concord/hub/imaging"
 	"concord/hub/recognition"
 	"concord/internal/fhir"
@@ -289,6 +291,16 @@ func candidate(r fhir.Value, rec *hub.Record) recognition.Candidate {
 	}
 	if t := r.Get("effectiveInstant").Text(); t != "" {
 		one.Taken = span(t)
+	}
+	for component := range r.Get("component").Items() {
+		for c := range component.Get("code").Get("coding").Items() {
+			if c.Get("system").Text() != ecg.System || c.Get("code").Text() != ecg.QualityScore {
+				continue
+			}
+			if score, err := strconv.ParseFloat(component.Get("valueQuantity").Get("value").Text(), 64); err == nil {
+				one.Quality = &score
+			}
+		}
 	}
 	for i := range r.Get("interpretation").Items() {
 		for c := range i.Get("coding").Items() {

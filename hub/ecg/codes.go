@@ -19,6 +19,8 @@ const (
 	// System is of the hub's own codes about electrocardiograms: ecg (a category of documents), quality-score,
 	// quality-finding.
 	System = "urn:concord:ecg"
+	// QualityScore is the code of the component that says how good the signal is, 0 to 100.
+	QualityScore = "quality-score"
 	// Category marks the DocumentReferences of recordings.
 	Category = "ecg"
 )

@@ -115,7 +115,7 @@ func (t *Tracing) observation(device *models.Reference) models.Observation {
 	}
 	notes := t.Recording.Remarks
 	judged := quality.Check(t.Recording, quality.Thresholds{})
-	r.Component = append(r.Component, models.ObservationComponent{Code: coded(System, "quality-score", "Signal quality, 0 to 100"),
+	r.Component = append(r.Component, models.ObservationComponent{Code: coded(System, QualityScore, "Signal quality, 0 to 100"),
 		ValueQuantity: quantity(ecg.Quantity{Value: float64(judged.Score), Unit: "1"})})
 	for _, f := range judged.Findings[:min(len(judged.Findings), mostFindings)] {
 		r.Component = append(r.Component, models.ObservationComponent{Code: coded(System, "quality-finding", "Signal quality finding"),

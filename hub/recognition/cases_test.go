@@ -53,16 +53,17 @@ type order struct {
 }
 
 type result struct {
-	Exam        exam   `yaml:",inline"`
-	Status      string `yaml:"status"`
-	Identity    string `yaml:"identity"`
-	Taken       string `yaml:"taken"` // an instant, or a date: some time of that day in the zone of now
-	Zone        string `yaml:"zone"`  // of a date, instead of now's
-	Tier        string `yaml:"tier"`
-	Consortium  string `yaml:"consortium"`
-	Qualified   string `yaml:"qualified"`
-	Retrievable string `yaml:"retrievable"`
-	Critical    bool   `yaml:"critical"`
+	Exam        exam     `yaml:",inline"`
+	Status      string   `yaml:"status"`
+	Identity    string   `yaml:"identity"`
+	Taken       string   `yaml:"taken"` // an instant, or a date: some time of that day in the zone of now
+	Zone        string   `yaml:"zone"`  // of a date, instead of now's
+	Tier        string   `yaml:"tier"`
+	Consortium  string   `yaml:"consortium"`
+	Qualified   string   `yaml:"qualified"`
+	Retrievable string   `yaml:"retrievable"`
+	Critical    bool     `yaml:"critical"`
+	Quality     *float64 `yaml:"quality"`
 }
 
 type want struct {
@@ -172,7 +173,7 @@ func (r result) candidate(t *testing.T, id string, now time.Time) recognition.Ca
 	t.Helper()
 	fact := map[string]recognition.Fact{"yes": recognition.Yes, "no": recognition.No}
 	return recognition.Candidate{ID: id, Exam: r.Exam.exam(), Status: r.Status, Identity: fact[r.Identity], Taken: r.taken(t, now),
-		Tier: r.Tier, SameConsortium: fact[r.Consortium], Qualified: fact[r.Qualified], Retrievable: fact[r.Retrievable], Critical: r.Critical}
+		Tier: r.Tier, SameConsortium: fact[r.Consortium], Qualified: fact[r.Qualified], Retrievable: fact[r.Retrievable], Critical: r.Critical, Quality: r.Quality}
 }
 
 func (r result) taken(t *testing.T, now time.Time) recognition.Span {

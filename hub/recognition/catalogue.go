@@ -28,6 +28,8 @@ type Catalogue struct {
 	Words   []Word
 	// Ignored are words that add nothing to a description: 检查, scan, routine.
 	Ignored []string
+	// LeastQuality is how good a signal or picture must be, 0 to 100, where it was judged.
+	LeastQuality float64
 	// Tiers from the lowest to the highest.
 	Tiers []string
 	// Exceptions maps a flag of the order to the coded reason for which a repeat is allowed.

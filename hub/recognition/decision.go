@@ -42,6 +42,8 @@ type Candidate struct {
 	Qualified Fact
 	// Retrievable says that data or images can be fetched now.
 	Retrievable Fact
+	// Quality is that of the signal or the picture, 0 to 100; nil where nobody judged it.
+	Quality *float64
 	// Critical marks a critical value (危急值).
 	Critical bool
 }
@@ -137,7 +139,7 @@ func (a *ask) judge(c *Candidate, exempt bool) Judgement {
 	shown := a.catalogue.read(c.Exam, false)
 	j := Judgement{ID: c.ID, Outcome: Recognisable, Expires: a.expires(c)}
 	for _, rule := range []func(*Candidate, reading) []Reason{
-		a.identity, a.status, a.sameItem, a.inCatalogue, a.qualified, a.tiers, a.window, a.retrievable, a.caution,
+		a.identity, a.status, a.sameItem, a.inCatalogue, a.qualified, a.tiers, a.window, a.retrievable, a.quality, a.caution,
 	} {
 		j.Reasons = append(j.Reasons, rule(c, shown)...)
 	}

@@ -64,6 +64,8 @@ const (
 	Retrievable          Code = "retrievable"
 	NotRetrievable       Code = "not-retrievable"
 	RetrievalUnknown     Code = "retrieval-unknown"
+	QualityEnough        Code = "quality-enough"
+	QualityLow           Code = "quality-low"
 	RapidChange          Code = "rapid-change"
 	CriticalValue        Code = "critical-value"
 	Exception            Code = "exception"

@@ -228,6 +228,17 @@ func (a *ask) retrievable(c *Candidate, _ reading) []Reason {
 	return one(Open, RetrievalUnknown)
 }
 
+// quality: what was never judged is not held against a result.
+func (a *ask) quality(c *Candidate, _ reading) []Reason {
+	switch {
+	case c.Quality == nil:
+		return nil
+	case *c.Quality < a.catalogue.LeastQuality:
+		return one(Fail, QualityLow, *c.Quality, a.catalogue.LeastQuality)
+	}
+	return one(Pass, QualityEnough, *c.Quality)
+}
+
 func (a *ask) caution(c *Candidate, _ reading) (out []Reason) {
 	if a.wanted.item != nil && a.wanted.item.Rapid {
 		out = append(out, reason(Warn, RapidChange))

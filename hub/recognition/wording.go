@@ -35,6 +35,8 @@ var wordings = sync.OnceValue(func() map[Code]wording {
 		ConsortiumAnyItem:    {"目录外项目，医联体内部互认", "not in the catalogue, but recognised inside the consortium"},
 		Qualified:            {"检查时该机构质评合格", "the producer was qualified when the result was taken"},
 		NotQualified:         {"检查时该机构质评不合格或已过期", "the producer was not qualified when the result was taken"},
+		QualityEnough:        {"信号质量评分%[1]g", "the signal's quality is %[1]g of 100"},
+		QualityLow:           {"信号质量评分%[1]g，低于%[2]g", "the signal's quality is %[1]g of 100, less than %[2]g"},
 		QualificationMissing: {"未见该机构的质评记录", "there is no record of the producer's quality assessment"},
 		TierAllowed:          {"出具机构级别符合互认方向", "the producer's tier is not below the orderer's"},
 		TierLower:            {"出具机构级别低于申请机构", "the producer's tier is below the orderer's"},
