@@ -136,7 +136,13 @@ func TestClientCertificatesSayWhoCallsOverTLS(t *testing.T) {
 		} else {
 			ours["pynetdicom"] = files[1]
 		}
-		if got := send(h.stranger, "CT1", files[2]); got != "rejected" {
+		got := ""
+		for range 3 { // on a busy machine the client sees the end of the connection before the rejection that came ahead of it
+			if got = send(h.stranger, "CT1", files[2]); got != "no association" {
+				break
+			}
+		}
+		if got != "rejected" {
 			t.Errorf("a certificate nobody registered: %s", got)
 		}
 	})

@@ -212,6 +212,9 @@ func TestAStoreThatHangsStopsDisclosuresToo(t *testing.T) {
 		t.Fatalf("the store hangs and Note says %v", err)
 	}
 	close(gate)
+	for until := time.Now().Add(10 * time.Second); trail.Check() != nil && time.Now().Before(until); {
+		time.Sleep(time.Millisecond) // Close has no more patience with the store than Note
+	}
 	closed(t, trail)
 	once(t, read(t, store, time.Time{}), 1)
 }
