@@ -66,7 +66,7 @@ func Doors() map[string][]string {
 		"internal/sample":    {"internal/cnid", "internal/ecg"},
 		"internal/story":     {"internal/ecg", "internal/sample"},
 		"internal/upload":    {"internal/ecg"},
-		"mappings":           {"hub/laboratory", "hub/recognition"}, // their rules, as data
+		"mappings":           {"hub/identity", "hub/laboratory", "hub/recognition"}, // their rules, as data
 	}
 }
 
