@@ -153,7 +153,7 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 		r.writers[p] = commit.New(f.Log(), f, opt)
 	}
 	r.reader = lookup.New(r.index, r.objects, r.followers, access.Mutual{}, r.trail)
-	r.reader.Limits.Bytes = r.cfg.MaxPageMB << 20
+	r.reader.Limits.Bytes, r.reader.Records = r.cfg.MaxPageMB<<20, settings.Records
 	r.archive = &imaging.Archive{
 		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
 		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob, Remarked: r.metrics.remarked,

@@ -35,6 +35,8 @@ const (
 	Success Outcome = ""
 	Denied  Outcome = "denied" // for want of a credential, a scope or a right
 	Failed  Outcome = "failed"
+	// Withheld: a label or a patient's directive kept something out of an answer; Names are what.
+	Withheld Outcome = "withheld"
 )
 
 // Event is one line of the trail. It holds ids, never content: no names, no numbers, no values of search parameters.

@@ -13,13 +13,14 @@ import (
 	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
 
 	"concord/hub"
+	"concord/hub/access"
 	"concord/hub/commit"
 	"concord/hub/projection"
 	"concord/internal/dicom"
 )
 
 // Origin is the member name on records that the hub makes itself. No institution can have it.
-const Origin = "concord"
+const Origin = access.Hub
 
 // MarkType is the type of the records that say how far a partition's studies have been derived.
 const MarkType = "hub.mark"

@@ -1,10 +1,13 @@
 package laboratory
 
-import "concord/internal/ucum"
+import (
+	"concord/hub/access"
+	"concord/internal/ucum"
+)
 
 // Origin is the member name on records that the hub makes itself, and that owns what is the consortium's. No institution
 // can have it.
-const Origin = "concord"
+const Origin = access.Hub
 
 // System is the system of the codes by which the hub's own laboratory resources are found, and the root of the URLs of
 // their extensions.

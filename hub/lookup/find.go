@@ -20,7 +20,11 @@ func (r *Reader) Find(ctx context.Context, who access.Caller, p hub.Partition, q
 		if err != nil {
 			return nil, err
 		}
-		if a.sees(q.Type) {
+		all, err := a.sees(ctx, &q)
+		if err != nil {
+			return nil, err
+		}
+		if all {
 			for i := range page.Hits {
 				locs = append(locs, page.Hits[i].Head.Loc)
 			}

@@ -232,7 +232,12 @@ func (a *asking) pointing(ctx context.Context, in *inner, c *hub.Clause, things 
 		q.Routes = []string{things[0].rec.Name.String()}
 	}
 	beyond := in.beyond()
-	enough := a.sees(q.Type) && len(things) == 1 && len(beyond) == 0 && !canonical // that there is one is all we ask
+	enough := len(things) == 1 && len(beyond) == 0 && !canonical // that there is one is all we ask
+	if enough {
+		if enough, err = a.sees(ctx, &q); err != nil {
+			return false, nil, err
+		}
+	}
 	if enough {
 		q.Limit = 1
 	}

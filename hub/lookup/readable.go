@@ -25,7 +25,8 @@ func (r *Reader) MayRead(ctx context.Context, who access.Caller, p hub.Partition
 // readable says of each of recs, records of p, whether who may read it.
 func (r *Reader) readable(ctx context.Context, who access.Caller, p hub.Partition, recs []*hub.Record) ([]bool, error) {
 	may := make([]bool, len(recs))
-	waiting := map[hub.Name][]int{} // for their contexts
+	deciding := make([]*hub.Record, len(recs)) // what the answer depends on: the record, or its context
+	waiting := map[hub.Name][]int{}            // for their contexts
 	var names []hub.Name
 	for i, rec := range recs {
 		if r.policy.MayRead(who, rec) != nil {
@@ -34,7 +35,7 @@ func (r *Reader) readable(ctx context.Context, who access.Caller, p hub.Partitio
 		context, has := fhir.SecurityContext(rec)
 		switch {
 		case !has:
-			may[i] = true
+			deciding[i] = rec
 		case context == hub.Name{} || who.May(access.Read, context.Type) != nil:
 		default:
 			if waiting[context] == nil {
@@ -43,8 +44,35 @@ func (r *Reader) readable(ctx context.Context, who access.Caller, p hub.Partitio
 			waiting[context] = append(waiting[context], i)
 		}
 	}
+	contexts, err := r.present(ctx, p, names)
+	if err != nil {
+		return nil, err
+	}
+	for i := range contexts {
+		if r.policy.MayRead(who, &contexts[i]) == nil {
+			for _, at := range waiting[contexts[i].Name] {
+				deciding[at] = &contexts[i]
+			}
+		}
+	}
+	var open []int
+	var asked []*hub.Record
+	for i, rec := range deciding {
+		if rec != nil {
+			open, asked = append(open, i), append(asked, rec)
+		}
+	}
+	disclosable, err := r.disclosable(ctx, who, p, asked)
+	for j := range disclosable {
+		may[open[j]] = disclosable[j]
+	}
+	return may, err
+}
+
+// present reads the current versions of names, leaving out what is not there or deleted. It asks no policy.
+func (r *Reader) present(ctx context.Context, p hub.Partition, names []hub.Name) ([]hub.Record, error) {
 	if len(names) == 0 {
-		return may, nil
+		return nil, nil
 	}
 	index := r.watch(p)
 	heads, err := r.index.Heads(ctx, p, names)
@@ -60,13 +88,5 @@ func (r *Reader) readable(ctx context.Context, who access.Caller, p hub.Partitio
 			locs = append(locs, h.Loc)
 		}
 	}
-	contexts, err := r.records(ctx, p, locs)
-	for i := range contexts {
-		if r.policy.MayRead(who, &contexts[i]) == nil {
-			for _, at := range waiting[contexts[i].Name] {
-				may[at] = true
-			}
-		}
-	}
-	return may, err
+	return r.records(ctx, p, locs)
 }

@@ -34,6 +34,8 @@ type Trail interface {
 type Reader struct {
 	// Limits are set before the Reader is used.
 	Limits Limits
+	// Records is the partition of FHIR, whose labels and Consents withhold things; empty: nothing is withheld.
+	Records hub.Partition
 
 	index     hub.Index
 	objects   hub.Objects
@@ -145,8 +147,12 @@ func (r *Reader) Versions(ctx context.Context, who access.Caller, p hub.Partitio
 	if recs, err = r.records(ctx, p, page); err != nil {
 		return nil, 0, err
 	}
+	read := len(recs)
 	if recs, err = r.allowed(ctx, who, p, recs); err != nil {
 		return nil, 0, err
+	}
+	if read > 0 && len(recs) == 0 {
+		return nil, 0, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("there is no %s", n)}
 	}
 	return recs, total, r.note(ctx, who, audit.Read, n.Type, []hub.Name{n}, "_history")
 }
@@ -175,12 +181,24 @@ func (r *Reader) Counts(ctx context.Context, who access.Caller, of []hub.Tally) 
 		}
 	}
 	a := r.ask(who, ps...)
-	if !slices.ContainsFunc(of, func(t hub.Tally) bool { return !a.sees(t.Type) }) {
-		counts, marks, err := r.index.Counts(ctx, of)
-		if err != nil {
-			return nil, a.before.refused(err)
+	counted, marks, err := r.index.Counts(ctx, of)
+	if err == nil {
+		err = a.before.completeAt(marks)
+	}
+	if err != nil {
+		return nil, a.before.refused(err)
+	}
+	all := true
+	for i := range of {
+		if all, err = a.sees(ctx, &hub.Query{Type: of[i].Type}); err != nil {
+			return nil, err
 		}
-		return counts, a.before.completeAt(marks)
+		if !all {
+			break
+		}
+	}
+	if all {
+		return counted, nil
 	}
 	counts := make([]int64, len(of))
 	for i, t := range of {

@@ -120,13 +120,22 @@ func (a *asking) search(ctx context.Context, q hub.Query) (found, error) {
 		return found{}, err
 	case computed(q.Sort):
 		return a.gather(ctx, q)
-	case a.sees(q.Type) && q.Plain():
+	case a.everything && q.Plain():
 		page, err := a.page(ctx, q)
+		if err != nil {
+			return found{}, err
+		}
+		if a.clear, err = a.sees(ctx, &q); err != nil || !a.clear {
+			break
+		}
 		f := found{things: thingsOf(page.Hits), total: page.Total}
 		if page.More && len(page.Hits) > 0 {
 			f.next = &page.Hits[len(page.Hits)-1].Pos
 		}
-		return f, err
+		return f, nil
+	}
+	if err != nil {
+		return found{}, err
 	}
 	return a.scan(ctx, q)
 }

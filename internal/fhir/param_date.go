@@ -62,6 +62,18 @@ func period(v Value, zone *time.Location) (lo, hi float64, ok bool) {
 	return lo, hi, okLo || okHi
 }
 
+// Bounds are the first and the last millisecond of a Period; an end that is not stated lies beyond all times. ok is false where
+// neither is.
+func Bounds(v Value, zone *time.Location) (lo, hi float64, ok bool) { return period(v, zone) }
+
+// Extent is the interval that a Range term of a date stands for; zone is that of the projection.
+func Extent(t hub.Term, zone *time.Location) (lo, hi float64) {
+	if t.Lo == t.Hi {
+		return holder(t.Lo, zone)
+	}
+	return t.Lo, t.Hi
+}
+
 // between adds a Range term; an interval the wrong way round adds none.
 func (t *terms) between(lo, hi float64) {
 	if lo <= hi {

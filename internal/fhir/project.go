@@ -58,7 +58,7 @@ func (p *Projection) At(base string) *Projection {
 
 // Stamp names the rules by which terms are made, for the stamp of the index: another stamp means other terms.
 func (p *Projection) Stamp() string {
-	stamp := "fhir-4.0.1/5/" + p.zone.String()
+	stamp := "fhir-4.0.1/6/" + p.zone.String()
 	if p.base != "" {
 		stamp += "/" + p.base
 	}
@@ -94,6 +94,9 @@ func (p *Projection) entry(doc *Doc, name hub.Name, most int) (hub.Entry, error)
 	}
 	t := terms{zone: p.zone, base: p.base, most: most, list: make([]hub.Term, 0, 40)}
 	t.list = append(t.list, hub.Term{Param: "_id", Text: name.ID})
+	if IsRestricted(doc.Root()) {
+		t.list = append(t.list, hub.Term{Param: hub.Trait, Text: Restricted})
+	}
 	for _, param := range r.params {
 		if param.kept() {
 			t.elsewhere = param.elsewhere

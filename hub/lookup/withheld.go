@@ -1,0 +1,285 @@
+package lookup
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"concord/hub"
+	"concord/hub/access"
+	"concord/hub/audit"
+	"concord/internal/fhir"
+)
+
+// Beside the policy, which is the consortium's, a label of a resource or a directive of its patient (a Consent) may withhold it from all
+// but the member that wrote it. Of images and other things of DICOM, the ImagingStudy that follows from them is asked; until it is
+// there, nobody else is shown them where any directive exists.
+//
+// What a reader was refused so leaves one trace: an event of the audit trail.
+
+// withholding tells which things may be withheld at all, so that nobody pays for what is not in use.
+type withholding struct {
+	directives bool            // there is, or was, a Consent
+	restricted map[string]bool // types of which some resource is, or was, labelled
+}
+
+func (w withholding) none() bool { return !w.directives && len(w.restricted) == 0 }
+
+// withholding asks the index whether anything may be withheld.
+func (r *Reader) withholding(ctx context.Context) (w withholding, err error) {
+	if r.Records == "" {
+		return w, nil
+	}
+	before := r.watch(r.Records)
+	types, err := r.index.Types(ctx, r.Records)
+	if err == nil {
+		err = before.complete(ctx)
+	}
+	if err != nil {
+		return w, before.refused(err)
+	}
+	for _, t := range types {
+		switch typ, trait, _ := strings.Cut(t, "#"); {
+		case t == "Consent":
+			w.directives = true
+		case trait == fhir.Restricted:
+			if w.restricted == nil {
+				w.restricted = map[string]bool{}
+			}
+			w.restricted[typ] = true
+		}
+	}
+	return w, nil
+}
+
+// stand is what is asked for a record when it may be withheld: itself, or what speaks for it.
+type stand struct {
+	rec   *hub.Record // nil: nobody knows yet what speaks for it
+	owner string
+	// person are the Patients it belongs to, none where it belongs to nobody.
+	person []string
+	entry  hub.Entry
+}
+
+// disclosable says of records, which the policy lets who read, whether no label and no directive withholds them.
+func (r *Reader) disclosable(ctx context.Context, who access.Caller, p hub.Partition, recs []*hub.Record) ([]bool, error) {
+	may := make([]bool, len(recs))
+	var others []int
+	for i, rec := range recs {
+		if may[i] = rec.Member == who.Member || rec.Deleted || p == r.Records && !fhir.IsResourceType(rec.Name.Type); !may[i] {
+			others = append(others, i)
+		}
+	}
+	if len(others) == 0 {
+		return may, nil
+	}
+	w, err := r.withholding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if w.none() || p == r.Records && !w.directives && !slices.ContainsFunc(others, func(i int) bool { return w.restricted[recs[i].Name.Type] }) {
+		for _, i := range others {
+			may[i] = true
+		}
+		return may, nil
+	}
+	asked := make([]*hub.Record, len(others))
+	for j, i := range others {
+		asked[j] = recs[i]
+	}
+	stands, err := r.stands(ctx, p, asked)
+	if err != nil {
+		return nil, err
+	}
+	var patients []string
+	for i := range stands {
+		patients = append(patients, stands[i].person...)
+	}
+	directives, err := r.directives(ctx, w, patients)
+	if err != nil {
+		return nil, err
+	}
+	var withheld []hub.Name
+	for j, i := range others {
+		if may[i] = stands[j].disclosable(who, directives); !may[i] {
+			withheld = append(withheld, recs[i].Name)
+		}
+	}
+	if len(withheld) > 0 {
+		err = r.trail.Note(ctx, audit.Event{Action: audit.Read, Outcome: audit.Withheld, Member: who.Member, Token: who.TokenID,
+			Type: withheld[0].Type, Names: withheld, Count: len(withheld)})
+	}
+	return may, err
+}
+
+func (s *stand) disclosable(who access.Caller, of map[string][]access.Directive) bool {
+	switch {
+	case s.rec == nil:
+		return false
+	case s.owner == who.Member:
+		return true
+	}
+	doc, err := fhir.Parse(s.rec.Body, fhir.Limits{})
+	if err != nil || fhir.IsRestricted(doc.Root()) {
+		return false
+	}
+	ask := access.Disclosure{To: who.Member, Of: s.rec.Name.Type, At: time.Now()}
+	for l := range doc.Root().Get("meta").Get("security").Items() {
+		ask.Labels = append(ask.Labels, access.Label{System: l.Get("system").Text(), Code: l.Get("code").Text()})
+	}
+	for _, t := range s.entry.Terms {
+		if t.Kind == hub.Range && (t.Param == "date" || t.Param == "started") {
+			from, to := fhir.Extent(t, fhir.ChinaTime())
+			ask.Taken = append(ask.Taken, access.Span{From: from, To: to})
+		}
+	}
+	for _, patient := range s.person {
+		for _, d := range of[patient] {
+			if d.Denies(ask) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// stands finds what speaks for records of p that others wrote.
+func (r *Reader) stands(ctx context.Context, p hub.Partition, recs []*hub.Record) ([]stand, error) {
+	stands := make([]stand, len(recs))
+	spokenFor := map[hub.Name][]int{}
+	for i, rec := range recs {
+		if p == r.Records {
+			stands[i].rec = rec
+			continue
+		}
+		study, _, _ := strings.Cut(rec.Name.ID, "/")
+		name := hub.Name{Type: access.ImagingStudy, ID: study}
+		spokenFor[name] = append(spokenFor[name], i)
+	}
+	speakers, err := r.present(ctx, r.Records, slices.Collect(maps.Keys(spokenFor)))
+	if err != nil {
+		return nil, err
+	}
+	for i := range speakers {
+		for _, at := range spokenFor[speakers[i].Name] {
+			stands[at].rec = &speakers[i]
+		}
+	}
+	var patients []string
+	for i := range stands {
+		s := &stands[i]
+		if s.rec == nil {
+			continue
+		}
+		e, err := r.followers[r.Records].Project(s.rec)
+		if err != nil {
+			return nil, err
+		}
+		s.entry, s.owner = e, ownerOf(s.rec)
+		if strings.HasPrefix(e.Route, "Patient/") {
+			patients = append(patients, e.Route)
+		}
+	}
+	slices.Sort(patients)
+	for _, patient := range slices.Compact(patients) {
+		person, err := r.person(ctx, patient)
+		if err != nil {
+			return nil, err
+		}
+		for i := range stands {
+			if stands[i].entry.Route == patient {
+				stands[i].person = person
+			}
+		}
+	}
+	return stands, nil
+}
+
+// ownerOf is the member whose data a record holds: who wrote it, or whose it was made of.
+func ownerOf(rec *hub.Record) string {
+	if doc, err := fhir.Parse(rec.Body, fhir.Limits{}); err == nil {
+		if m, ok := strings.CutPrefix(doc.Root().Get("meta").Get("source").Text(), access.MemberSystem+":"); ok && rec.Member == access.Hub {
+			return m
+		}
+	}
+	return rec.Member
+}
+
+// mostDirectives is how many Consents about the patients of one page are carried out.
+const mostDirectives = 10_000
+
+// directives reads the Consents about patients, by patient.
+func (r *Reader) directives(ctx context.Context, w withholding, patients []string) (map[string][]access.Directive, error) {
+	if !w.directives || len(patients) == 0 {
+		return nil, nil
+	}
+	about := hub.Clause{Param: "patient"}
+	routes := slices.Compact(slices.Sorted(slices.Values(patients)))
+	for _, patient := range routes {
+		about.Any = append(about.Any, hub.Match{Kind: hub.Equals, Text: patient, Route: patient})
+	}
+	before := r.watch(r.Records)
+	page, err := r.index.Search(ctx, []hub.Partition{r.Records}, hub.Query{Type: "Consent", All: []hub.Clause{about}, Routes: routes, Limit: mostDirectives})
+	if err != nil {
+		return nil, before.refused(err)
+	}
+	if err := before.completeAt(page.Marks); err != nil {
+		return nil, err
+	}
+	if page.More {
+		return nil, tooCostly("", "narrow the search to fewer patients", "more than %d directives of patients would have to be read", mostDirectives)
+	}
+	locs := make([]hub.Loc, len(page.Hits))
+	for i, h := range page.Hits {
+		locs[i] = h.Head.Loc
+	}
+	recs, err := r.records(ctx, r.Records, locs)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]access.Directive{}
+	for i := range recs {
+		d, ok := access.ReadDirective(&recs[i])
+		if !ok {
+			continue
+		}
+		e, err := r.followers[r.Records].Project(&recs[i])
+		if err != nil {
+			return nil, err
+		}
+		of[e.Route] = append(of[e.Route], d)
+	}
+	return of, nil
+}
+
+// sees tells that the caller may read all that meets q, so that what the index says of it is true for the caller. Asked after the index
+// was read, it holds for what was read.
+func (a *asking) sees(ctx context.Context, q *hub.Query) (bool, error) {
+	if !a.everything || fhir.HasSecurityContext(q.Type) {
+		return false, nil
+	}
+	w, err := a.withholding(ctx)
+	switch {
+	case err != nil || w.none():
+		return err == nil, err
+	case w.restricted[q.Type] || len(q.Routes) == 0 || slices.ContainsFunc(q.Routes, func(route string) bool { return !strings.HasPrefix(route, "Patient/") }):
+		return false, nil
+	}
+	var patients []string
+	for _, route := range q.Routes {
+		person, err := a.person(ctx, route)
+		if err != nil {
+			return false, err
+		}
+		patients = append(patients, person...)
+	}
+	directives, err := a.directives(ctx, w, patients)
+	return len(directives) == 0, err
+}
+
+// person is all Patients of a patient's person.
+func (r *Reader) person(_ context.Context, patient string) ([]string, error) {
+	return []string{patient}, nil
+}
