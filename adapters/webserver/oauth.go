@@ -131,7 +131,7 @@ func (s *Server) grant(c *gin.Context) (tokenAnswer, error) {
 }
 
 // grantable is the scope a client gets: what it asks for, all that a member may when it asks for none. The scopes of
-// monitors and of the integration's engineer are not for members.
+// monitors, of the integration's engineer and of who edits the catalogue are not for members.
 func grantable(asked string) (string, error) {
 	scope := strings.Join(strings.Fields(asked), " ")
 	if scope == "" {
@@ -139,7 +139,7 @@ func grantable(asked string) (string, error) {
 	}
 	err := access.CheckScope(scope)
 	for part := range strings.FieldsSeq(scope) {
-		if err == nil && (part == access.Metrics || part == access.Integration) {
+		if err == nil && (part == access.Metrics || part == access.Integration || part == access.Catalogue) {
 			err = &hub.Error{Kind: hub.Invalid, Msg: "the " + part + " scope is given out by the operator only"}
 		}
 	}

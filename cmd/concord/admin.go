@@ -152,12 +152,12 @@ func (d *dicomFlags) read() (access.DICOM, error) {
 }
 
 func tokenCommand() *cobra.Command {
-	var member, scope string
+	var member, person, scope string
 	var ttl time.Duration
 	cmd := &cobra.Command{
 		Use: "token --member ID", Short: "Print a bearer token of an institution and nothing else", Args: cobra.NoArgs,
 		RunE: withStore(func(cmd *cobra.Command, _ []string, r *rooms) error {
-			token, err := r.issuer.Issue(member, scope, ttl)
+			token, err := r.issuer.IssueTo(person, member, scope, ttl)
 			if err != nil {
 				return err
 			}
@@ -167,7 +167,8 @@ func tokenCommand() *cobra.Command {
 	}
 	storeFlags(cmd.Flags())
 	cmd.Flags().StringVar(&member, "member", "", "the institution's id")
-	cmd.Flags().StringVar(&scope, "scope", "system/*.*", "SMART system scopes, blank-separated")
+	cmd.Flags().StringVar(&person, "person", "", "who of the institution it is for; needed for the scope catalogue")
+	cmd.Flags().StringVar(&scope, "scope", "system/*.*", "SMART system scopes, blank-separated; metrics, integration, catalogue")
 	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good")
 	cmd.MarkFlagRequired("member")
 	return cmd

@@ -15,6 +15,8 @@ type Caller struct {
 	Member  string
 	Scope   string
 	TokenID string // jti, for the audit trail
+	// Person is who of the member it is, where that was said when the token was made.
+	Person string
 
 	grants *grants // Scope, parsed; nil when the Caller was made by hand
 }
@@ -22,7 +24,7 @@ type Caller struct {
 // NewCaller makes a Caller whose credential was checked elsewhere, such as a DICOM association's.
 func NewCaller(member, scope, tokenID string) Caller {
 	g, _ := parseScope(scope, false)
-	return Caller{member, scope, tokenID, g}
+	return Caller{Member: member, Scope: scope, TokenID: tokenID, grants: g}
 }
 
 // May tells whether the caller's scope covers an action on a resource type; the Forbidden error names the scope that
@@ -48,6 +50,18 @@ func (c Caller) MayIntegrate() error {
 		return nil
 	}
 	return &hub.Error{Kind: hub.Forbidden, Msg: "the token's scope does not cover this: " + Integration + " is missing"}
+}
+
+// MayCatalogue tells whether the caller may propose what is recognised, and rule on what another has proposed. It must be
+// known who it is.
+func (c Caller) MayCatalogue() error {
+	switch {
+	case !c.scopes().catalogue:
+		return &hub.Error{Kind: hub.Forbidden, Msg: "the token's scope does not cover this: " + Catalogue + " is missing"}
+	case c.Person == "":
+		return &hub.Error{Kind: hub.Forbidden, Msg: "the token does not say whose it is", Hint: "concord token --person"}
+	}
+	return nil
 }
 
 func (c Caller) scopes() *grants {

@@ -80,6 +80,8 @@ func (m Member) check() error {
 	switch {
 	case !validID(m.ID):
 		return &hub.Error{Kind: hub.Invalid, Path: "id", Msg: fmt.Sprintf("%q is no member id", m.ID), Hint: "1 to 32 of a-z, 0-9 and -"}
+	case m.ID == Hub:
+		return &hub.Error{Kind: hub.Invalid, Path: "id", Msg: "the hub itself is " + Hub}
 	case m.Tier != Lead && m.Tier != Community:
 		return &hub.Error{Kind: hub.Invalid, Path: "tier", Msg: fmt.Sprintf("%q is no tier", m.Tier), Hint: "lead or community"}
 	case strings.TrimSpace(m.Name) == "" || len(m.Name) > 256 || !utf8.ValidString(m.Name) || strings.ContainsFunc(m.Name, isControl):

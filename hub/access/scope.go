@@ -43,6 +43,10 @@ const Metrics = "metrics"
 // again. The command line alone gives it out.
 const Integration = "integration"
 
+// Catalogue is the scope of who edits what is recognised: one proposes, another releases. The command line alone gives it out,
+// and only to a person it names.
+const Catalogue = "catalogue"
+
 // AllResources is the scope a client gets that asks for none: all that its membership allows.
 const AllResources = "system/*.cruds"
 
@@ -51,10 +55,11 @@ type grants struct {
 	on          map[string]Action
 	metrics     bool
 	integration bool
+	catalogue   bool
 }
 
 // CheckScope refuses a scope with a part that the hub does not know. Known are the SMART system scopes of version 1
-// (system/Observation.read, .write, .*) and version 2 (system/Observation.rs), Metrics and Integration.
+// (system/Observation.read, .write, .*) and version 2 (system/Observation.rs), Metrics, Integration and Catalogue.
 func CheckScope(scope string) error {
 	_, err := parseScope(scope, true)
 	return err
@@ -71,6 +76,9 @@ func parseScope(scope string, strict bool) (*grants, error) {
 		case Integration:
 			g.integration = true
 			continue
+		case Catalogue:
+			g.catalogue = true
+			continue
 		}
 		typ, actions, ok := parsePart(part)
 		if !ok {
@@ -82,7 +90,7 @@ func parseScope(scope string, strict bool) (*grants, error) {
 		}
 		g.on[typ] |= actions
 	}
-	if strict && len(g.on) == 0 && !g.metrics && !g.integration {
+	if strict && len(g.on) == 0 && !g.metrics && !g.integration && !g.catalogue {
 		return nil, &hub.Error{Kind: hub.Invalid, Path: "scope", Msg: "the scope is empty"}
 	}
 	return g, nil

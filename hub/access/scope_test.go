@@ -102,3 +102,19 @@ func FuzzAScopeThatIsRefusedGrantsNothingNew(f *testing.F) {
 		}
 	})
 }
+
+func TestWhoEditsTheCatalogueIsAPersonWithItsScope(t *testing.T) {
+	person := access.NewCaller("a", "catalogue", "1")
+	person.Person = "zhang"
+	for say, who := range map[string]access.Caller{"a token of nobody": access.NewCaller("a", "catalogue", "1"), "another scope": {Member: "a", Person: "zhang", Scope: "system/*.*"}} {
+		if err := who.MayCatalogue(); !hub.Is(err, hub.Forbidden) {
+			t.Errorf("%s: %v", say, err)
+		}
+	}
+	if err := person.MayCatalogue(); err != nil {
+		t.Error(err)
+	}
+	if err := person.May(access.Read, "Patient"); err == nil {
+		t.Error("the scope catalogue reads patients")
+	}
+}

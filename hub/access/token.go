@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -47,6 +50,8 @@ type knownToken struct {
 type claims struct {
 	jwt.RegisteredClaims
 	Scope string `json:"scope"`
+	// Person is who of the member it is.
+	Person string `json:"person,omitempty"`
 }
 
 // NewIssuer signs for a consortium with its key (settings.ID, settings.TokenKey). now may be nil.
@@ -61,6 +66,12 @@ func NewIssuer(consortium string, key []byte, registry *Registry, now func() tim
 
 // Issue makes a token for a member that is active now; ttl 0 means Lifetime.
 func (i *Issuer) Issue(member, scope string, ttl time.Duration) (string, error) {
+	return i.IssueTo("", member, scope, ttl)
+}
+
+// IssueTo makes a token for a person of a member: 2 to 64 letters, digits and . _ - @, by which people are told apart. A token
+// with the scope Catalogue needs one.
+func (i *Issuer) IssueTo(person, member, scope string, ttl time.Duration) (string, error) {
 	now := i.now()
 	if ttl == 0 {
 		ttl = i.Lifetime
@@ -74,13 +85,32 @@ func (i *Issuer) Issue(member, scope string, ttl time.Duration) (string, error) 
 	if err := CheckScope(scope); err != nil {
 		return "", err
 	}
+	if err := checkPerson(person, scope); err != nil {
+		return "", err
+	}
 	if _, err := i.registry.Active(member, now); err != nil {
 		return "", fmt.Errorf("issue a token for member %.32q: %w", member, err)
 	}
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{Scope: scope, RegisteredClaims: jwt.RegisteredClaims{
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{Scope: scope, Person: person, RegisteredClaims: jwt.RegisteredClaims{
 		Issuer: i.consortium, Audience: jwt.ClaimStrings{i.consortium}, Subject: member, ID: rand.Text(),
 		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
 	}}).SignedString(i.key)
+}
+
+func checkPerson(person, scope string) error {
+	if person == "" {
+		if g, _ := parseScope(scope, false); g.catalogue {
+			return &hub.Error{Kind: hub.Invalid, Path: "person", Msg: "a token of scope " + Catalogue + " is a person's", Hint: "concord token --person"}
+		}
+		return nil
+	}
+	strange := func(r rune) bool {
+		return r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-@", r)
+	}
+	if n := utf8.RuneCountInString(person); n < 2 || n > 64 || strings.ContainsFunc(person, strange) {
+		return &hub.Error{Kind: hub.Invalid, Path: "person", Msg: "a person is 2 to 64 letters, digits and . _ - @"}
+	}
+	return nil
 }
 
 // Verify says whom a token speaks for. The signature is checked once, the time and the member at every call. All
@@ -116,7 +146,9 @@ func (i *Issuer) parse(token string) (knownToken, error) {
 	if c.Subject == "" || c.ID == "" {
 		return knownToken{}, &hub.Error{Kind: hub.Unauthenticated, Msg: "the token lacks its subject or its id"}
 	}
-	return knownToken{NewCaller(c.Subject, c.Scope, c.ID), c.ExpiresAt.Add(skew)}, nil
+	who := NewCaller(c.Subject, c.Scope, c.ID)
+	who.Person = c.Person
+	return knownToken{who, c.ExpiresAt.Add(skew)}, nil
 }
 
 // fault names what is wrong. The parser's own text is not passed on: it quotes parts of the token.
