@@ -140,7 +140,11 @@ func (t *turn) find(ctx context.Context, op *operation, limit int) ([]hub.Name, 
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(n hub.Name) bool { return t.made.gone[n] })
+	hidden, err := t.Reader.Hidden(ctx, t.who, t.Partition, found) // a condition must not tell of what a search does not show
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(n hub.Name) bool { return t.made.gone[n] || slices.Contains(hidden, n) })
 	own, err := t.made.find(q, &hub.Record{Time: t.view.Time()})
 	if err != nil {
 		return nil, err

@@ -135,6 +135,14 @@ func TestAWithdrawnDirectiveOpensAgain(t *testing.T) {
 	mine.get("Observation/theirs").want(200)
 }
 
+func TestAConditionDoesNotTellOfWhatIsWithheld(t *testing.T) {
+	mine, theirs := withholding(t)
+	theirs.put("Observation/secret", result("secret", "p", restricted)).want(201)
+	theirs.post("Observation", result("x", "p", ""), "If-None-Exist: _id=secret").want(200)
+	mine.post("Observation", result("x", "p", ""), "If-None-Exist: _id=secret").want(201)
+	mine.post("Observation", result("x", "p", ""), "If-None-Exist: _id=theirs").want(200)
+}
+
 func withheld(n *trail, name string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

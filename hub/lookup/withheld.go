@@ -279,6 +279,35 @@ func (a *asking) sees(ctx context.Context, q *hub.Query) (bool, error) {
 	return len(directives) == 0, err
 }
 
+// Hidden leaves those of names that are there and that who may not know of.
+func (r *Reader) Hidden(ctx context.Context, who access.Caller, p hub.Partition, names []hub.Name) ([]hub.Name, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	if w, err := r.withholding(ctx); err != nil || w.none() {
+		return nil, err
+	}
+	recs, err := r.present(ctx, p, names)
+	if err != nil {
+		return nil, err
+	}
+	some := make([]*hub.Record, len(recs))
+	for i := range recs {
+		some[i] = &recs[i]
+	}
+	may, err := r.readable(ctx, who, p, some)
+	if err != nil {
+		return nil, err
+	}
+	var hidden []hub.Name
+	for i, rec := range some {
+		if !may[i] {
+			hidden = append(hidden, rec.Name)
+		}
+	}
+	return hidden, nil
+}
+
 // person is all Patients of a patient's person.
 func (r *Reader) person(_ context.Context, patient string) ([]string, error) {
 	return []string{patient}, nil
