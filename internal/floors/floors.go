@@ -62,6 +62,7 @@ func Doors() map[string][]string {
 		"internal/fhir":      {"internal/pinyin", "internal/ucum"},
 		"internal/fhirpatch": {"internal/fhir"},
 		"internal/hl7map":    {"internal/fhir", "internal/hl7"},
+		"internal/people":    {"internal/cnid", "internal/fhir", "internal/pinyin"},
 		"internal/pixels":    {"internal/dicom"},
 		"internal/sample":    {"internal/cnid", "internal/ecg"},
 		"internal/story":     {"internal/ecg", "internal/sample"},
