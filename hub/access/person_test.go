@@ -31,7 +31,7 @@ func TestATokenOfTheCatalogueNamesItsPerson(t *testing.T) {
 
 func TestNoInstitutionIsTheHubItself(t *testing.T) {
 	o := open(t, &memobjects.Store{})
-	if _, err := o.Add(t.Context(), access.Member{ID: access.Hub, Name: "x", Tier: access.Lead}); !hub.Is(err, hub.Invalid) {
+	if _, err := o.desk.Add(t.Context(), access.Member{ID: access.Hub, Name: "x", Tier: access.Lead}); !hub.Is(err, hub.Invalid) {
 		t.Error(err)
 	}
 }
