@@ -188,13 +188,13 @@ func (r *Reader) Counts(ctx context.Context, who access.Caller, of []hub.Tally) 
 	if err != nil {
 		return nil, a.before.refused(err)
 	}
-	all := true
-	for i := range of {
-		if all, err = a.sees(ctx, &hub.Query{Type: of[i].Type}); err != nil {
-			return nil, err
-		}
-		if !all {
-			break
+	all, asked := true, map[string]bool{}
+	for i := 0; all && i < len(of); i++ {
+		if typ := of[i].Type; !asked[typ] {
+			asked[typ] = true
+			if all, err = a.sees(ctx, &hub.Query{Type: typ}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if all {

@@ -25,10 +25,10 @@ type page struct {
 // search reads is beyond the search's mark, and what it moves it marks as changed.
 type book struct {
 	pages []page // in the order of from
+	back  []page // the same, from the greatest to
 	ends  []page // from and to are of the Hi of what has any in pages that reach without bound
 
 	found map[hub.Match][2][]page // by candidates
-	way   *way                    // by ahead
 	said  map[hub.Match]*sample   // by sample
 
 	read func() (bool, error) // the replies, in the trip that came when made trips had been made; false when another one is due
@@ -73,7 +73,7 @@ func (sh *shard) queueBook(at shelfMark, into *book) func() (bool, error) {
 	sizes := sh.queueSizes(at)
 	return func() (bool, error) {
 		if sizes() == kept.sizes {
-			into.pages, into.ends = kept.pages, kept.ends
+			into.pages, into.back, into.ends = kept.pages, kept.back, kept.ends
 			return true, nil
 		}
 		into.made, into.read = sh.made, sh.queueRolls(at, gen, into)
@@ -110,7 +110,8 @@ func (sh *shard) queueRolls(at shelfMark, gen string, into *book) func() (bool, 
 			if into.pages, err = hourPages(at.typ, cmd.Val()); err != nil {
 				return true, err
 			}
-			sh.ix.shelf.keep(at, gen, keptBook{sizes: rollSizes{int64(len(cmd.Val()))}, pages: into.pages})
+			into.back = backwards(into.pages)
+			sh.ix.shelf.keep(at, gen, keptBook{sizes: rollSizes{int64(len(cmd.Val()))}, pages: into.pages, back: into.back})
 			return true, nil
 		}
 	}
@@ -131,7 +132,8 @@ func (sh *shard) queueRolls(at shelfMark, gen string, into *book) func() (bool, 
 			}
 		}
 		slices.SortFunc(into.pages, func(a, b page) int { return cmp.Compare(a.from, b.from) })
-		sh.ix.shelf.keep(at, gen, keptBook{sizes: sizes, pages: into.pages, ends: into.ends})
+		into.back = backwards(into.pages)
+		sh.ix.shelf.keep(at, gen, keptBook{sizes: sizes, pages: into.pages, back: into.back, ends: into.ends})
 		return true, nil
 	}
 }
@@ -150,8 +152,12 @@ type shelfMark struct {
 }
 
 type keptBook struct {
-	sizes       rollSizes
-	pages, ends []page
+	sizes             rollSizes
+	pages, back, ends []page
+}
+
+func backwards(pages []page) []page {
+	return slices.SortedStableFunc(slices.Values(pages), func(a, b page) int { return cmp.Compare(b.to, a.to) })
 }
 
 func newShelf() *shelf { return &shelf{gens: map[*partition]string{}, kept: map[shelfMark]keptBook{}} }
@@ -202,31 +208,40 @@ func (b *book) add(kind byte, typ, param string, at bucket) {
 	b.pages = append(b.pages, pg)
 }
 
-// way is an answer of ahead, which most shards ask alike.
-type way struct {
+// path is a way through the pages of a book that may have a value for which m holds, and whose Lo is between least and most. Behind its
+// first page nothing comes before bound(first, key).
+type path struct {
+	rest        []page
 	m           hub.Match
 	least, most float64
-	desc        bool
-	pages       []page
 }
 
-// ahead lists, in the order that key says, the pages that may have a value for which m holds, and whose Lo is
-// between least and most. Behind pages[i] nothing comes before bound(pages[i], key).
-func (b *book) ahead(m *hub.Match, least, most float64, key hub.Sort) []page {
-	if w := b.way; w != nil && w.m == *m && w.least == least && w.most == most && w.desc == key.Desc {
-		return w.pages
-	}
-	var pages []page
-	for _, pg := range b.pages {
-		if pg.mayMeet(m) && pg.to >= least && pg.from <= most {
-			pages = append(pages, pg)
-		}
-	}
+// ahead is the path in the order that key says.
+func (b *book) ahead(m hub.Match, least, most float64, key hub.Sort) *path {
+	pages := b.pages
 	if key.Desc {
-		slices.SortStableFunc(pages, func(x, y page) int { return cmp.Compare(y.to, x.to) })
+		pages = b.back
 	}
-	b.way = &way{*m, least, most, key.Desc, pages}
-	return pages
+	p := &path{pages, m, least, most}
+	p.skip()
+	return p
+}
+
+// skip goes on to the next page that may have something.
+func (p *path) skip() {
+	for len(p.rest) > 0 && !(p.rest[0].mayMeet(&p.m) && p.rest[0].to >= p.least && p.rest[0].from <= p.most) {
+		p.rest = p.rest[1:]
+	}
+}
+
+func (p *path) ended() bool { return len(p.rest) == 0 }
+
+// next takes up to n pages.
+func (p *path) next(n int) (some []page) {
+	for ; len(some) < n && !p.ended(); p.skip() {
+		some, p.rest = append(some, p.rest[0]), p.rest[1:]
+	}
+	return some
 }
 
 // bound is what nothing in the page comes before.

@@ -18,15 +18,15 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 	if sh.err != nil || sh.made == asked && !await() {
 		return true
 	}
-	pages, bounded := sh.ahead(book, key, several.Val() > 0)
+	path, bounded := sh.ahead(book, key, several.Val() > 0)
 	everything, _ := sh.everything.size()
 	each := 1 + everything/max(1, len(book.pages)) // things of a page, by and large
 	step := 1 + sh.stride()/each
 	sh.offered = map[uint64]bool{}
 	met := map[uint64]bool{}
-	for read := 0; len(pages) > 0; {
-		some := pages[:min(step, len(pages))]
-		pages, step = pages[len(some):], 2*step
+	for read := 0; !path.ended(); {
+		some := path.next(step)
+		step *= 2
 		nums := sh.members(await, some)
 		if sh.err != nil {
 			return true
@@ -39,7 +39,7 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 				fresh = append(fresh, n)
 			}
 		}
-		if !sh.take(await, fresh) || len(pages) > 0 && sh.top.beyond(finite(bound(pages[0], key))) {
+		if !sh.take(await, fresh) || !path.ended() && sh.top.beyond(finite(bound(path.rest[0], key))) {
 			return true
 		}
 		if read > 4*rarest {
@@ -73,7 +73,7 @@ func (sh *shard) take(await func() bool, nums []uint64) bool {
 // ahead lists the pages that a walk goes through: behind the page before, and where a clause asks for an interval of
 // the very parameter that is walked, in that interval. Then, bounded, things without a value need not be looked for.
 // several: some things have more than one value.
-func (sh *shard) ahead(book *book, key hub.Sort, several bool) (pages []page, bounded bool) {
+func (sh *shard) ahead(book *book, key hub.Sort, several bool) (way *path, bounded bool) {
 	m := anything()
 	for _, c := range sh.q.All {
 		if c.Not || len(c.Either) > 0 || c.Param != key.Param || len(c.Any) != 1 || c.Any[0].Kind != hub.Within {
@@ -96,5 +96,5 @@ func (sh *shard) ahead(book *book, key hub.Sort, several bool) (pages []page, bo
 			least = after
 		}
 	}
-	return book.ahead(&m, least, most, key), bounded
+	return book.ahead(m, least, most, key), bounded
 }
