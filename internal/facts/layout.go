@@ -1,6 +1,9 @@
 package facts
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // unread are the resources that are about the message and not about the patient: what they say is kept with the message.
 // A Device is the software that sent, or what measured, which an observation names.
@@ -38,6 +41,7 @@ func (f Fact) Asked() bool {
 var renamed = map[string]string{
 	"Patient.contact":                 "RelatedPerson", // who is near, told as a part of the patient or as a person
 	"Specimen.accessionIdentifier":    "Specimen.identifier",
+	"PractitionerRole.telecom":        "Practitioner.telecom", // how to reach somebody, told of the person or of the role
 	"Document.masterIdentifier":       "Document.identifier",
 	"Document.content":                "Document",
 	"Document.presentedForm":          "Document.attachment",
@@ -50,4 +54,4 @@ var renamed = map[string]string{
 }
 
 // Offered reports whether a fact only satisfies a question and asks none: words beside a code.
-func (f Fact) Offered() bool { return len(f.Any) == 1 && f.Any[0] == optional }
+func (f Fact) Offered() bool { return slices.Contains(f.Any, optional) }

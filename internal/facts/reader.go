@@ -100,9 +100,13 @@ func (r *reader) value(topic string, v any) {
 	case isIdentifier(topic):
 		r.identifier(topic, o)
 	case has(o, "reference"):
+		r.role(topic, text(o["reference"]))
+		r.numbered(topic, r.byReference[text(o["reference"])])
+	case topic == "Patient.extension" && o["url"] == "text":
+		r.said(topic+".value.words", text(o["valueString"]), false) // of race and ethnicity, beside their codes
 	case has(o, "display") && len(o) == 1:
 		r.coding(topic, o)
-	case has(o, "code") && !has(o, "value") && (has(o, "system") || has(o, "display")):
+	case has(o, "code") && !has(o, "value") && (has(o, "system") || has(o, "display") || len(o) == 1):
 		r.coding(topic, o)
 	case has(o, "value") && (has(o, "unit") || has(o, "code") || has(o, "comparator")) && !has(o, "use"):
 		r.quantity(topic, o)
@@ -131,16 +135,52 @@ func (r *reader) concept(topic string, o object) {
 func (r *reader) coding(topic string, o object) bool {
 	code, system := text(o["code"]), text(o["system"])
 	if code != "" {
-		var any []string
-		if system != "" {
-			any = []string{systemName(system)}
+		said := namedCode{systemName(system), code}
+		if same, ok := sameCode[said]; ok {
+			said = same
 		}
-		r.note(Fact{Topic: topic, Value: code, Any: any})
+		f := Fact{Topic: topic, Value: said.code}
+		if system != "" {
+			f.Any = []string{said.system}
+		}
+		r.note(f)
 	}
 	if d := text(o["display"]); d != "" {
-		r.said(topic+".words", d, !strings.Contains(system, "terminology.hl7.org"))
+		r.said(topic+".words", d, !ownWords(system))
 	}
 	return code != ""
+}
+
+// ownWords reports whether a code's words are fixed by its system, so that they say nothing beside it: HL7's own tables and
+// the CDC's races and ethnicities.
+func ownWords(system string) bool {
+	return strings.Contains(system, "terminology.hl7.org") || strings.HasSuffix(system, "2.16.840.1.113883.6.238")
+}
+
+// role notes what somebody is by the place where they are named: one converter makes a role of who observed or ordered,
+// another names them as performer or requester.
+func (r *reader) role(topic, who string) {
+	if !strings.HasPrefix(who, "Practitioner/") {
+		return
+	}
+	for place, code := range map[string]string{").performer": "RO", "Request.requester": "OP"} {
+		if strings.HasSuffix(topic, place) {
+			r.note(Fact{Topic: "PractitionerRole.code", Value: code, Any: []string{"v2-0443", optional}})
+		}
+	}
+}
+
+// numbered offers the numbers of what is referred to: one converter refers by a number, another makes a resource of it.
+func (r *reader) numbered(topic string, to object) {
+	for _, i := range list(to["identifier"]) {
+		if i, ok := i.(object); ok && !strings.HasPrefix(topic, "Patient") {
+			from := len(r.facts)
+			r.value(topic+".identifier", i)
+			for n := range r.facts[from:] {
+				r.facts[from+n].Any = append(r.facts[from+n].Any, optional)
+			}
+		}
+	}
 }
 
 // optional marks, in Any, what counts where it is looked for but is not asked for.
@@ -269,6 +309,15 @@ func systemName(s string) string {
 		return to
 	}
 	return s
+}
+
+type namedCode struct{ system, code string }
+
+// sameCode are codes of a converter's own that say what a standard's code says.
+var sameCode = map[namedCode]namedCode{
+	{"performer-role", "surgeon"}:                {"snomed", "304292004"},
+	{"performer-role", "anesthesiologist"}:       {"snomed", "158967008"},
+	{"performer-role", "procedure-practitioner"}: {"snomed", "223366009"},
 }
 
 var sameSystem = map[string]string{

@@ -98,13 +98,24 @@ func (c *compiler) element(k, v *yaml.Node, typ string) (element, bool) {
 		c.fault(k, "", "%s is written from the resource rule", k.Value)
 		return element{}, false
 	}
-	def, ok := fhir.ElementOf(typ, k.Value)
+	def, ok := elementOf(typ, k.Value)
 	if !ok {
 		c.fault(k, fhir.NearestElement(typ, k.Value), "%s is no element of FHIR R4", describe(typ, k.Value))
 		return element{}, false
 	}
 	m := c.maker(v, def.Type)
 	return element{key: `"` + k.Value + `":`, name: k.Value, many: def.Many, maker: m, fixed: m.constant()}, true
+}
+
+// elementOf finds an element by its member name; _birthDate is what belongs to birthDate beside its value: extensions.
+func elementOf(typ, key string) (fhir.Element, bool) {
+	plain, beside := strings.CutPrefix(key, "_")
+	def, ok := fhir.ElementOf(typ, plain)
+	if beside {
+		ok = ok && def.Primitive() && !def.Many
+		def.Type = "Element"
+	}
+	return def, ok
 }
 
 // maker reads what makes values of a type.

@@ -3,8 +3,10 @@ package hl7map
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"math"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"concord/internal/hl7"
@@ -56,6 +58,8 @@ var converters = map[string]converter{
 	// low and high are the bounds of a range: 3.5-5.5, <5, >= 10.
 	"low":  plain(func(s, _ string) string { low, _ := bounds(s); return low }),
 	"high": plain(func(s, _ string) string { _, high := bounds(s); return high }),
+	// minutes is how long "2 h" or "90 s" is; nothing where it is no whole number of minutes.
+	"minutes": plain(func(s, _ string) string { return minutes(s) }),
 	// base64 is data that was sent in that, hex and encode such as were sent in hexadecimal or as text.
 	"base64": plain(func(s, _ string) string { return cleanBase64(s) }),
 	"hex": plain(func(s, _ string) string {
@@ -280,4 +284,28 @@ func sniff(s string) string {
 		}
 	}
 	return ""
+}
+
+// minutes reads a time with its unit, as UCUM or HL7 v2 write it.
+func minutes(s string) string {
+	n, unit, _ := strings.Cut(s, " ")
+	f, err := strconv.ParseFloat(n, 64)
+	if err != nil {
+		return ""
+	}
+	switch strings.ToLower(unit) {
+	case "s", "sec":
+		f /= 60
+	case "h", "hr", "hour":
+		f *= 60
+	case "d", "day":
+		f *= 24 * 60
+	case "min", "m", "minute":
+	default:
+		return ""
+	}
+	if f != math.Trunc(f) || f < 0 || f > 1e9 {
+		return ""
+	}
+	return strconv.FormatFloat(f, 'f', 0, 64)
 }
