@@ -254,3 +254,24 @@ func TestManySendersRepeatingThemselvesStoreEachMessageOnce(t *testing.T) {
 		t.Errorf("there are %d reports", n)
 	}
 }
+
+func TestWhatTwoReportsHaveIsNotOnesToTakeAway(t *testing.T) {
+	w := newWorld(t)
+	both := func(number string, with bool) string {
+		list := fmt.Sprintf(`{"part":"report %s","body":{"resourceType":"DiagnosticReport","id":"r-%s","status":"final","code":{"text":"panel"}}}`, number, number)
+		if with {
+			list += fmt.Sprintf(`,{"part":"report %s","body":{"resourceType":"Observation","id":"o-both","status":"final","code":{"text":"K"},"valueString":"4.1"}}`, number)
+		}
+		return `{"resources":[` + list + `]}`
+	}
+	w.send("m", "1", "10:00:00", both("7", true))
+	w.send("m", "2", "10:00:00", both("8", true))
+	if out := w.send("m", "3", "10:05:00", both("7", false)); len(out.Message.Removed) > 0 {
+		t.Errorf("removed %v, which report 8 has", out.Message.Removed)
+	}
+	w.says("Observation/m-o-both", `"valueString":"4.1"`)
+	if out := w.send("m", "4", "10:06:00", both("8", false)); !slices.Equal(out.Message.Removed, []string{"Observation/m-o-both"}) {
+		t.Errorf("removed %v when no report has the result any more", out.Message.Removed)
+	}
+	w.gone("Observation/m-o-both")
+}

@@ -116,6 +116,22 @@ func (t tail) Record(ctx context.Context, n hub.Name) (hub.Record, error) {
 	return t.Follower.Log().Record(ctx, head.Loc)
 }
 
+func (t tail) Find(ctx context.Context, q hub.Query) ([]hub.Name, error) {
+	page, err := t.Follower.Search(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]hub.Name, len(page.Hits))
+	for i, hit := range page.Hits {
+		rec, err := t.Follower.Log().Record(ctx, hit.Head.Loc)
+		if err != nil {
+			return nil, err
+		}
+		names[i] = rec.Name
+	}
+	return names, nil
+}
+
 // nowhere are blobs that can be read and are not written.
 type nowhere struct{ Blobs }
 

@@ -18,6 +18,7 @@ import (
 type present interface {
 	Head(ctx context.Context, n hub.Name) (hub.Head, error)
 	Record(ctx context.Context, n hub.Name) (hub.Record, error)
+	Find(ctx context.Context, q hub.Query) ([]hub.Name, error)
 }
 
 // change is one thing that a message makes otherwise.
@@ -139,17 +140,31 @@ func (s *settling) part(ctx context.Context, one *part) error {
 		if s.prepared.speaksOf(n) {
 			continue
 		}
+		others, err := s.claimed(ctx, n)
+		if err != nil {
+			return err
+		}
 		before, err := s.current(ctx, n)
 		if err != nil {
 			return err
 		}
-		if before != nil && s.mayChange(before) == nil {
+		if !others && before != nil && s.mayChange(before) == nil {
 			s.message.Removed = append(s.message.Removed, n.String())
 			s.changes = append(s.changes, change{n, before, nil})
 		}
 	}
 	s.changes = append(s.changes, change{one.note.name, note, one.note})
 	return nil
+}
+
+// claimed reports whether another part has a resource, too: what two reports have is not one's to take away.
+func (s *settling) claimed(ctx context.Context, n hub.Name) (bool, error) {
+	notes, err := s.Find(ctx, hub.Query{Type: "Provenance", Limit: len(s.prepared.parts) + 1,
+		All: []hub.Clause{{Param: "target", Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: n.String()}}}}})
+	ours := func(note hub.Name) bool {
+		return slices.ContainsFunc(s.prepared.parts, func(one *part) bool { return one.note.name == note })
+	}
+	return slices.ContainsFunc(notes, func(note hub.Name) bool { return !ours(note) }), err
 }
 
 // share merges a shared resource into what is there.
