@@ -178,6 +178,9 @@ func TestWorkstationsFindAndFetchByDIMSE(t *testing.T) {
 		}
 		n.Stores.Must(t, "forward", study, "--to", "TAKER")
 		await(t, "the forwarded instances", func() bool { return len(glob(folder)) == len(want) })
+		if _, errs, err := n.Stores.Command(t, "forward", "1.2.3.4.5", "--to", "TAKER"); err == nil || !strings.Contains(errs, "there is no study 1.2.3.4.5") {
+			t.Errorf("a study that the hub does not have is to be forwarded: %v %s", err, errs)
+		}
 	})
 	t.Run("C-MOVE to a title without an address is refused", func(t *testing.T) {
 		for _, title := range []string{"NOWHERE", "UNKNOWN"} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,9 @@ time up to an hour, for three days.`,
 			if err != nil {
 				return err
 			}
+			if err := r.hasStudy(cmd.Context(), args[0]); err != nil {
+				return err
+			}
 			f := r.followers[settings.Records]
 			if err := f.CatchUp(cmd.Context()); err != nil {
 				return err
@@ -55,6 +59,19 @@ time up to an hour, for three days.`,
 	cmd.Flags().StringVar(&by, "by", "", "the member on whose behalf it is sent (default: the one that gets it)")
 	cmd.MarkFlagRequired("to")
 	return cmd
+}
+
+// hasStudy is NotFound where the hub has no such study.
+func (r *rooms) hasStudy(ctx context.Context, uid string) error {
+	f := r.followers[r.settings.DicomPartition(uid)]
+	if err := f.CatchUp(ctx); err != nil {
+		return err
+	}
+	heads, err := f.Heads(ctx, []hub.Name{dicom.StudyName(uid)})
+	if err == nil && (heads[0].Version == 0 || heads[0].Deleted) {
+		err = &hub.Error{Kind: hub.NotFound, Path: "STUDY", Msg: "there is no study " + uid, Hint: "its Study Instance UID, as QIDO-RS shows it"}
+	}
+	return err
 }
 
 // receiver finds an application entity by its title, or by the id of a member that has one.
