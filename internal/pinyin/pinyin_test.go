@@ -100,3 +100,14 @@ func FuzzSpell(f *testing.F) {
 		}
 	})
 }
+
+func TestTonedTellsTonesApart(t *testing.T) {
+	for text, want := range map[string]string{"张伟": "zhāngwěi", "": "", "Li 明": "Limíng"} {
+		if got := Toned(text); got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+	if Toned("明") != Toned("铭") || Toned("佳怡") == Toned("佳艺") {
+		t.Error("sounds are not told apart by tone")
+	}
+}
