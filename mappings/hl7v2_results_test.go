@@ -242,3 +242,64 @@ func TestTheExamplesOfTheDocumentsAreRight(t *testing.T) {
 		}
 	}
 }
+
+const (
+	culture = "OBR|1|P1^CIS|F1^LIS|CULT^Culture^99LIS|||20240102080000|||||||||||||||20240102090000|||F\r" +
+		"OBX|1|CE|ORG^Organism^99LIS|1|112283007^Escherichia coli^SCT||||||F\rOBX|2|CE|ORG^Organism^99LIS|2|3092008^Staphylococcus aureus^SCT||||||F"
+	sensitivity = "|SENS^Susceptibility^99LIS|||20240102080000|||||||||||||||20240102090000|||F|ORG&Organism&99LIS^2^x|||"
+)
+
+func TestResultsNameTheResultTheyWereMadeFrom(t *testing.T) {
+	for name, order := range map[string]string{
+		"by the filler's number of its order":            "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P1&CIS^F1&LIS",
+		"by the placer's number alone":                   "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P1&CIS",
+		"without an order's number":                      "OBR|2|P2^CIS|F2^LIS" + sensitivity,
+		"where parent and child have one number":         "OBR|2|P1^CIS|F1^LIS" + sensitivity + "P1&CIS^F1&LIS",
+		"where the child stands before its parent":       "",
+		"but not where another order's is meant":         "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P9&CIS^F9&LIS",
+		"and not where the parent is not in the message": "OBR|2|P2^CIS|F2^LIS" + strings.Replace(sensitivity, "^2^x", "^7^x", 1) + "P1&CIS^F1&LIS",
+	} {
+		t.Run(name, func(t *testing.T) {
+			child := order + "\rOBX|1|SN|OXA^Oxacillin^99LIS||<^0.5||||||F"
+			segments := []string{culture, child}
+			if order == "" {
+				segments = []string{"OBR|2|P2^CIS|F2^LIS" + sensitivity + "P1&CIS^F1&LIS" + child, culture}
+			}
+			var parent, oxacillin fhir.Value
+			for _, o := range bodies(t, result(t, segments...), "observation") {
+				switch text := o.Get("code").Get("text").Text() + string(o.Get("valueCodeableConcept").Compact()); {
+				case strings.HasPrefix(text, "Oxacillin"):
+					oxacillin = o
+				case strings.Contains(text, "aureus"):
+					parent = o
+				case o.Get("hasMember").Kind() != fhir.Absent:
+					t.Errorf("another isolate has members: %s", o.Compact())
+				}
+			}
+			want := `[{"reference":"Observation/` + parent.Get("id").Text() + `"}]`
+			if strings.Contains(name, "not where") {
+				want = ""
+			}
+			if got := string(oxacillin.Get("derivedFrom").Compact()); got != want {
+				t.Errorf("derivedFrom is %s, not %s", got, want)
+			}
+			members := `[{"reference":"Observation/` + oxacillin.Get("id").Text() + `"}]`
+			if got := string(parent.Get("hasMember").Compact()); (got == members) != (want != "" && strings.Contains(order+segments[0], "F1&LIS")) {
+				t.Errorf("hasMember is %s", got)
+			}
+		})
+	}
+}
+
+func TestAParentOrderIsTheOneOfTheMessage(t *testing.T) {
+	res := result(t, culture, "OBR|2|P2^CIS|F2^LIS"+sensitivity+"^F1&LIS\rOBX|1|ST|a||x||||||F")
+	orders := bodies(t, res, "service-request")
+	want := `[{"reference":"ServiceRequest/` + orders[0].Get("id").Text() + `"}]`
+	if got := string(orders[1].Get("basedOn").Compact()); got != want || len(bodies(t, res, "parent-order")) > 0 {
+		t.Errorf("basedOn is %s, not %s", got, want)
+	}
+	same := bodies(t, result(t, "OBR|2|P1^CIS|F1^LIS"+sensitivity+"P1&CIS^F1&LIS\rOBX|1|ST|a||x||||||F"), "service-request")
+	if len(same) != 1 || same[0].Get("basedOn").Kind() != fhir.Absent {
+		t.Errorf("an order is based on itself: %s", same[0].Compact())
+	}
+}

@@ -69,6 +69,8 @@
 //	                             is the reference to it; if its "when" says no, but "display" something, that alone
 //	@patient                     the reference to the resources of that rule in this group or below, else in the nearest around,
 //	                             but never in another group of the same kind: one order has nothing from the next
+//	@observation with OBX-3.1 as OBR-26.1.1    of these, those anywhere in the message of which the first paths say what the
+//	                             others say here; the first must say something
 //	=final                       a constant; ="{.2} {.1}" has paths in it and is nothing if those are
 //	A else B                     B where A makes nothing
 //	$member $control $index      the member, MSH-10, and the place of this item among its repetitions, from 1

@@ -18,6 +18,7 @@ type pipe struct {
 	path   *path
 	text   []piece // a constant, with paths in it
 	refs   string  // the resources of this rule
+	alike  *alike  // of these, not the nearest but those that say the same
 	steps  []step
 	joined *string // all values become one text with this between them
 	whole  bool    // the values are read with all their parts
@@ -85,11 +86,15 @@ func (c *compiler) parseSource(p *pipe, src string) error {
 		p.text, err = c.parseText(src[1:])
 		return err
 	case strings.HasPrefix(src, "@"):
-		if c.rules[src[1:]] == nil {
-			return fmt.Errorf("no resource rule is called %q", src[1:])
+		name, chosen, some := strings.Cut(src[1:], " with ")
+		if c.rules[name] == nil {
+			return fmt.Errorf("no resource rule is called %q", name)
 		}
-		p.refs = src[1:]
-		return nil
+		var err error
+		if p.refs = name; some {
+			p.alike, err = parseAlike(chosen)
+		}
+		return err
 	case strings.HasPrefix(src, "$"):
 		if !variables[src] {
 			return fmt.Errorf("there is no %q", src)
@@ -234,7 +239,7 @@ func (e *expr) string(r *run, c context) string {
 func (p *pipe) string(r *run, c context) (out string) {
 	switch {
 	case p.refs != "":
-		for _, one := range r.nearest(p.refs, c.group) {
+		for _, one := range r.referred(p, c) {
 			return one.name.ID
 		}
 		return ""

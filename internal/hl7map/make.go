@@ -183,7 +183,7 @@ func (e *expr) make(r *run, c context, all bool) int {
 func (p *pipe) make(r *run, c context, typ string, all bool) (n int) {
 	switch {
 	case p.refs != "":
-		for _, one := range r.nearest(p.refs, c.group) {
+		for _, one := range r.referred(p, c) {
 			r.refer(typ, one.name, "")
 			if n++; !all {
 				break

@@ -142,7 +142,7 @@ func (r *Rules) Map(m *hl7.Message, o Options) (*Result, error) {
 func (s *set) run(m *hl7.Message, msg *message, o Options) *run {
 	r := &run{m: m, set: s, message: msg, member: o.Member, control: m.Header().Control, zone: s.zone,
 		named: map[string][]int{}, byName: map[string][]*hl7.Segment{}, made: map[string][]instance{}, beside: map[around][]instance{}, apart: map[around][]int{},
-		called: map[calling]answer{}, said: map[hub.Name]string{}}
+		called: map[calling]answer{}, said: map[hub.Name]string{}, chosen: map[*pipe]map[string][]instance{}}
 	if r.zone == nil {
 		r.zone = o.Zone
 	}

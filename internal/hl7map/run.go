@@ -29,9 +29,11 @@ type run struct {
 	made   map[string][]instance     // the resources of a rule, in the order of their groups
 	beside map[around][]instance     // of these, what is not in a group of a kind
 	apart  map[around][]int          // likewise groups
+	chosen map[*pipe]map[string][]instance
 
-	out    []byte // JSON of what is being made
-	null   bool   // the null value was met
+	self   hub.Name // of the resource that is being made: nothing refers to itself
+	out    []byte   // JSON of what is being made
+	null   bool     // the null value was met
 	depth  int
 	called map[calling]answer
 	alone  bool                // nothing but the value at hand has been looked at
@@ -154,6 +156,14 @@ func Name(member, typ, key string) hub.Name {
 	return hub.Name{Type: typ, ID: strings.ToLower(base32.StdEncoding.EncodeToString(sum[:20]))}
 }
 
+// referred are the resources that a pipe refers to.
+func (r *run) referred(p *pipe, c context) []instance {
+	if p.alike != nil {
+		return r.alike(p, c)
+	}
+	return r.nearest(p.refs, c.group)
+}
+
 // nearest are the resources of a rule in this group or below, else in the nearest around that has any. What is in another
 // group of the same kind beside this one is another's: the specimen of one order is not that of the next.
 func (r *run) nearest(name string, at int) []instance {
@@ -206,6 +216,9 @@ func (r *run) within(g, at int, kind *groupKind) bool {
 // build makes a resource.
 func (r *run) build(ru *rule, one instance) Resource {
 	res := Resource{Name: one.name, Rule: ru.name}
+	before := r.self
+	r.self = one.name
+	defer func() { r.self = before }()
 	mark := len(r.out)
 	r.out = append(r.out, `{"resourceType":"`...)
 	r.out = append(append(append(r.out, ru.typ...), `","id":"`...), one.name.ID...)
@@ -277,7 +290,10 @@ func (r *run) answer(ru *rule, c context) (a answer) {
 	if r.depth >= maxDepth || !ok || ru.when != nil && !ru.when.holds(r, c) {
 		return a
 	}
-	a.name = r.name(ru.typ, key)
+	if a.name = r.name(ru.typ, key); a.name == r.self {
+		r.alone = false
+		return answer{}
+	}
 	null := r.null
 	r.depth++
 	res := r.build(ru, instance{a.name, c})
