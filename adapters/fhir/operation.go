@@ -184,6 +184,9 @@ func (t *turn) draft(ctx context.Context, op *operation, name hub.Name) (*commit
 	if t.view.Changed(name) { // by a neighbour: it will be looked at again
 		return &commit.Draft{Name: name}, nil
 	}
+	if err := t.view.Admit(t.who.Member, name); err != nil {
+		return nil, err
+	}
 	d := &commit.Draft{Name: name, Fresh: op.hubID && name == op.asked, Delete: op.verb == remove}
 	if !d.Fresh {
 		write, err := t.allowed(ctx, op, name)

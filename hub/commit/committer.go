@@ -60,6 +60,9 @@ type Options struct {
 	// Observe is told of each commit: records, bytes, and how long PUT and index apply took.
 	Observe func(records, bytes int, put, apply time.Duration)
 	Now     func() time.Time
+	// Admit, where not nil, says whether a member may write something at all, whichever way it comes: its error rejects the
+	// write. body is nil for a deletion.
+	Admit func(member string, name hub.Name, body []byte) error
 }
 
 // Committer serialises the writes of one partition in this process. Several processes may commit to the same
@@ -103,6 +106,9 @@ func New(l *projection.Log, t Target, opt Options) *Committer {
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
+	}
+	if opt.Admit == nil {
+		opt.Admit = func(string, hub.Name, []byte) error { return nil }
 	}
 	if opt.Observe == nil {
 		opt.Observe = func(int, int, time.Duration, time.Duration) {}

@@ -141,6 +141,9 @@ func (v *View) Head(ctx context.Context, n hub.Name) (hub.Head, error) {
 	return v.heads[n], nil
 }
 
+// Admit says whether a member may write a thing of this name at all, for who wants to know before anything else is looked at.
+func (v *View) Admit(member string, n hub.Name) error { return v.c.opt.Admit(member, n, nil) }
+
 // Changed reports whether an earlier write of the batch changed n. A write that drafts it, too, will be planned again for
 // the next commit, so its Draft need have no more than the Name.
 func (v *View) Changed(n hub.Name) bool {
@@ -205,16 +208,21 @@ func (v *View) add(ctx context.Context, member string, drafts []Draft, nums *uin
 		entry := d.Entry
 		if !d.Delete {
 			rec.Body = d.Body(rec.Version, rec.Time)
-			if entry == nil {
-				e, err := v.c.target.Project(&rec)
-				if err != nil {
-					undo()
-					return false, err
-				}
-				entry = &e
-			}
-		} else {
+		}
+		if err := v.c.opt.Admit(rec.Member, rec.Name, rec.Body); err != nil {
+			undo()
+			return false, err
+		}
+		switch {
+		case d.Delete:
 			entry = &hub.Entry{Route: d.Name.String()}
+		case entry == nil:
+			e, err := v.c.target.Project(&rec)
+			if err != nil {
+				undo()
+				return false, err
+			}
+			entry = &e
 		}
 		v.batch[d.Name] = len(v.pl.records)
 		v.pl.records = append(v.pl.records, rec)
