@@ -26,9 +26,21 @@ func (p projector) Project(rec *hub.Record) (hub.Entry, error) {
 	if err != nil {
 		return e, nil
 	}
-	traits := p.model.Traits(doc.Root())
-	for _, key := range p.model.Keys(&traits) {
-		e.Terms = append(e.Terms, hub.Term{Param: KeyParam, Kind: hub.Exact, Text: key})
-	}
+	e.Terms = append(e.Terms, p.model.Terms(rec.Name.Type, doc.Root())...)
 	return e, nil
+}
+
+// Terms are the keys of a resource, where it is a Patient: what fhir.Projection.With takes, so that those who write have
+// the same entry as those who rebuild.
+func (m *Model) Terms(typ string, root fhir.Value) []hub.Term {
+	if typ != "Patient" {
+		return nil
+	}
+	traits := m.Traits(root)
+	keys := m.Keys(&traits)
+	terms := make([]hub.Term, len(keys))
+	for i, key := range keys {
+		terms[i] = hub.Term{Param: KeyParam, Kind: hub.Exact, Text: key}
+	}
+	return terms
 }

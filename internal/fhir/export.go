@@ -13,6 +13,9 @@ var escaper = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`)
 // Escape makes a value literal inside a search parameter (R4 search.html#escaping).
 func Escape(value string) string { return escaper.Replace(value) }
 
+// Unescape is the value that a part of a search parameter stands for.
+func Unescape(value string) string { return unescapeValue(value) }
+
 // Nearest is a hint with the one of known that is nearest to name, empty when none is near.
 func Nearest(name string, known []string) string { return didYouMean(name, known) }
 

@@ -36,6 +36,7 @@ import (
 type Projection struct {
 	zone *time.Location
 	base string
+	more func(typ string, root Value) []hub.Term
 }
 
 // ChinaTime is the zone of dates and times that name none, unless another is configured (R4 search.html#date: the
@@ -53,7 +54,17 @@ func NewProjection(zone *time.Location) *Projection {
 
 // At makes a projection that takes references to the hub's own FHIR base URL as relative. It is part of the stamp.
 func (p *Projection) At(base string) *Projection {
-	return &Projection{p.zone, strings.TrimSuffix(base, "/")}
+	other := *p
+	other.base = strings.TrimSuffix(base, "/")
+	return &other
+}
+
+// With makes a projection that adds the terms that more finds. They must be the same whenever it is asked; what they are
+// made by belongs into the stamp of the index.
+func (p *Projection) With(more func(typ string, root Value) []hub.Term) *Projection {
+	other := *p
+	other.more = more
+	return &other
 }
 
 // Stamp names the rules by which terms are made, for the stamp of the index: another stamp means other terms.
@@ -111,6 +122,9 @@ func (p *Projection) entry(doc *Doc, name hub.Name, most int) (hub.Entry, error)
 		if len(t.list) > most {
 			return hub.Entry{}, tooManyTerms(name.Type, most)
 		}
+	}
+	if p.more != nil {
+		t.list = append(t.list, p.more(name.Type, doc.Root())...)
 	}
 	return hub.Entry{Route: r.routeOf(doc, name, p.base), Terms: t.list}, nil
 }
