@@ -303,3 +303,34 @@ func TestAParentOrderIsTheOneOfTheMessage(t *testing.T) {
 		t.Errorf("an order is based on itself: %s", same[0].Compact())
 	}
 }
+
+func TestAVisitIsMovedToThePatientWhoseItIs(t *testing.T) {
+	rules, err := HL7v2()
+	if err != nil {
+		t.Fatal(errorLines(err))
+	}
+	encounters := func(text string) (list []fhir.Value, patient string) {
+		m, err := hl7.Parse([]byte("MSH|^~\\&|HIS|H|HUB|C|20240102030405||"+text), hl7.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := rules.Map(m, hl7map.Options{Member: "lab"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(bodies(t, res, "encounter"), bodies(t, res, "moved-encounter")...), bodies(t, res, "patient")[0].Get("id").Text()
+	}
+	const wrong, right = "PID|1||7^^^H^MR||Li^Wei\r", "PID|1||8^^^H^MR||Li^Wei\r"
+	before, first := encounters("ADT^A01^ADT_A01|1|P|2.5\rEVN||20240102\r" + wrong + "PV1|1|I|W1||||||||||||||||V9^^^H")
+	for name, visit := range map[string]string{"told by MRG alone": "", "told with PV1": "PV1|1|I|W1||||||||||||||||V9^^^H"} {
+		after, second := encounters("ADT^A45^ADT_A45|2|P|2.5\rEVN||20240103\r" + right + "MRG|7^^^H^MR||||V9^^^H\r" + visit)
+		for _, e := range after {
+			if e.Get("id").Text() != before[0].Get("id").Text() || e.Get("subject").Get("reference").Text() != "Patient/"+second {
+				t.Errorf("%s: the visit of %s came out as %s", name, first, e.Compact())
+			}
+		}
+		if len(after) == 0 {
+			t.Errorf("%s: no visit", name)
+		}
+	}
+}
