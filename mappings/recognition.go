@@ -2,15 +2,13 @@ package mappings
 
 import (
 	"bytes"
-	_ "embed" // the starter catalogue
+	"embed"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"regexp"
+	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -18,136 +16,167 @@ import (
 	"concord/hub/recognition"
 )
 
-//go:embed recognition/catalogue.yaml
-var starter []byte
+//go:embed recognition/catalogue.yaml recognition/items.yaml recognition/dictionary.yaml recognition/prices.yaml recognition/cases.yaml
+var recognitionFiles embed.FS
+
+// RecognitionFiles are the files of a catalogue: what holds for all items, the items and panels, the words for images, and
+// the prices. Each may hold any of the lists.
+var recognitionParts = [...]string{"catalogue.yaml", "items.yaml", "dictionary.yaml", "prices.yaml"}
 
 // Recognition is the starter catalogue that comes with the program.
 func Recognition() (*recognition.Catalogue, error) { return starterCatalogue() }
 
-var starterCatalogue = sync.OnceValues(func() (*recognition.Catalogue, error) {
-	return ParseRecognition("mappings/recognition/catalogue.yaml", starter)
-})
+var starterCatalogue = sync.OnceValues(func() (*recognition.Catalogue, error) { return ReadRecognition(nil) })
 
-// Systems of the codes that have a column of their own.
-const (
-	loincSystem = "http://loinc.org"
-	sopSystem   = "urn:ietf:rfc:3986" // a SOP Class UID is written urn:oid:… there
-)
-
-type catalogueFile struct {
-	Version       string              `yaml:"version"`
-	Tiers         []string            `yaml:"tiers"`
-	LeastQuality  float64             `yaml:"least_quality"`
-	Exceptions    map[string]string   `yaml:"exceptions"`
-	ExemptClasses map[string]string   `yaml:"exempt_classes"`
-	Fallback      map[string]windows  `yaml:"fallback"`
-	Items         []itemRow           `yaml:"items"`
-	Regions       map[string][]string `yaml:"regions"`
-	Words         []wordRow           `yaml:"words"`
-	Ignored       []string            `yaml:"ignored"`
-}
-
-type itemRow struct {
-	ID         string              `yaml:"id"`
-	Kind       string              `yaml:"kind"`
-	Chinese    string              `yaml:"zh"`
-	English    string              `yaml:"en"`
-	LOINC      []string            `yaml:"loinc"`
-	SOP        []string            `yaml:"sop"`
-	Codes      map[string][]string `yaml:"codes"` // other systems
-	Modalities []string            `yaml:"modalities"`
-	Regions    []string            `yaml:"regions"`
-	Contrast   string              `yaml:"contrast"`
-	Paired     bool                `yaml:"paired"`
-	Side       string              `yaml:"side"`
-	Window     windows             `yaml:"window"`
-	Rapid      bool                `yaml:"rapid"`
-	Aliases    []string            `yaml:"aliases"`
-	Source     string              `yaml:"source"`
-	Note       string              `yaml:"note"`
-}
-
-type wordRow struct {
-	Say        []string `yaml:"say"`
-	Modalities []string `yaml:"modalities"`
-	Regions    []string `yaml:"regions"`
-	Contrast   string   `yaml:"contrast"`
-	Side       string   `yaml:"side"`
-}
-
-// windows is one window or one for each class of encounter beside "default".
-type windows struct {
-	recognition.Windows
-	set bool
-}
-
-// UnmarshalYAML reads "30d" or {default: 7d, IMP: 1d}.
-func (w *windows) UnmarshalYAML(n *yaml.Node) error {
-	byClass := map[string]string{}
-	if n.Kind == yaml.ScalarNode {
-		byClass["default"] = n.Value
-	} else if err := n.Decode(&byClass); err != nil {
-		return err
+// ReadRecognition reads a catalogue and lints it: catalogue.yaml, items.yaml, dictionary.yaml, prices.yaml. A file that dir
+// does not have, or any when it is nil, is the one that comes with the program. The error joins all faults, each with file
+// and line.
+func ReadRecognition(dir fs.FS) (*recognition.Catalogue, error) {
+	s, err := readSheets(dir)
+	if err != nil {
+		return nil, err
 	}
-	if _, ok := byClass["default"]; !ok {
-		return fmt.Errorf("line %d: windows by class need a default", n.Line)
+	return s.catalogue()
+}
+
+// RecognitionItems are the rows of items as they were written, in the columns of items.yaml as JSON has them, numbers as
+// json.Number.
+func RecognitionItems(dir fs.FS) (version string, rows []map[string]any, err error) {
+	s, err := readSheets(dir)
+	if err != nil {
+		return "", nil, err
 	}
-	w.set = true
-	for class, text := range byClass {
-		d, err := window(text)
+	for i := range s.items {
+		text, err := json.Marshal(s.items[i].raw)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", n.Line, err)
+			return "", nil, &hub.Error{Kind: hub.Invalid, Path: s.items[i].row.ID, Msg: "write the row as JSON", Err: err}
 		}
-		switch {
-		case class == "default":
-			w.Default = d
-		case !slices.Contains(classes, class):
-			return fmt.Errorf("line %d: %q is no class of encounter; one of %s is", n.Line, class, strings.Join(classes, " "))
-		default:
-			if w.ByClass == nil {
-				w.ByClass = map[string]time.Duration{}
+		dec, row := json.NewDecoder(bytes.NewReader(text)), map[string]any{}
+		dec.UseNumber()
+		if err := dec.Decode(&row); err != nil {
+			return "", nil, err
+		}
+		rows = append(rows, row)
+	}
+	return s.head.Version, rows, nil
+}
+
+// ComposeRecognition makes the catalogue of a version of those files with other items: rows take the place of those of the
+// same id or come to them, and those named without are left out, out of panels and prices too. A panel that has fewer than two
+// items left is left out itself. The error (hub.Faults) has all
+// that is wrong; what is wrong with a row has its id as Path.
+func ComposeRecognition(dir fs.FS, version string, rows []map[string]any, without []string) (*recognition.Catalogue, error) {
+	s, err := readSheets(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.head.Version = version
+	var faults hub.Faults
+	for _, columns := range rows {
+		id, _ := columns["id"].(string)
+		var row itemRow
+		text, err := json.Marshal(columns)
+		if err == nil {
+			dec := yaml.NewDecoder(bytes.NewReader(text)) // JSON is YAML
+			dec.KnownFields(true)
+			err = dec.Decode(&row)
+		}
+		if err != nil {
+			faults = append(faults, &hub.Error{Kind: hub.Invalid, Path: id, Msg: "read the row", Err: err})
+			continue
+		}
+		one := sheetItem{row: row}
+		if i := slices.IndexFunc(s.items, func(old sheetItem) bool { return old.row.ID == row.ID }); i >= 0 {
+			s.items[i] = one
+		} else {
+			s.items = append(s.items, one)
+		}
+	}
+	s.leaveOut(without)
+	s.lines = nil // nobody wrote the lines down
+	l := &lint{}
+	r := s.rows(l)
+	for _, fault := range l.faults {
+		faults = append(faults, fault.(*hub.Error))
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return recognition.NewCatalogue(r)
+}
+
+func (s *sheets) leaveOut(ids []string) {
+	out := func(id string) bool { return slices.Contains(ids, id) }
+	s.items = slices.DeleteFunc(s.items, func(i sheetItem) bool { return out(i.row.ID) })
+	s.head.Prices = slices.DeleteFunc(s.head.Prices, func(p priceRow) bool { return out(p.Item) })
+	for i := range s.head.Panels {
+		p := &s.head.Panels[i]
+		p.Members = slices.DeleteFunc(slices.Clone(p.Members), out)
+	}
+	s.head.Panels = slices.DeleteFunc(s.head.Panels, func(p panelRow) bool { return len(p.Members) < 2 })
+}
+
+// sheets are the files of a catalogue, read but not yet checked.
+type sheets struct {
+	head  catalogueFile // of all files together, but for Items
+	items []sheetItem
+	lines map[string][]string // list → file:line of each row
+	first string              // file
+}
+
+type sheetItem struct {
+	row itemRow
+	raw any
+}
+
+func readSheets(dir fs.FS) (*sheets, error) {
+	s := &sheets{lines: map[string][]string{}}
+	var faults []error
+	for _, name := range recognitionParts {
+		file := "mappings/recognition/" + name
+		data, err := fs.ReadFile(recognitionFiles, "recognition/"+name)
+		if dir != nil {
+			own, missing := fs.ReadFile(dir, name)
+			if missing == nil {
+				file, data, err = name, own, nil
+			} else if !errors.Is(missing, fs.ErrNotExist) {
+				err = missing
 			}
-			w.ByClass[class] = d
+		}
+		if err == nil {
+			err = s.add(file, data)
+		}
+		if err != nil {
+			faults = append(faults, err)
 		}
 	}
-	return nil
+	return s, errors.Join(faults...)
 }
 
-var classes = []string{"AMB", "EMER", "FLD", "HH", "IMP", "OBSENC", "PRENC", "SS", "VR"}
-
-var windowForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,4}[dh])$`)
-
-// window reads whole days or hours: 30d, 24h, 0.
-func window(text string) (time.Duration, error) {
-	if !windowForm.MatchString(text) {
-		return 0, fmt.Errorf("%q is no window; 30d, 24h and 0 are", text)
-	}
-	if text == "0" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text[:len(text)-1])
-	if text[len(text)-1] == 'd' {
-		n *= 24
-	}
-	return time.Duration(n) * time.Hour, err
-}
-
-// ParseRecognition reads a catalogue and lints it. The error joins all faults, each with file and line.
+// ParseRecognition reads a catalogue of one file and lints it. The error joins all faults, each with file and line.
 func ParseRecognition(file string, data []byte) (*recognition.Catalogue, error) {
-	var f catalogueFile
-	var root yaml.Node
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&f); err != nil {
-		return nil, &hub.Error{Kind: hub.Invalid, Path: file, Msg: "read the catalogue", Err: err}
+	s := &sheets{lines: map[string][]string{}}
+	if err := s.add(file, data); err != nil {
+		return nil, err
 	}
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		return nil, &hub.Error{Kind: hub.Invalid, Path: file, Msg: "read the catalogue", Err: err}
+	return s.catalogue()
+}
+
+func (s *sheets) catalogue() (*recognition.Catalogue, error) {
+	l := &lint{}
+	r := s.rows(l)
+	for _, f := range r.Check() {
+		l.file, l.what = s.first, strings.TrimSuffix(f.List, "s")
+		if lines := s.lines[f.List]; f.Row >= 0 && f.Row < len(lines) {
+			l.file, l.what = lines[f.Row], l.what+" "+f.ID
+		}
+		if l.what == "" {
+			l.what = "catalogue"
+		}
+		l.fault("%s", f.Msg)
 	}
-	l := &lint{file: file}
-	c := f.catalogue(l, &root)
 	if err := errors.Join(l.faults...); err != nil {
 		return nil, err
 	}
-	return c, nil
+	return recognition.NewCatalogue(r)
 }

@@ -2,8 +2,10 @@ package mappings
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -45,167 +47,140 @@ func member(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
+// Systems of the codes that have a column of their own.
+const (
+	loincSystem = "http://loinc.org"
+	sopSystem   = "urn:ietf:rfc:3986" // a SOP Class UID is written urn:oid:… there
+)
+
 var (
 	idForm        = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	loincForm     = regexp.MustCompile(`^[1-9][0-9]{0,6}-[0-9]$`)
-	uidForm       = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+$`)
-	termForm      = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,15}$`)
-	reasons       = []string{"condition-changed", "rapid-change", "decisive", "emergency", "forensic", "other"}
-	kinds         = []recognition.Kind{recognition.Laboratory, recognition.Imaging, recognition.ECG}
+	amountForm    = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]{1,2})?$`)
 	contrastNames = map[string]recognition.Contrast{"": 0, "plain": recognition.Plain, "enhanced": recognition.Enhanced, "both": recognition.Plain | recognition.Enhanced}
 	sideNames     = map[string]recognition.Side{"": 0, "left": recognition.Left, "right": recognition.Right, "both": recognition.Left | recognition.Right}
 )
 
-// catalogue turns the rows into the catalogue and checks each of them.
-func (f *catalogueFile) catalogue(l *lint, root *yaml.Node) *recognition.Catalogue {
-	l.what = "catalogue"
-	c := &recognition.Catalogue{Version: f.Version, Regions: f.Regions, Ignored: f.Ignored, Tiers: f.Tiers, LeastQuality: f.LeastQuality,
-		Exceptions: f.Exceptions, ExemptClasses: f.ExemptClasses, Fallback: map[recognition.Kind]recognition.Windows{}}
-	f.lintHead(l, c)
-	known := map[string]bool{} // regions that some word says
-	spoken := map[string]string{}
-	for i, row := range f.Words {
-		l.at(root, "words", i, fmt.Sprintf("word %d", i+1))
-		c.Words = append(c.Words, row.word(l, spoken))
-		for _, r := range row.Regions {
-			known[r] = true
+// rows turns what was written into rows; what cannot be turned is a fault.
+func (s *sheets) rows(l *lint) recognition.Rows {
+	h := &s.head
+	r := recognition.Rows{Version: h.Version, Regions: h.Regions, Ignored: h.Ignored, Tiers: h.Tiers, Specimens: h.Specimens,
+		Direction: recognition.Direction{Peers: recognition.Acceptance(h.Direction.Peers), Higher: recognition.Acceptance(h.Direction.Higher),
+			Lower: recognition.Acceptance(h.Direction.Lower), Consortium: recognition.Acceptance(h.Direction.Consortium)},
+		Fallback: map[recognition.Kind]recognition.Windows{}, Quality: map[recognition.Kind]recognition.Quality{}}
+	for kind, w := range h.Fallback {
+		r.Fallback[recognition.Kind(kind)] = w.Windows
+	}
+	for kind, q := range h.Quality {
+		r.Quality[recognition.Kind(kind)] = recognition.Quality(q)
+	}
+	for _, e := range h.Exemptions {
+		r.Exemptions = append(r.Exemptions, recognition.Exemption(e))
+	}
+	for _, f := range h.Refusals {
+		r.Refusals = append(r.Refusals, recognition.Refusal(f))
+	}
+	for _, a := range h.Areas {
+		r.Areas = append(r.Areas, recognition.Area(a))
+	}
+	for i, w := range h.Words {
+		s.at(l, "words", i, fmt.Sprintf("word %d", i+1))
+		r.Words = append(r.Words, recognition.Word{Say: w.Say, Modality: w.Modalities, Regions: w.Regions,
+			Contrast: named(l, contrastNames, w.Contrast), Side: named(l, sideNames, w.Side)})
+	}
+	for i := range s.items {
+		row := &s.items[i].row
+		s.at(l, "items", i, "item "+row.ID)
+		r.Items = append(r.Items, row.item(l, h.Systems))
+		if row.Price != "" {
+			r.Prices = append(r.Prices, recognition.Price{Item: row.ID, Money: money(l, row.Price, "CNY"), Source: row.Source})
 		}
 	}
-	seen := map[string]string{}
-	for i, row := range f.Items {
-		l.at(root, "items", i, "item "+row.ID)
-		c.Items = append(c.Items, row.item(l, seen))
-		for _, r := range row.Regions {
-			if !known[r] {
-				l.fault("no word says region %s", r)
-			}
-		}
+	for i := range h.Panels {
+		p := &h.Panels[i]
+		s.at(l, "panels", i, "panel "+p.ID)
+		r.Panels = append(r.Panels, recognition.Panel{ID: p.ID, Chinese: p.Chinese, English: p.English, Aliases: p.Aliases, Members: p.Members,
+			Source: p.Source, Codes: codings(map[string][]string{loincSystem: p.LOINC}, p.Codes)})
 	}
-	return c
+	for i, p := range h.Prices {
+		s.at(l, "prices", i, "price "+p.Item)
+		// A price that is edited with its item takes the place of the one that holds everywhere.
+		if p.Region == "" && slices.ContainsFunc(r.Prices, func(o recognition.Price) bool { return o.Item == p.Item && o.Region == "" }) {
+			continue
+		}
+		r.Prices = append(r.Prices, recognition.Price{Item: p.Item, Region: p.Region, Money: money(l, p.Amount, p.Currency), Source: p.Source})
+	}
+	return r
 }
 
-func (f *catalogueFile) lintHead(l *lint, c *recognition.Catalogue) {
-	if f.Version == "" {
-		l.fault("a catalogue needs a version, for each decision names it")
+// at moves to row i of a list.
+func (s *sheets) at(l *lint, list string, i int, what string) {
+	l.file, l.line, l.what = what, 0, what
+	if _, id, ok := strings.Cut(what, " "); ok {
+		l.file = id
 	}
-	if len(f.Items) == 0 {
-		l.fault("a catalogue without items recognises nothing")
-	}
-	for kind, w := range f.Fallback {
-		if !slices.Contains(kinds, recognition.Kind(kind)) {
-			l.fault("fallback: %q is no kind of item", kind)
-		}
-		c.Fallback[recognition.Kind(kind)] = w.Windows
-	}
-	for name, reasonsOf := range map[string]map[string]string{"exceptions": f.Exceptions, "exempt_classes": f.ExemptClasses} {
-		for flag, reason := range reasonsOf {
-			if !slices.Contains(reasons, reason) {
-				l.fault("%s: %s: %q is no coded reason; one of %s is", name, flag, reason, strings.Join(reasons, " "))
-			}
-		}
-	}
-	for region, parts := range f.Regions {
-		for _, part := range parts {
-			if _, composite := f.Regions[part]; composite {
-				l.fault("region %s: %s is composite itself", region, part)
-			}
-		}
+	if lines := s.lines[list]; i < len(lines) {
+		l.file = lines[i]
 	}
 }
 
-func (r *wordRow) word(l *lint, spoken map[string]string) recognition.Word {
-	contrast, side := named(l, contrastNames, r.Contrast), named(l, sideNames, r.Side)
-	if len(r.Say) == 0 || len(r.Modalities)+len(r.Regions) == 0 && contrast == 0 && side == 0 {
-		l.fault("a word says something that states a modality, a region, contrast or a side")
-	}
-	for _, say := range r.Say {
-		folded := strings.ToLower(say)
-		if other, twice := spoken[folded]; twice {
-			l.fault("%q is said before, by %s", say, other)
-		}
-		spoken[folded] = l.what
-	}
-	l.terms(r.Modalities)
-	l.terms(r.Regions)
-	return recognition.Word{Say: r.Say, Modality: r.Modalities, Regions: r.Regions, Contrast: contrast, Side: side}
-}
-
-func (r *itemRow) item(l *lint, seen map[string]string) recognition.Item {
-	once := func(what, value string) {
-		key := what + " " + strings.ToLower(value)
-		if other, twice := seen[key]; twice {
-			l.fault("%s %q belongs to item %s already", what, value, other)
-		}
-		seen[key] = r.ID
-	}
-	if !idForm.MatchString(r.ID) {
-		l.fault("an id has lower-case letters, digits and hyphens")
-	}
-	once("id", r.ID)
-	kind := recognition.Kind(r.Kind)
-	switch {
-	case !slices.Contains(kinds, kind):
-		l.fault("%q is no kind of item", r.Kind)
-	case kind == recognition.Imaging && (len(r.Modalities) == 0 || len(r.Regions) == 0):
-		l.fault("an imaging item needs modalities and regions")
-	case kind != recognition.Imaging && len(r.LOINC)+len(r.SOP)+len(r.Codes) == 0:
-		l.fault("the item needs a code")
-	}
-	if r.Chinese == "" || r.English == "" {
-		l.fault("the item needs a name in Chinese and in English")
-	}
+func (r *itemRow) item(l *lint, systems map[string]string) recognition.Item {
 	if !r.Window.set {
 		l.fault("the item needs a window; 0 makes it a reference only")
 	}
-	if !slices.Contains([]string{"V", "S", "D"}, r.Source) {
-		l.fault("source %q is none of V (official text), S (secondary), D (default)", r.Source)
+	columns := map[string][]string{loincSystem: r.LOINC}
+	for _, uid := range r.SOP {
+		columns[sopSystem] = append(columns[sopSystem], "urn:oid:"+uid)
 	}
-	l.terms(r.Modalities)
-	l.terms(r.Regions)
-	aliases := append([]string{r.Chinese, r.English}, r.Aliases...)
-	for _, alias := range aliases {
-		once("alias", alias)
+	for column, codes := range map[string][]string{"insurance": r.Insurance, "mutual": r.Mutual} {
+		if len(codes) == 0 {
+			continue
+		}
+		if systems[column] == "" {
+			l.fault("systems does not say what system the codes of column %s are of", column)
+		}
+		columns[systems[column]] = append(columns[systems[column]], codes...)
 	}
-	codes := r.codings(l)
-	for _, code := range codes {
-		once("code", code.System+"|"+code.Code)
-	}
-	return recognition.Item{ID: r.ID, Kind: kind, Chinese: r.Chinese, English: r.English, Codes: codes,
+	i := recognition.Item{ID: r.ID, Kind: recognition.Kind(r.Kind), Chinese: r.Chinese, English: r.English, Codes: codings(columns, r.Codes),
 		Modalities: r.Modalities, Regions: r.Regions, Contrast: named(l, contrastNames, r.Contrast), Paired: r.Paired,
-		Side: named(l, sideNames, r.Side), Windows: r.Window.Windows, Rapid: r.Rapid, Aliases: aliases, Source: r.Source}
+		Side: named(l, sideNames, r.Side), Specimens: r.Specimens, Units: r.Unit, PerMillimole: r.PerMmol, Windows: r.Window.Windows,
+		Rapid: r.Rapid, Delta: recognition.Delta{Absolute: r.Delta.Absolute, Percent: r.Delta.Percent},
+		Aliases: r.Aliases, Source: r.Source, Note: r.Note}
+	if r.Delta.Within != "" {
+		within, err := window(r.Delta.Within)
+		if err != nil {
+			l.fault("delta: %s", err)
+		}
+		i.Delta.Within = within
+	} else if r.Delta != (deltaLimit{}) {
+		l.fault("a delta says within what time")
+	}
+	return i
 }
 
-func (r *itemRow) codings(l *lint) (out []recognition.Coding) {
-	for _, code := range r.LOINC {
-		if !loincForm.MatchString(code) || !luhn(strings.ReplaceAll(code, "-", "")) {
-			l.fault("%q is no LOINC code: form or check digit is wrong", code)
-		}
-		out = append(out, recognition.Coding{System: loincSystem, Code: code})
-	}
-	for _, uid := range r.SOP {
-		if !uidForm.MatchString(uid) || len(uid) > 64 {
-			l.fault("%q is no UID", uid)
-		}
-		out = append(out, recognition.Coding{System: sopSystem, Code: "urn:oid:" + uid})
-	}
-	for system, codes := range r.Codes {
-		if !strings.Contains(system, ":") {
-			l.fault("system %q is no URI", system)
-		}
-		for _, code := range codes {
-			out = append(out, recognition.Coding{System: system, Code: code})
+// codings are the codes of all systems, in the order of these.
+func codings(sets ...map[string][]string) (out []recognition.Coding) {
+	for _, set := range sets {
+		for _, system := range slices.Sorted(maps.Keys(set)) {
+			for _, code := range set[system] {
+				out = append(out, recognition.Coding{System: system, Code: code})
+			}
 		}
 	}
 	return out
 }
 
-// terms checks defined terms of DICOM (CS, PS3.5 6.2), as far as the catalogue uses them.
-func (l *lint) terms(values []string) {
-	for _, v := range values {
-		if !termForm.MatchString(v) {
-			l.fault("%q is no DICOM term: capitals and digits, 16 at most", v)
-		}
+// money reads 12.5 as 1250.
+func money(l *lint, amount, currency string) recognition.Money {
+	if !amountForm.MatchString(amount) {
+		l.fault("%q is no amount; 12 and 12.50 are", amount)
+		return recognition.Money{Currency: currency}
 	}
+	whole, part, _ := strings.Cut(amount, ".")
+	n, err := strconv.ParseInt(whole+(part + "00")[:2], 10, 64)
+	if err != nil {
+		l.fault("%q is no amount", amount)
+	}
+	return recognition.Money{Amount: n, Currency: currency}
 }
 
 func named[T any](l *lint, names map[string]T, name string) T {

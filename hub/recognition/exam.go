@@ -25,7 +25,9 @@ type reading struct {
 	regions    []string // atomic, sorted
 	side       Side
 	contrast   Contrast
-	specimen   string
+	specimen   string  // a kind, or what was written in lower case
+	coded      bool    // a code names the item
+	value      measure // of a result
 }
 
 // ItemOf names the item that an order asks for: by its codes, by an alias that is its whole text, or by modality and
@@ -49,14 +51,14 @@ func (c *Catalogue) read(e Exam, strict bool) reading {
 		regions:    wider(c.atomic(field.Regions), c.atomic(said.Regions), &agreed),
 		side:       widerBits(field.Side, said.Side, &agreed),
 		contrast:   widerBits(field.Contrast, said.Contrast, &agreed),
-		specimen:   strings.ToLower(strings.TrimSpace(e.Specimen)),
+		specimen:   c.specimen(e.Specimen),
 	}
 	believed := complete || (!strict && len(field.Regions) > 0)
 	if !believed {
 		r.modalities, r.regions = field.Modality, c.atomic(field.Regions)
 	}
 	coded := c.coded(e.Codes, &agreed)
-	if coded != nil {
+	if r.coded = coded != nil; r.coded {
 		r.takeFrom(coded, &agreed)
 	}
 	if !agreed {
@@ -89,7 +91,7 @@ func (r *reading) takeFrom(i *Item, agreed *bool) {
 // coded finds the item of the codes; two codes of different items contradict each other.
 func (c *Catalogue) coded(codes []Coding, agreed *bool) (found *Item) {
 	for _, code := range codes {
-		item := c.lookup().codes[code]
+		item := c.lexicon.codes[code]
 		if item == nil {
 			continue
 		}
@@ -104,7 +106,7 @@ func (c *Catalogue) coded(codes []Coding, agreed *bool) (found *Item) {
 
 func (c *Catalogue) aliased(texts []string) *Item {
 	for _, text := range texts {
-		if item := c.lookup().aliases[plain(text)]; item != nil {
+		if item := c.lexicon.aliases[plain(text)]; item != nil {
 			return item
 		}
 	}
@@ -124,6 +126,51 @@ func (c *Catalogue) shown(r reading) *Item {
 		}
 	}
 	return nil
+}
+
+// specimen is the kind that a word means; a word that is none stands as it is written, in lower case.
+func (c *Catalogue) specimen(word string) string {
+	if word == "" {
+		return ""
+	}
+	word = strings.ToLower(strings.TrimSpace(word))
+	if kind, ok := c.lexicon.specimens[word]; ok {
+		return kind
+	}
+	return word
+}
+
+// panelOf finds the panel that an order names by a code or by a name that is its whole text.
+func (c *Catalogue) panelOf(order Exam) *Panel {
+	for _, code := range order.Codes {
+		if p := c.lexicon.panelCodes[code]; p != nil {
+			return p
+		}
+		if c.lexicon.codes[code] != nil {
+			return nil
+		}
+	}
+	for _, text := range order.Text {
+		if p := c.lexicon.panelNames[plain(text)]; p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// Unmapped tells which descriptions of a result nobody can read: its texts where neither they nor its codes and fields name an
+// item. It is empty for a result that is known.
+func (c *Catalogue) Unmapped(result Exam) []string {
+	if c.ItemShown(result) != nil {
+		return nil
+	}
+	var all []string
+	for _, text := range result.Text {
+		if text = strings.TrimSpace(text); text != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // fields puts modalities and body parts in the catalogue's terms. A value that has no word stands as it is written, in

@@ -6,11 +6,18 @@ import (
 	"unicode"
 )
 
-// lexicon is what the catalogue's texts and codes are looked up in. It is built at the first question.
+// lexicon is what the catalogue's texts and codes are looked up in.
 type lexicon struct {
-	words   map[string][]phrase // by first piece, the longest phrase first
-	aliases map[string]*Item    // by plain text
-	codes   map[Coding]*Item
+	words      map[string][]phrase // by first piece, the longest phrase first
+	aliases    map[string]*Item    // by plain text
+	codes      map[Coding]*Item
+	items      map[string]*Item
+	panels     map[string]*Panel
+	panelNames map[string]*Panel // by plain text
+	panelCodes map[Coding]*Panel
+	specimens  map[string]string // word → kind
+	prices     map[string][]Price
+	areas      map[string][]string // id and names → divisions
 }
 
 // phrase is one way to say a word.
@@ -19,44 +26,68 @@ type phrase struct {
 	states Word
 }
 
-// lookup builds the lexicon once. Of two rows that claim one alias or code the first has it.
-func (c *Catalogue) lookup() *lexicon {
-	c.once.Do(func() {
-		l := lexicon{map[string][]phrase{}, map[string]*Item{}, map[Coding]*Item{}}
-		add := func(say string, w Word) {
-			if p := pieces(say); len(p) > 0 {
-				l.words[p[0]] = append(l.words[p[0]], phrase{p, w})
-			}
+// compile makes the lexicon. Of two rows that claim one alias or code the first has it.
+func (r *Rows) compile() lexicon {
+	l := lexicon{map[string][]phrase{}, map[string]*Item{}, map[Coding]*Item{}, map[string]*Item{}, map[string]*Panel{}, map[string]*Panel{},
+		map[Coding]*Panel{}, map[string]string{}, map[string][]Price{}, map[string][]string{}}
+	add := func(say string, w Word) {
+		if p := pieces(say); len(p) > 0 {
+			l.words[p[0]] = append(l.words[p[0]], phrase{p, w})
 		}
-		for _, w := range c.Words {
-			for _, say := range w.Say {
-				add(say, w)
-			}
+	}
+	for _, w := range r.Words {
+		for _, say := range w.Say {
+			add(say, w)
 		}
-		for _, say := range c.Ignored {
-			add(say, Word{})
+	}
+	for _, say := range r.Ignored {
+		add(say, Word{})
+	}
+	for _, phrases := range l.words {
+		slices.SortStableFunc(phrases, func(a, b phrase) int { return len(b.pieces) - len(a.pieces) })
+	}
+	for i := range r.Items {
+		item := &r.Items[i]
+		claim(l.items, item.ID, item)
+		for _, alias := range append([]string{item.Chinese, item.English}, item.Aliases...) {
+			claim(l.aliases, plain(alias), item)
 		}
-		for _, phrases := range l.words {
-			slices.SortStableFunc(phrases, func(a, b phrase) int { return len(b.pieces) - len(a.pieces) })
+		for _, code := range item.Codes {
+			claim(l.codes, code, item)
 		}
-		for i := range c.Items {
-			item := &c.Items[i]
-			for _, alias := range item.Aliases {
-				claim(l.aliases, plain(alias), item)
-			}
-			for _, code := range item.Codes {
-				claim(l.codes, code, item)
-			}
+	}
+	delete(l.aliases, "")
+	for i := range r.Panels {
+		p := &r.Panels[i]
+		claim(l.panels, p.ID, p)
+		for _, alias := range append([]string{p.Chinese, p.English}, p.Aliases...) {
+			claim(l.panelNames, plain(alias), p)
 		}
-		delete(l.aliases, "")
-		c.lexicon = l
-	})
-	return &c.lexicon
+		for _, code := range p.Codes {
+			claim(l.panelCodes, code, p)
+		}
+	}
+	delete(l.panelNames, "")
+	for kind, words := range r.Specimens {
+		l.specimens[kind] = kind
+		for _, word := range words {
+			l.specimens[strings.ToLower(word)] = kind
+		}
+	}
+	for _, p := range r.Prices {
+		l.prices[p.Item] = append(l.prices[p.Item], p)
+	}
+	for _, a := range r.Areas {
+		for _, name := range []string{a.ID, a.Chinese, a.English} {
+			l.areas[name] = a.Divisions
+		}
+	}
+	return l
 }
 
-func claim[K comparable](owners map[K]*Item, key K, item *Item) {
+func claim[K comparable, V any](owners map[K]*V, key K, owner *V) {
 	if owners[key] == nil {
-		owners[key] = item
+		owners[key] = owner
 	}
 }
 
@@ -66,7 +97,7 @@ func (c *Catalogue) listen(texts []string) (said Word, complete bool) {
 	complete = true
 	for _, text := range texts {
 		for rest := pieces(text); len(rest) > 0; {
-			phrases := c.lookup().words[rest[0]]
+			phrases := c.lexicon.words[rest[0]]
 			i := slices.IndexFunc(phrases, func(p phrase) bool {
 				return len(p.pieces) <= len(rest) && slices.Equal(p.pieces, rest[:len(p.pieces)])
 			})

@@ -12,35 +12,46 @@ type ask struct {
 	catalogue *Catalogue
 	now       time.Time
 	wanted    reading
+	results   *Results
+	found     []Reason // of all judgements, one after the other
 }
 
-func one(e Effect, c Code, details ...any) []Reason { return []Reason{reason(e, c, details...)} }
+// say adds a reason to the judgement at hand.
+func (a *ask) say(e Effect, c Code, details ...detail) {
+	a.found = append(a.found, Reason{Code: c, Effect: e})
+	copy(a.found[len(a.found)-1].details[:], details)
+}
 
 // identity: a result that may be somebody else's is never offered, be the doubt known or the fact missing.
-func (a *ask) identity(c *Candidate, _ reading) []Reason {
+func (a *ask) identity(c *Candidate) {
 	if c.Identity == Yes {
-		return one(Pass, IdentityCertain)
+		a.say(Pass, IdentityCertain)
+		return
 	}
-	return one(Fail, IdentityUncertain)
+	a.say(Fail, IdentityUncertain)
 }
 
 // status: final, amended, corrected, and appended, which R4 counts as amended; for images also available, which says that
 // all of them are there (imagingstudy-status).
-func (a *ask) status(c *Candidate, shown reading) []Reason {
+func (a *ask) status(c *Candidate) {
+	status := text(c.Status)
 	switch c.Status {
 	case "final", "amended", "corrected", "appended":
-		return one(Pass, StatusFinal, c.Status)
+		a.say(Pass, StatusFinal, status)
+		return
 	case "available":
 		if a.kind() == Imaging {
-			return one(Pass, StatusFinal, c.Status)
+			a.say(Pass, StatusFinal, status)
+			return
 		}
-		return one(Open, StatusUnknown)
 	case "registered", "partial", "preliminary":
-		return one(Fail, StatusNotFinal, c.Status)
+		a.say(Fail, StatusNotFinal, status)
+		return
 	case "cancelled", "entered-in-error":
-		return one(Fail, StatusWithdrawn, c.Status)
+		a.say(Fail, StatusWithdrawn, status)
+		return
 	}
-	return one(Open, StatusUnknown)
+	a.say(Open, StatusUnknown, status)
 }
 
 // kind is the item's, or what the order looks like.
@@ -56,126 +67,87 @@ func (a *ask) kind() Kind {
 	return Laboratory
 }
 
-// sameItem compares images by what they show, all else by item; outside the catalogue by a code that both carry.
-func (a *ask) sameItem(c *Candidate, shown reading) []Reason {
-	if a.kind() == Imaging {
-		return a.sameImages(shown)
-	}
-	var out []Reason
-	switch {
-	case a.wanted.item == nil && overlapping(a.request.Exam.Codes, c.Exam.Codes):
-		out = one(Pass, ItemSameCode)
-	case a.wanted.item == nil || shown.item == nil:
-		out = one(Open, ItemUnknown)
-	case a.wanted.item == shown.item:
-		out = one(Pass, ItemSame, a.wanted.item.Chinese, a.wanted.item.English)
-	default:
-		out = one(Fail, ItemOther, shown.item.Chinese, shown.item.English)
-	}
-	if want, have := a.wanted.specimen, shown.specimen; want != "" && have != "" && want != have {
-		out = append(out, reason(Fail, SpecimenOther))
-	}
-	return out
-}
-
-func overlapping(a, b []Coding) bool {
-	return slices.ContainsFunc(a, func(c Coding) bool { return slices.Contains(b, c) })
-}
-
-func (a *ask) sameImages(shown reading) []Reason {
-	want, modalities := a.wanted, a.wanted.modalities
-	if want.item != nil {
-		modalities = want.item.Modalities
-	}
-	var out []Reason
-	add := func(e Effect, c Code, details ...any) { out = append(out, reason(e, c, details...)) }
-	switch {
-	case len(modalities) == 0 || len(shown.modalities) == 0:
-		add(Open, ModalityUnknown)
-	case overlap(modalities, shown.modalities):
-		add(Pass, ModalitySame, strings.Join(shown.modalities, "/"))
-	default:
-		add(Fail, ModalityOther, strings.Join(shown.modalities, "/"))
-	}
-	switch {
-	case len(want.regions) == 0 || len(shown.regions) == 0:
-		add(Open, RegionUnknown)
-	case contains(shown.regions, want.regions):
-		add(Pass, RegionCovered, strings.Join(shown.regions, "+"))
-	default:
-		add(Fail, RegionOther, strings.Join(shown.regions, "+"))
-	}
-	if side := a.side(); side != 0 || paired(want.item) {
-		switch {
-		case side == 0 || shown.side == 0:
-			add(Open, SideUnknown)
-		case side&^shown.side == 0:
-			add(Pass, SideSame)
-		default:
-			add(Fail, SideOther)
-		}
-	}
-	if want.contrast != 0 {
-		switch {
-		case shown.contrast == 0:
-			add(Open, ContrastUnknown)
-		case want.contrast&^shown.contrast == 0:
-			add(Pass, ContrastSame)
-		default:
-			add(Fail, ContrastOther)
-		}
-	}
-	return out
-}
-
-func paired(i *Item) bool { return i != nil && i.Paired }
-
-// side is the one the order names, else the one the item means.
-func (a *ask) side() Side {
-	if a.wanted.side == 0 && a.wanted.item != nil {
-		return a.wanted.item.Side
-	}
-	return a.wanted.side
-}
-
-func (a *ask) inCatalogue(c *Candidate, _ reading) []Reason {
+func (a *ask) inCatalogue(c *Candidate) {
+	version := text(a.catalogue.Version)
 	switch {
 	case a.wanted.item != nil:
-		return one(Pass, InCatalogue, a.catalogue.Version)
+		a.say(Pass, InCatalogue, version)
 	case c.SameConsortium == Yes:
-		return one(Pass, ConsortiumAnyItem)
+		a.say(Pass, ConsortiumAnyItem, version)
 	case c.SameConsortium == No:
-		return one(Fail, NotInCatalogue, a.catalogue.Version)
+		a.say(Fail, NotInCatalogue, version)
+	default:
+		a.say(Open, NotInCatalogue, version)
 	}
-	return one(Open, NotInCatalogue, a.catalogue.Version)
 }
 
-// qualified: inside the consortium a missing assessment is forgiven with a warning; a failed one never is.
-func (a *ask) qualified(c *Candidate, _ reading) []Reason {
+// standing says whether the producer is known to be qualified for whoever asks.
+func (a *ask) standing(c *Candidate) Fact {
+	if c.Qualified != Yes || c.Scope == "" {
+		return c.Qualified
+	}
+	return a.catalogue.Covers(c.Scope, a.request.Regions)
+}
+
+// qualified: inside the consortium a missing assessment, and one that counts elsewhere, is forgiven with a warning; a failed
+// one never is.
+func (a *ask) qualified(c *Candidate) {
+	standing := a.standing(c)
+	missing := func(code Code, e Effect, details ...detail) {
+		if c.SameConsortium == Yes {
+			e = Warn
+		}
+		a.say(e, code, details...)
+	}
+	scope, regions := text(c.Scope), detail{}
+	if len(a.request.Regions) > 0 && c.Scope != "" {
+		regions = text(strings.Join(a.request.Regions, " "))
+	}
 	switch {
-	case c.Qualified == Yes:
-		return one(Pass, Qualified)
 	case c.Qualified == No:
-		return one(Fail, NotQualified)
-	case c.SameConsortium == Yes:
-		return one(Warn, QualificationMissing)
+		a.say(Fail, NotQualified)
+	case c.Qualified == Unknown:
+		missing(QualificationMissing, Open)
+	case standing == Yes:
+		a.say(Pass, Qualified, text(c.Mark), scope)
+	case standing == No:
+		missing(ScopeOther, Fail, scope, regions)
+	default:
+		missing(ScopeUnknown, Open, scope, regions)
 	}
-	return one(Open, QualificationMissing)
 }
 
-// tiers: inside a consortium everybody recognises everybody; elsewhere the producer must not stand below the orderer.
-func (a *ask) tiers(c *Candidate, _ reading) []Reason {
-	if c.SameConsortium == Yes {
-		return one(Pass, ConsortiumAnyTier)
+// tiers asks the catalogue whether results are accepted in the direction from producer to orderer.
+func (a *ask) tiers(c *Candidate) {
+	d := &a.catalogue.Direction
+	producer, orderer := text(c.Tier), text(a.request.Tier)
+	if c.SameConsortium == Yes && d.Consortium == Always {
+		a.say(Pass, ConsortiumAnyTier, producer, orderer)
+		return
 	}
 	from, to := slices.Index(a.catalogue.Tiers, c.Tier), slices.Index(a.catalogue.Tiers, a.request.Tier)
+	accepted, refusal := d.Peers, TierOther
 	switch {
+	case c.SameConsortium == Yes && d.Consortium == IfQualified:
+		accepted = IfQualified
 	case from < 0 || to < 0:
-		return one(Open, TierUnknown)
+		a.say(Open, TierUnknown, producer, orderer)
+		return
+	case from > to:
+		accepted = d.Higher
 	case from < to:
-		return one(Fail, TierLower)
+		accepted, refusal = d.Lower, TierLower
 	}
-	return one(Pass, TierAllowed)
+	switch standing := a.standing(c); {
+	case accepted == Always || accepted == IfQualified && standing == Yes:
+		a.say(Pass, TierAllowed, producer, orderer)
+	case accepted == IfQualified && standing == No:
+		a.say(Fail, TierUnqualified, producer, orderer)
+	case accepted == IfQualified:
+		a.say(Open, TierUnqualified, producer, orderer)
+	default:
+		a.say(Fail, refusal, producer, orderer)
+	}
 }
 
 // windows are the item's, or those of its kind where the catalogue has no such item.
@@ -191,24 +163,25 @@ func (a *ask) windows() (shortest, longest time.Duration, ok bool) {
 // window compares elapsed time, so that zones and summer time cannot change the answer; a day is 24 hours. The boundary
 // belongs to the window. Where the time is known to the day only, or the class of encounter is not stated, the answer
 // is open unless it is the same for every possibility.
-func (a *ask) window(c *Candidate, _ reading) []Reason {
+func (a *ask) window(c *Candidate) {
 	shortest, longest, ok := a.windows()
 	oldest, youngest := a.now.Sub(c.Taken.Earliest), a.now.Sub(c.Taken.Latest)
 	switch {
 	case !ok:
-		return one(Open, WindowUnknown)
+		a.say(Open, WindowUnknown)
 	case longest == 0:
-		return one(Warn, WindowZero)
+		a.say(Warn, WindowZero)
 	case !c.Taken.Known():
-		return one(Open, TimeUnknown)
+		a.say(Open, TimeUnknown)
 	case oldest < 0:
-		return one(Open, TimeAhead)
+		a.say(Open, TimeAhead)
 	case youngest > longest:
-		return one(Fail, TooOld, span(youngest), span(longest))
+		a.say(Fail, TooOld, elapsed(youngest), elapsed(longest))
 	case oldest <= shortest:
-		return one(Pass, InWindow, span(oldest), span(shortest))
+		a.say(Pass, InWindow, elapsed(oldest), elapsed(shortest))
+	default:
+		a.say(Open, WindowOpen, elapsed(oldest), elapsed(shortest))
 	}
-	return one(Open, WindowOpen, span(oldest), span(shortest))
 }
 
 func (a *ask) expires(c *Candidate) time.Time {
@@ -218,51 +191,77 @@ func (a *ask) expires(c *Candidate) time.Time {
 	return time.Time{}
 }
 
-func (a *ask) retrievable(c *Candidate, _ reading) []Reason {
+func (a *ask) retrievable(c *Candidate) {
 	switch c.Retrievable {
 	case Yes:
-		return one(Pass, Retrievable)
+		a.say(Pass, Retrievable)
 	case No:
-		return one(Fail, NotRetrievable)
+		a.say(Fail, NotRetrievable)
+	default:
+		a.say(Open, RetrievalUnknown)
 	}
-	return one(Open, RetrievalUnknown)
 }
 
-// quality: what was never judged is not held against a result.
-func (a *ask) quality(c *Candidate, _ reading) []Reason {
+// quality: where the catalogue does not require a score, one that was never given is only pointed out.
+func (a *ask) quality(c *Candidate) {
+	kind := a.kind()
+	asked, ok := a.catalogue.Quality[kind]
 	switch {
+	case !ok:
+	case c.Quality == nil && asked.Required:
+		a.say(Open, QualityUnjudged)
 	case c.Quality == nil:
-		return nil
-	case *c.Quality < a.catalogue.LeastQuality:
-		return one(Fail, QualityLow, *c.Quality, a.catalogue.LeastQuality)
+		a.say(Warn, QualityUnjudged)
+	case *c.Quality >= asked.Least:
+		a.say(Pass, QualityEnough, number(*c.Quality), number(asked.Least))
+	default: // a score that is no number as well
+		a.say(Fail, QualityLow, number(*c.Quality), number(asked.Least))
 	}
-	return one(Pass, QualityEnough, *c.Quality)
 }
 
-func (a *ask) caution(c *Candidate, _ reading) (out []Reason) {
-	if a.wanted.item != nil && a.wanted.item.Rapid {
-		out = append(out, reason(Warn, RapidChange))
+func (a *ask) caution(i int) {
+	c := &a.results.list[i]
+	if item := a.wanted.item; item != nil {
+		if item.Rapid {
+			a.say(Warn, RapidChange)
+		}
+		if former := a.formerFar(i); former >= 0 {
+			a.say(Warn, ValueMoved, a.shownValue(former), a.shownValue(i))
+		}
 	}
 	if c.Critical {
-		out = append(out, reason(Warn, CriticalValue))
+		a.say(Warn, CriticalValue)
 	}
-	return out
 }
 
-// exceptions reads the order's flags and class. A flag that the catalogue does not know is reported and allows nothing.
-func (a *ask) exceptions() (reasons []Reason, override string) {
-	if code, ok := a.catalogue.ExemptClasses[a.request.Class]; ok {
-		reasons, override = append(reasons, reason(Warn, Exception, code)), code
+// exceptions reads the order's class and flags. A flag that the catalogue does not know is reported and allows nothing.
+func (a *ask) exceptions() (reasons []Reason, first *Exemption) {
+	allow := func(e *Exemption) {
+		reasons = append(reasons, reason(Warn, Exception, name(e.Chinese, e.English), text(e.Reason)))
+		if first == nil {
+			first = e
+		}
+	}
+	for i := range a.catalogue.Exemptions {
+		if e := &a.catalogue.Exemptions[i]; e.Class != "" && e.Class == a.request.Class {
+			allow(e)
+		}
 	}
 	for _, flag := range a.request.Exceptions {
-		code, ok := a.catalogue.Exceptions[flag]
-		if !ok {
+		i := slices.IndexFunc(a.catalogue.Exemptions, func(e Exemption) bool { return e.Flag != "" && e.Flag == flag })
+		if i < 0 {
 			reasons = append(reasons, reason(Open, ExceptionUnknown))
 			continue
 		}
-		if reasons = append(reasons, reason(Warn, Exception, code)); override == "" {
-			override = code
-		}
+		allow(&a.catalogue.Exemptions[i])
 	}
-	return reasons, override
+	return reasons, first
+}
+
+// price is what the order costs.
+func (a *ask) price() Money {
+	if a.wanted.item == nil {
+		return Money{}
+	}
+	return a.catalogue.Price(a.wanted.item.ID, a.request.Regions)
 }
