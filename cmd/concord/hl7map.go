@@ -11,6 +11,7 @@ import (
 
 	"concord/adapters/hl7v2"
 	"concord/hub"
+	"concord/hub/laboratory"
 	"concord/hub/messages"
 	"concord/internal/hl7"
 	"concord/internal/hl7map"
@@ -21,6 +22,8 @@ import (
 type hl7Mapper struct {
 	rules  func() *hl7map.Rules
 	limits hl7.Limits
+	// laboratory, where there is no intake that does so, completes what is mapped; nil where there is.
+	laboratory *laboratory.Refiner
 }
 
 // mappingFlags are those of whoever maps HL7 v2.
@@ -36,7 +39,7 @@ func newHL7Mapper(cfg Config) (*hl7Mapper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the mappings of HL7 v2: %w", allFaults(err))
 	}
-	return &hl7Mapper{follow.Rules, cfg.limits()}, nil
+	return &hl7Mapper{rules: follow.Rules, limits: cfg.limits()}, nil
 }
 
 // allFaults tells every fault of several, a line each.
@@ -58,7 +61,7 @@ func (r *rooms) mapHL7() error {
 }
 
 // Map implements messages.Mapper. What the parser overlooked is among the faults.
-func (h *hl7Mapper) Map(_ context.Context, member string, in *messages.Incoming) (*messages.Mapping, error) {
+func (h *hl7Mapper) Map(ctx context.Context, member string, in *messages.Incoming) (*messages.Mapping, error) {
 	m, ok := in.Parsed.(*hl7.Message)
 	if !ok {
 		var err error
@@ -82,6 +85,9 @@ func (h *hl7Mapper) Map(_ context.Context, member string, in *messages.Incoming)
 		for _, f := range faults {
 			out.Faults = append(out.Faults, messages.FaultsOf(f, false)...)
 		}
+	}
+	if h.laboratory != nil {
+		return out, h.laboratory.Refine(ctx, member, in, out)
 	}
 	return out, nil
 }

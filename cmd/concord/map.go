@@ -22,8 +22,8 @@ import (
 
 // mapOptions are those of concord map.
 type mapOptions struct {
-	member, golden, address, token string
-	diff, update                   bool
+	member, golden, address, token, conceptMaps string
+	diff, update                                bool
 }
 
 func mapCommand() *cobra.Command {
@@ -33,7 +33,8 @@ func mapCommand() *cobra.Command {
 		Long: `Map HL7 v2 messages as the hub would and print a Bundle of what they become. What was wrong, codes without a
 translation and fields that no rule reads are told beside it. The exit code is 1 when a message could not be mapped.
 
-Without --url it needs no hub. With --url and --token a hub maps the message by its own rules and keeps nothing;
+Without --url it needs no hub; codes, units and ranges of laboratories are then completed if --concept-maps names a folder
+with ConceptMaps (those of a member in the folder that has its name) or --laboratory-rules one with rules. With --url and --token a hub maps the message by its own rules and keeps nothing;
 --diff then prints how what it has would change.
 
 --golden checks samples: each NAME.hl7 in a folder, or in its folders named by members, must become NAME.json.
@@ -50,11 +51,16 @@ Without --url it needs no hub. With --url and --token a hub maps the message by 
 			if err != nil {
 				return err
 			}
+			if mapper.laboratory, err = offlineLaboratory(cfg.LaboratoryConfig, o.conceptMaps); err != nil {
+				return err
+			}
 			switch {
 			case o.golden != "" && len(args) == 0 && !o.diff && o.address == "":
 				return runGolden(cmd.Context(), mapper, o, cmd.OutOrStdout())
 			case o.golden != "" || len(args) == 0 || o.update:
 				return &hub.Error{Kind: hub.Invalid, Msg: "either files or --golden are to be mapped", Hint: "--update goes with --golden"}
+			case o.address != "" && mapper.laboratory != nil:
+				return &hub.Error{Kind: hub.Invalid, Path: "url", Msg: "a hub maps by its own rules and concept maps", Hint: "leave --concept-maps and --laboratory-rules out"}
 			case o.address == "" && o.diff:
 				return &hub.Error{Kind: hub.Invalid, Path: "diff", Msg: "needs a hub that has something", Hint: "set --url and --token"}
 			case o.address == "" && o.member == "":
@@ -70,6 +76,8 @@ Without --url it needs no hub. With --url and --token a hub maps the message by 
 	f.BoolVar(&o.diff, "diff", false, "print how what the hub has would change")
 	f.StringVar(&o.golden, "golden", "", "`folder` of samples with what they must become")
 	f.BoolVar(&o.update, "update", false, "write what the samples become now")
+	f.StringVar(&o.conceptMaps, "concept-maps", "", "`folder` with ConceptMaps of laboratories' codes")
+	f.String("laboratory-rules", "", "`folder` with rules about laboratories instead of those of the program")
 	f.StringVar(&o.address, "url", "", "base `URL` of a hub that maps")
 	f.StringVar(&o.token, "token", "", "bearer token for the hub")
 	return cmd

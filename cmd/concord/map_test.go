@@ -83,3 +83,25 @@ func TestGoldenSamplesTellWhatAChangedMappingDoes(t *testing.T) {
 		t.Errorf("a changed mapping passed: %v\n%s", err, out)
 	}
 }
+
+func TestAFolderOfConceptMapsCompletesWhatIsMapped(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, filepath.Join(dir, "k.hl7"), strings.ReplaceAll(potassium, "K^Potassium", "0021^Thing"))
+	const conceptMap = `{"resourceType":"ConceptMap","id":"k","status":"active","group":[{"target":"http://loinc.org","element":[{"code":"0021","target":[{"code":"2823-3","equivalence":"equivalent"}]}]}]}`
+	write(t, filepath.Join(dir, "maps", "village", "codes.json"), `{"resourceType":"Bundle","type":"collection","entry":[{"resource":`+conceptMap+`}]}`)
+	for member, want := range map[string]bool{"village": true, "town": false} {
+		out, notes, err := concordCommand(t, "map", file, "--member", member, "--concept-maps", filepath.Join(dir, "maps"))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, notes)
+		}
+		if strings.Contains(out, `"code": "2823-3"`) != want || !strings.Contains(out, `"code": "mmol/L"`) {
+			t.Errorf("%s: its own map counts: %v, expected %v\n%s", member, !want, want, out)
+		}
+		if strings.Contains(notes, `no standard code for "0021"`) == want {
+			t.Errorf("%s: beside it is told %s", member, notes)
+		}
+	}
+	if _, _, err := concordCommand(t, "map", file, "--concept-maps", dir, "--url", "http://127.0.0.1:1"); err == nil {
+		t.Error("a hub was asked to map by a folder")
+	}
+}
