@@ -30,6 +30,7 @@ const (
 	decimal               // valueDecimal
 	window                // valueDuration, or one for each class of encounter
 	money                 // valueMoney
+	parts                 // an extension for each part
 )
 
 // column is one column of a row.
@@ -48,15 +49,20 @@ var columns = [...]column{
 	{"en", "英文名称", "English name", elsewhere},
 	{"loinc", "LOINC 代码", "LOINC codes", elsewhere},
 	{"sop", "SOP 类", "SOP classes", elsewhere},
-	{"codes", "其他代码(医保、互认等)", "other codes", elsewhere},
+	{"insurance", "医保代码", "insurance codes", code},
+	{"mutual", "互认代码", "codes of mutual recognition", code},
+	{"codes", "其他代码", "other codes", elsewhere},
 	{"modalities", "设备类型", "modalities", code},
 	{"regions", "部位", "regions", code},
 	{"contrast", "增强", "contrast", code},
 	{"paired", "分左右", "left and right", flag},
 	{"side", "侧别", "side", code},
+	{"specimens", "标本", "specimens", code},
+	{"unit", "单位", "unit", code},
+	{"per_mmol", "每毫摩尔毫克数", "milligrams per millimole", decimal},
 	{"window", "有效期", "window", window},
 	{"rapid", "变化快", "changes fast", flag},
-	{"delta", "差值限", "delta limit", decimal},
+	{"delta", "差值限", "delta limit", parts},
 	{"price", "价格", "price", money},
 	{"scope", "互认范围", "scope", text},
 	{"aliases", "别名", "aliases", text},
@@ -135,8 +141,10 @@ func valueOf(f form, v any) (object, bool) {
 		n, ok := v.(json.Number)
 		return object{"valueDecimal": n}, ok
 	case money:
-		n, ok := v.(json.Number)
-		return object{"valueMoney": object{"value": n, "currency": "CNY"}}, ok
+		s, ok := v.(string)
+		return object{"valueMoney": object{"value": json.Number(s), "currency": "CNY"}}, ok && amountForm.MatchString(s)
+	case parts:
+		return partsValue(v)
 	case window:
 		return windowValue(v)
 	}
@@ -145,6 +153,7 @@ func valueOf(f form, v any) (object, bool) {
 
 var (
 	codeForm   = regexp.MustCompile(`^[^\s]+( [^\s]+)*$`)
+	amountForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,9})(\.[0-9]{1,4})?$`)
 	windowForm = regexp.MustCompile(`^([0-9]{1,5})([dh]?)$`)
 )
 
@@ -178,6 +187,23 @@ func windowValue(v any) (object, bool) {
 	return nil, false
 }
 
+// partsValue is an extension for each member, which is a text or a number.
+func partsValue(v any) (object, bool) {
+	m, ok := v.(map[string]any)
+	var list []any
+	for _, name := range sorted(m) {
+		switch one := m[name].(type) {
+		case string:
+			list = append(list, object{"url": name, "valueString": one})
+		case json.Number:
+			list = append(list, object{"url": name, "valueDecimal": one})
+		default:
+			return nil, false
+		}
+	}
+	return object{"extension": list}, ok && len(list) > 0
+}
+
 // readExtension puts an extension of the register into a row.
 func (r Row) readExtension(e fhir.Value) error {
 	name, ours := strings.CutPrefix(e.Get("url").Text(), System+":")
@@ -204,6 +230,11 @@ func (r Row) readExtension(e fhir.Value) error {
 			}
 		case []any:
 			r[name] = append(old, v)
+		case string:
+			if c.form != text && c.form != code {
+				return fmt.Errorf("extension %s is there twice", e.Get("url").Text())
+			}
+			r[name] = []any{old, v}
 		default:
 			return fmt.Errorf("extension %s is there twice", e.Get("url").Text())
 		}
@@ -215,7 +246,7 @@ func (r Row) readExtension(e fhir.Value) error {
 // repeats tells the columns that have several values.
 func (c *column) repeats() bool {
 	switch c.name {
-	case "modalities", "regions", "aliases":
+	case "modalities", "regions", "aliases", "specimens", "insurance", "mutual":
 		return true
 	}
 	return false
@@ -253,7 +284,9 @@ func readValue(f form, e fhir.Value) (any, error) {
 		if c := e.Get("valueMoney").Get("currency").Text(); c != "CNY" {
 			return nil, fmt.Errorf("prices are in CNY, not %.8q", c)
 		}
-		return json.Number(e.Get("valueMoney").Get("value").Text()), nil
+		return e.Get("valueMoney").Get("value").Text(), nil
+	case parts:
+		return readParts(e)
 	}
 	if e.Get("valueDuration").Kind() == fhir.Object {
 		return readDuration(e.Get("valueDuration"))
@@ -267,6 +300,19 @@ func readValue(f form, e fhir.Value) (any, error) {
 		byClass[part.Get("url").Text()] = one
 	}
 	return byClass, nil
+}
+
+func readParts(e fhir.Value) (any, error) {
+	m := map[string]any{}
+	for part := range e.Get("extension").Items() {
+		name := part.Get("url").Text()
+		if s := part.Get("valueString"); s.Kind() == fhir.String {
+			m[name] = s.Text()
+		} else {
+			m[name] = json.Number(part.Get("valueDecimal").Text())
+		}
+	}
+	return m, nil
 }
 
 func readDuration(d fhir.Value) (any, error) {

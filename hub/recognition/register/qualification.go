@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,8 +27,7 @@ const (
 type Qualification struct {
 	Institution string `json:"institution"` // member id
 	Item        string `json:"item"`        // item id
-	// Scope is where the mark counts: a name or code of a region, several separated by |, "全国" and "CN" for everywhere. A
-	// code of GB/T 2260 covers those that begin with it but for its trailing zeros. Empty: within the consortium.
+	// Scope is where the mark counts, as Catalogue.Covers reads it. Empty: within the consortium.
 	Scope string `json:"scope,omitempty"`
 	// Start and End are civil days, both in the period.
 	Start  string `json:"start"`
@@ -58,6 +56,9 @@ func (q *Qualification) check() error {
 		return &hub.Error{Kind: hub.Invalid, Path: path, Msg: fmt.Sprintf(format, args...)}
 	}
 	for path, text := range map[string]string{"scope": q.Scope, "mark": q.Mark, "source": q.Source} {
+		if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
+			return bad(path, "a %s begins with a letter, lest a spreadsheet takes it for a formula", path)
+		}
 		if most := map[string]int{"scope": 200, "mark": 40, "source": 200}[path]; utf8.RuneCountInString(text) > most || !plainText.MatchString(text) || !utf8.ValidString(text) {
 			return bad(path, "a %s is text of at most %d characters without control characters", path, most)
 		}
@@ -90,36 +91,8 @@ func (q *Qualification) check() error {
 func (q *Qualification) in(day string) bool { return q.Start <= day && day <= q.End }
 
 // covers says whether the scope holds for somebody who lies in regions.
-func (q *Qualification) covers(regions []string) bool {
-	if q.Scope == "" {
-		return true
-	}
-	for scope := range strings.SplitSeq(q.Scope, "|") {
-		scope = strings.TrimSpace(scope)
-		if scope == "全国" || scope == "CN" {
-			return true
-		}
-		if slices.ContainsFunc(regions, func(region string) bool { return region == scope || within(region, scope) }) {
-			return true
-		}
-	}
-	return false
-}
-
-var divisionCode = regexp.MustCompile(`^[1-9][0-9]{5}$`)
-
-// within compares codes of GB/T 2260: two digits each for province, city and county; 00 stands for all of them.
-func within(region, scope string) bool {
-	if !divisionCode.MatchString(region) || !divisionCode.MatchString(scope) {
-		return false
-	}
-	switch {
-	case strings.HasSuffix(scope, "0000"):
-		return region[:2] == scope[:2]
-	case strings.HasSuffix(scope, "00"):
-		return region[:4] == scope[:4]
-	}
-	return region == scope
+func (q *Qualification) covers(c *recognition.Catalogue, regions []string) bool {
+	return q.Scope == "" || c.Covers(q.Scope, regions) == recognition.Yes
 }
 
 // latestFirst orders lines of one institution and item so that the first that decides is the one that counts: the one that
@@ -131,13 +104,13 @@ func latestFirst(a, b *Qualification) int {
 var resultOrder = map[Result]int{Failed: 0, Passed: 1, Pending: 2}
 
 // standing is what lines, the latest first, say of a day.
-func standing(lines []*Qualification, day string, regions []string) (recognition.Fact, string) {
+func standing(c *recognition.Catalogue, lines []*Qualification, day string, regions []string) (recognition.Fact, string) {
 	for _, q := range lines {
 		switch {
 		case !q.in(day) || q.Withdrawn:
 		case q.Result == Failed:
 			return recognition.No, ""
-		case q.Result == Passed && q.covers(regions):
+		case q.Result == Passed && q.covers(c, regions):
 			return recognition.Yes, q.Mark
 		}
 	}

@@ -18,9 +18,12 @@ type Item struct {
 	By      *Proposal `json:"-"`
 }
 
-// Items are all rows at a moment, retired ones too: the starter's in their order, then those added, by id.
+// Items are all rows at a moment (zero: now), retired ones too: the starter's in their order, then those added, by id.
 func (r *Register) Items(at time.Time) []Item {
 	s := r.now()
+	if at.IsZero() {
+		at = r.present(s)
+	}
 	over := s.rows(s.inForce(at))
 	all := make([]Item, 0, len(r.Starter.Rows)+len(over))
 	for _, row := range r.Starter.Rows {
@@ -64,7 +67,7 @@ func (p *Proposal) row(item string) Row {
 	return nil
 }
 
-// Item is one row at a moment.
+// Item is one row at a moment; zero: now.
 func (r *Register) Item(id string, at time.Time) (Item, error) {
 	for _, one := range r.Items(at) {
 		if one.Row.ID() == id {

@@ -65,7 +65,18 @@ func (r *Register) now() *State {
 }
 
 // Catalogue is what is in force now. A decision names its Version.
-func (r *Register) Catalogue() *recognition.Catalogue { return r.InForce(r.Now()) }
+func (r *Register) Catalogue() *recognition.Catalogue {
+	s := r.now()
+	return r.catalogue(s, s.inForce(r.present(s)))
+}
+
+// present is now, by the clock of the hub or by that of another which has released something already, whichever is ahead.
+func (r *Register) present(s *State) time.Time {
+	if now := r.Now(); now.After(s.latest) {
+		return now
+	}
+	return s.latest
+}
 
 // InForce is what is, was or will be in force at a moment, as far as is known now. Where the rows released do not go together
 // with the starter of this program, it is a catalogue without items, whose version says so: nothing is recognised by chance.
@@ -95,7 +106,7 @@ func (r *Register) catalogue(s *State, v version) *recognition.Catalogue {
 	c, err := r.compose(s.rows(v), v.of(r.Starter.Version))
 	if err != nil {
 		slog.Error("the rows released do not go together with the catalogue of this program: nothing is recognised by it", "version", v.of(r.Starter.Version), "err", err)
-		c = &recognition.Catalogue{Version: v.of(r.Starter.Version) + ".unusable"}
+		c = &recognition.Catalogue{Rows: recognition.Rows{Version: v.of(r.Starter.Version) + ".unusable"}}
 	}
 	kept, _ := r.made.LoadOrStore(v, c)
 	return kept.(*recognition.Catalogue)
@@ -126,7 +137,7 @@ func (r *Register) Qualification(member, item string, taken time.Time, asker Ask
 	if len(regions) == 0 {
 		regions = r.Regions
 	}
-	return standing(r.now().lines[[2]string{member, item}], r.day(taken), regions)
+	return standing(r.Catalogue(), r.now().lines[[2]string{member, item}], r.day(taken), regions)
 }
 
 func (r *Register) day(t time.Time) string {

@@ -15,6 +15,7 @@ import (
 // is shared.
 type State struct {
 	events    int
+	latest    time.Time   // of the last of them
 	proposals []*Proposal // in the order in which they were made
 	byID      map[string]*Proposal
 	releases  []*Proposal // release n is at n-1
@@ -75,10 +76,12 @@ func (s *State) fold(events []event) (*State, error) {
 	released := len(next.releases)
 	for i, e := range events {
 		if e.Proposal != nil {
+			next.latest = e.Proposal.At
 			next.proposals = append(next.proposals, e.Proposal)
 			next.byID[e.Proposal.ID] = e.Proposal
 			continue
 		}
+		next.latest = e.Ruling.At
 		old := next.byID[e.Ruling.Proposal]
 		if old == nil || old.Ruling != nil || e.Ruling.Verdict == Released && e.Ruling.Number != len(next.releases)+1 {
 			return nil, &hub.Error{Kind: hub.Corrupt, Path: eventName(s.events + i + 1).String(), Msg: "a ruling of the register is about nothing that waits for one"}

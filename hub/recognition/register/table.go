@@ -273,6 +273,9 @@ type Expiring struct {
 	Days int `json:"days"`
 }
 
+// ExpiresSoon is how many days ahead the end of a qualification is pointed out.
+const ExpiresSoon = 30
+
 // Expiring lists passed qualifications whose last day is at most some days ahead of now, or was at most as many days ago, where no
 // other of the same institution, item and scope holds longer. Those that end first come first.
 func (r *Register) Expiring(within int) []Expiring {

@@ -1,0 +1,80 @@
+package recognition
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"concord/hub"
+)
+
+var statuses = map[hub.ErrKind]int{
+	hub.Internal:           http.StatusInternalServerError,
+	hub.NotFound:           http.StatusNotFound,
+	hub.Gone:               http.StatusGone,
+	hub.Invalid:            http.StatusBadRequest,
+	hub.Unprocessable:      http.StatusUnprocessableEntity,
+	hub.Conflict:           http.StatusConflict,
+	hub.PreconditionFailed: http.StatusPreconditionFailed,
+	hub.MultipleMatches:    http.StatusPreconditionFailed,
+	hub.TooLarge:           http.StatusRequestEntityTooLarge,
+	hub.Unauthenticated:    http.StatusUnauthorized,
+	hub.Forbidden:          http.StatusForbidden,
+	hub.Unsupported:        http.StatusUnprocessableEntity,
+	hub.TooMany:            http.StatusTooManyRequests,
+	hub.Unavailable:        http.StatusServiceUnavailable,
+	hub.Exists:             http.StatusConflict,
+	hub.TooCostly:          http.StatusBadRequest,
+	hub.Corrupt:            http.StatusInternalServerError,
+}
+
+// fault is one thing wrong, as JSON; the others, where several were found, are beside the first.
+type fault struct {
+	Error   string  `json:"error"`
+	Path    string  `json:"path,omitempty"`
+	Message string  `json:"message"`
+	Faults  []fault `json:"faults,omitempty"`
+}
+
+// mostFaults is how many of several faults are told.
+const mostFaults = 100
+
+// WriteError answers with a status and a small JSON object. It is the group's error writer too.
+func WriteError(c *gin.Context, err error) {
+	kind := hub.KindOf(err)
+	status := statuses[kind]
+	out := fault{Error: kind.String(), Message: "the hub met a fault of its own; it is in its log"}
+	var e *hub.Error
+	if kind != hub.Internal && kind != hub.Corrupt && errors.As(err, &e) {
+		if kind == hub.Unsupported && e.Path == "method" {
+			status = http.StatusMethodNotAllowed
+		}
+		out = told(e)
+		var several hub.Faults
+		if errors.As(err, &several) && len(several) > 1 {
+			for _, one := range several[:min(len(several), mostFaults)] {
+				out.Faults = append(out.Faults, told(one))
+			}
+		}
+		if e.Retry > 0 {
+			c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.Retry.Seconds()))))
+		}
+	} else {
+		c.Error(err) // for the server's log
+	}
+	c.AbortWithStatusJSON(status, out)
+}
+
+func told(e *hub.Error) fault {
+	f := fault{Error: e.Kind.String(), Path: e.Path, Message: e.Msg}
+	if e.Err != nil {
+		f.Message += ": " + e.Err.Error()
+	}
+	if e.Hint != "" {
+		f.Message += " (" + e.Hint + ")"
+	}
+	return f
+}
