@@ -42,6 +42,7 @@ func operations() []extended {
 		{"$meta-add", core + "Resource-meta-add", nil, onInstance | onVersion, true, (*Server).changeMeta},
 		{"$meta-delete", core + "Resource-meta-delete", nil, onInstance | onVersion, true, (*Server).changeMeta},
 		{"$find-recognisable", "urn:concord:operation:find-recognisable", []string{"ServiceRequest"}, onType, false, (*Server).findRecognisable},
+		{"$explain", "urn:concord:operation:explain", []string{"ServiceRequest"}, onType, false, (*Server).explain},
 	}
 }
 

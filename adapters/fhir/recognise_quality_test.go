@@ -8,6 +8,8 @@ import (
 
 	face "concord/adapters/fhir"
 	"concord/hub/access"
+	"concord/hub/recognition"
+	"concord/hub/recognition/advice"
 	"concord/mappings"
 )
 
@@ -22,7 +24,10 @@ func TestThePoorSignalOfAnElectrocardiogramIsNotRecognised(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := start(t, func(d *face.Deps) { d.Catalogue, d.Members = catalogue, nobody{} })
+	h := start(t, func(d *face.Deps) {
+		d.Adviser = &advice.Adviser{Reader: d.Reader, Records: d.Partition, Catalogue: func() *recognition.Catalogue { return catalogue }, Members: nobody{},
+			Score: recognition.Coding{System: "urn:concord:ecg", Code: "quality-score"}, Now: time.Now}
+	})
 	for id, score := range map[string]int{"good": 95, "poor": 20} {
 		h.put("Patient/"+id, `{"resourceType":"Patient","id":"`+id+`"}`).want(201)
 		h.put("Observation/"+id, fmt.Sprintf(`{"resourceType":"Observation","id":"%s","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"11524-6"}]},

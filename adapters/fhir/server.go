@@ -14,18 +14,13 @@ import (
 	"concord/hub/access"
 	"concord/hub/commit"
 	"concord/hub/lookup"
-	"concord/hub/recognition"
+	"concord/hub/recognition/advice"
 	"concord/internal/fhir"
 )
 
 // Policy decides who may change what.
 type Policy interface {
 	MayChange(who access.Caller, owner string) error
-}
-
-// Members knows the institutions.
-type Members interface {
-	Member(id string) (access.Member, bool)
 }
 
 // Blobs takes in what is too large for a record.
@@ -42,10 +37,10 @@ type Deps struct {
 	Partition hub.Partition // where FHIR records lie
 	Policy    Policy
 	Project   *fhir.Projection
-	Catalogue *recognition.Catalogue
-	Members   Members
-	// Retrievable says whether a study's images can be fetched now; nil: not known.
-	Retrievable func(ctx context.Context, studyUID string) (bool, error)
+	// Adviser answers $find-recognisable and $explain; nil: nobody does.
+	Adviser *advice.Adviser
+	// Viewer is the address of a viewer of images, with {study} in it; empty: there is none.
+	Viewer string
 	// Took, where not nil, is told the size of each blob that was stored.
 	Took func(bytes int64)
 	// CursorKey signs page cursors.

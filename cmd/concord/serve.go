@@ -22,6 +22,7 @@ import (
 	"concord/hub/access"
 	"concord/hub/audit"
 	"concord/hub/imaging"
+	"concord/hub/recognition"
 	"concord/hub/settings"
 	"concord/mappings"
 )
@@ -175,9 +176,10 @@ func (r *rooms) mount(server *webserver.Server) error {
 	if err != nil {
 		return err
 	}
+	r.openAdvice(func() *recognition.Catalogue { return catalogue })
 	fhir.Mount(server.FHIR(), fhir.Deps{
 		Reader: r.reader, Blobs: r.objects, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
-		Project: r.fhir, Catalogue: catalogue, Members: r.registry, Retrievable: r.archive.Retrievable, Took: r.metrics.blob,
+		Project: r.fhir, Adviser: r.adviser, Took: r.metrics.blob,
 		CursorKey: r.settings.TokenKey, PublicURL: r.cfg.PublicURL, Version: version(),
 		Limits: fhir.Limits{Resource: int64(r.cfg.MaxResourceMB) << 20, Bundle: int64(r.cfg.MaxBundleMB) << 20, Entries: r.cfg.MaxBundleEntries, Deletes: r.cfg.MaxDeletes,
 			Binary: int64(r.cfg.MaxBinaryMB) << 20, Attachment: r.cfg.AttachmentKB << 10},

@@ -21,6 +21,7 @@ import (
 	"concord/hub/lookup"
 	"concord/hub/messages"
 	"concord/hub/projection"
+	"concord/hub/recognition/advice"
 	"concord/hub/settings"
 	"concord/internal/dicom"
 	"concord/internal/fhir"
@@ -63,6 +64,7 @@ type rooms struct {
 	metrics *hubMetrics
 
 	laboratory *laboratoryRoom
+	adviser    *advice.Adviser
 }
 
 // openStore opens objects, settings and members: what token and member need.

@@ -1,7 +1,12 @@
 package advice
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"concord/hub"
@@ -28,6 +33,8 @@ type Question struct {
 	Class string
 	// Exceptions are flags of the catalogue that hold for all orders: emergency, surgery, transfusion, forensic …
 	Exceptions []string
+	// Doubtful says that the asker's patient may be another than the hub's: nothing is recognised then.
+	Doubtful bool
 	// At is the moment decided for; zero: now.
 	At time.Time
 }
@@ -48,7 +55,7 @@ type Advice struct {
 type Answer struct {
 	Order    Order
 	Decision recognition.Decision
-	// Results are what the Decision's Judgements are about, in their order.
+	// Results are what the Judgements of the Decision, and of its Members where it is one on a panel, are about; see Result.
 	Results []Result
 	// More says that the person has further results for this order that lie inside the window and were not judged, older
 	// than those that were.
@@ -58,8 +65,19 @@ type Answer struct {
 	Reports []Report
 }
 
+// Result is what the Judgement of an ID is about; the zero Result where there is none.
+func (a *Answer) Result(id string) *Result {
+	for i := range a.Results {
+		if a.Results[i].ID == id {
+			return &a.Results[i]
+		}
+	}
+	return &Result{}
+}
+
 // Result is an earlier result that was judged.
 type Result struct {
+	ID      string // of its Judgements: that of the resource and, for a component, its number
 	Name    hub.Name
 	Version uint64
 	// Patient is whose it is, as its member names it.
@@ -80,6 +98,7 @@ type Report struct {
 	Name   hub.Name
 	Result hub.Name
 	Status string
+	Title  string
 }
 
 // Person is who a Patient is beyond the member that sent it.
@@ -117,6 +136,8 @@ type Adviser struct {
 	Members       Members
 	// Retrievable says whether the images of a study can be fetched now; nil: not known.
 	Retrievable func(ctx context.Context, studyUID string) (bool, error)
+	// Score is the code of the component that says how good a signal is, 0 to 100.
+	Score recognition.Coding
 	// BodyTerm turns a code of a body site into a word of the catalogue (SNOMED CT → CHEST).
 	BodyTerm func(code string) (term string, ok bool)
 	Now      func() time.Time
@@ -129,6 +150,14 @@ type Limits struct {
 	Orders int
 	// Candidates that are judged for one order, the newest of them, default 500.
 	Candidates int
+	// Records that are read of images, and as many of data, default 5,000.
+	Records int
+	// Again is how often an answer is made again because the patient was linked or unlinked meanwhile, default 3.
+	Again int
+}
+
+func (l Limits) orDefault() Limits {
+	return Limits{Orders: cmp.Or(l.Orders, 50), Candidates: cmp.Or(l.Candidates, 500), Records: cmp.Or(l.Records, 5000), Again: cmp.Or(l.Again, 3)}
 }
 
 // Advise answers a question. A Patient that is not there, or that the caller may not know of, is NotFound; too many orders
@@ -137,5 +166,175 @@ type Limits struct {
 // The answer is of one state of the person: where Patients are linked or unlinked meanwhile, it is made again, and
 // Unavailable if that does not end.
 func (a *Adviser) Advise(ctx context.Context, who access.Caller, q Question) (Advice, error) {
-	return Advice{}, &hub.Error{Kind: hub.Unsupported, Msg: "advice is not given yet"}
+	b := *a
+	b.Limits = a.Limits.orDefault()
+	if err := b.check(&q); err != nil {
+		return Advice{}, err
+	}
+	if q.At.IsZero() {
+		q.At = b.Now()
+	}
+	return b.settled(ctx, who, &q, b.ordered)
+}
+
+// settled makes an advice that is of one state of the person.
+func (a *Adviser) settled(ctx context.Context, who access.Caller, q *Question, make func(context.Context, access.Caller, *Question, Person) (Advice, error)) (Advice, error) {
+	person, err := a.person(ctx, who, q.Patient)
+	if err != nil {
+		return Advice{}, err
+	}
+	for range a.Limits.Again {
+		advice, err := make(ctx, who, q, person)
+		if err != nil {
+			return Advice{}, err
+		}
+		before := person
+		if person, err = a.linked(ctx, q.Patient); err != nil {
+			return Advice{}, err
+		}
+		if maps.Equal(before.Patients, person.Patients) {
+			return advice, nil
+		}
+	}
+	return Advice{}, &hub.Error{Kind: hub.Unavailable, Msg: "the patient is being linked and unlinked", Retry: time.Second}
+}
+
+func (a *Adviser) check(q *Question) error {
+	if n := len(q.Orders); n == 0 || n > a.Limits.Orders {
+		if n == 0 {
+			return &hub.Error{Kind: hub.Invalid, Path: "order", Msg: "there is no order to be advised on"}
+		}
+		return &hub.Error{Kind: hub.TooLarge, Path: "order", Msg: fmt.Sprintf("%d orders were sent, the limit is %d", n, a.Limits.Orders), Hint: "ask about fewer orders at a time"}
+	}
+	if name, ok := strings.CutPrefix(q.Patient, "Patient/"); !ok || !idGrammar(name) {
+		return &hub.Error{Kind: hub.Invalid, Path: "patient", Msg: "the patient is a reference Patient/[id]"}
+	}
+	for i := range q.Orders {
+		if e := &q.Orders[i].Exam; len(e.Codes) == 0 && len(e.Text) == 0 {
+			return &hub.Error{Kind: hub.Invalid, Path: fmt.Sprintf("order[%d].code", i), Msg: "the order has neither a code nor a text"}
+		}
+	}
+	return nil
+}
+
+// idGrammar is that of a logical id (R4 datatypes.html#id).
+func idGrammar(id string) bool {
+	return len(id) >= 1 && len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '.'
+	})
+}
+
+// person tells who the patient is, whom the caller must be able to read.
+func (a *Adviser) person(ctx context.Context, who access.Caller, patient string) (Person, error) {
+	name := hub.Name{Type: "Patient", ID: strings.TrimPrefix(patient, "Patient/")}
+	if err := who.May(access.Read, name.Type); err != nil {
+		return Person{}, err
+	}
+	if _, err := a.Reader.Read(ctx, who, a.Records, name); err != nil {
+		return Person{}, err
+	}
+	return a.linked(ctx, patient)
+}
+
+func (a *Adviser) linked(ctx context.Context, patient string) (Person, error) {
+	if a.Linked == nil {
+		return Person{Patients: map[string]Standing{patient: Certain}}, nil
+	}
+	p, err := a.Linked(ctx, patient)
+	if err != nil {
+		return Person{}, err
+	}
+	if _, ok := p.Patients[patient]; !ok {
+		return Person{Patients: map[string]Standing{patient: Certain}}, nil
+	}
+	return p, nil
+}
+
+// ordered answers for the orders of a question.
+func (a *Adviser) ordered(ctx context.Context, who access.Caller, q *Question, person Person) (Advice, error) {
+	c := a.Catalogue()
+	orders := make([]wanted, len(q.Orders))
+	for i := range q.Orders {
+		orders[i] = want(&q.Orders[i], a.request(who, q, &q.Orders[i]), c, q.At)
+	}
+	return a.advise(ctx, who, q, person, c, orders)
+}
+
+func (a *Adviser) request(who access.Caller, q *Question, o *Order) recognition.Request {
+	r := recognition.Request{Exam: o.Exam, Class: q.Class, Exceptions: slices.Concat(q.Exceptions, o.Exceptions)}
+	if me, ok := a.Members.Member(who.Member); ok {
+		r.Tier = string(me.Tier)
+	}
+	return r
+}
+
+func (a *Adviser) advise(ctx context.Context, who access.Caller, q *Question, person Person, c *recognition.Catalogue, orders []wanted) (Advice, error) {
+	if q.Doubtful {
+		doubtful := Person{Patients: make(map[string]Standing, len(person.Patients))}
+		for p := range person.Patients {
+			doubtful.Patients[p] = Doubtful
+		}
+		person = doubtful
+	}
+	g, err := a.gather(ctx, who, person, orders)
+	if err != nil {
+		return Advice{}, err
+	}
+	advice := Advice{Patient: q.Patient, Person: slices.Sorted(maps.Keys(person.Patients)), At: q.At, Catalogue: c.Version, Answers: make([]Answer, len(orders))}
+	for i := range orders {
+		advice.Answers[i] = g.answer(ctx, &orders[i], c, q.At)
+	}
+	return advice, g.reports(ctx, advice.Answers)
+}
+
+// answer decides one order.
+func (g *gathering) answer(ctx context.Context, w *wanted, c *recognition.Catalogue, at time.Time) Answer {
+	places, more := g.of(w, c, g.Limits.Candidates)
+	out := Answer{Order: *w.Order, More: more, Results: make([]Result, len(places))}
+	candidates := make([]recognition.Candidate, len(places))
+	for i, place := range places {
+		one, result := g.candidates[place], g.results[place]
+		if m, ok := g.Members.Member(result.Producer); ok {
+			one.Tier, one.SameConsortium, result.ProducerName = string(m.Tier), recognition.Yes, m.Name
+		}
+		if item := w.itemOf(&one, c); item != nil && g.Qualification != nil && one.Taken.Known() {
+			one.Qualified, one.Mark = g.Qualification(result.Producer, item.ID, one.Taken.Earliest, g.who.Member)
+			result.Mark = one.Mark
+		}
+		if g.images[place] && !one.Taken.Latest.Before(w.since) {
+			one.Retrievable = g.retrievable(ctx, result.Study)
+		}
+		candidates[i], out.Results[i] = one, result
+	}
+	out.Decision = c.Read(candidates).Decide(w.request, at)
+	return out
+}
+
+// itemOf is the item that a candidate's producer must be qualified for: what was ordered, of a panel the one it is of.
+func (w *wanted) itemOf(one *recognition.Candidate, c *recognition.Catalogue) *recognition.Item {
+	if len(w.items) == 1 {
+		return w.items[0]
+	}
+	return c.ItemShown(one.Exam)
+}
+
+// retrievable asks once for each study.
+func (g *gathering) retrievable(ctx context.Context, study string) recognition.Fact {
+	if known, ok := g.there[study]; ok {
+		return known
+	}
+	fact := recognition.Unknown
+	if g.Retrievable != nil {
+		switch there, err := g.Retrievable(ctx, study); {
+		case err == nil && there:
+			fact = recognition.Yes
+		case err == nil:
+			fact = recognition.No
+		}
+	}
+	if g.there == nil {
+		g.there = map[string]recognition.Fact{}
+	}
+	g.there[study] = fact
+	return fact
 }
