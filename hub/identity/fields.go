@@ -116,6 +116,16 @@ func retired(use string) bool { return use == "old" || use == "maiden" }
 func (m *Model) compareName(a, b *Name, g *agreement) {
 	latin := a.Latin || b.Latin
 	switch {
+	case a.Family != "" && a.Family == b.Given && a.Given == b.Family && a.Family != a.Given:
+		g.set(m, family, "swapped")
+		g.set(m, given, "same")
+		return
+	case !latin && a.letters == b.letters && a.Family != b.Family && utf8.RuneCountInString(a.Text) >= 4: // a long name is divided in several ways
+		g.set(m, family, "same")
+		g.set(m, given, "same")
+		g.rarer(family, m.Rarest)
+		g.rarer(given, m.Rarest)
+		return
 	case latin && a.letters == b.letters: // whichever part stands first
 		g.set(m, family, "homophone")
 		g.set(m, given, "latin")
@@ -137,11 +147,7 @@ func (m *Model) compareName(a, b *Name, g *agreement) {
 		}
 		g.set(m, given, level)
 		return
-	case a.Family == b.Given && a.Given == b.Family && a.Family != a.Given:
-		g.set(m, family, "swapped")
-		g.set(m, given, "same")
-		return
-	case prefixed(a.Text, b.Text) && utf8.RuneCountInString(a.Text) >= 4 && utf8.RuneCountInString(b.Text) >= 3, prefixed(a.Text, b.Text) && utf8.RuneCountInString(b.Text) >= 4 && utf8.RuneCountInString(a.Text) >= 3:
+	case prefixed(a.Text, b.Text) && min(utf8.RuneCountInString(a.Text), utf8.RuneCountInString(b.Text)) >= 3:
 		g.set(m, given, "part") // one of a long name in several parts
 		return
 	}
@@ -187,7 +193,7 @@ func (m *Model) compareGiven(a, b *Name, g *agreement) {
 		g.set(m, given, "alike")
 	case m.soundAlike(a.givenSounds[0], b.givenSounds[0]):
 		g.set(m, given, "near")
-	case prefixed(a.Given, b.Given):
+	case prefixed(a.Given, b.Given), (a.Latin || b.Latin) && prefixed(a.givenSounds[0], b.givenSounds[0]):
 		g.set(m, given, "part")
 	case shared(a.Given, b.Given):
 		g.set(m, given, "shared")

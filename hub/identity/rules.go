@@ -39,7 +39,7 @@ func (p *pair) nameAgrees() bool {
 	case "same", "toned", "homophone", "latin", "alike", "near":
 		return p.levels[family] != "differ"
 	case "part":
-		return p.levels[family] == "" || p.levels[family] == "same"
+		return p.levels[family] == "" || p.levels[family] == "same" || p.levels[family] == "homophone"
 	}
 	return false
 }
@@ -94,9 +94,14 @@ func different(a, b *Traits) bool {
 	return len(residents(a, false)) > 0 && len(residents(b, false)) > 0 && !contains(residents(a, true), residents(b, true)...)
 }
 
-// changedNumber: the citizen numbers differ, but another number, the name and the birth date are the same. A person looks.
+// changedNumber: the citizen numbers differ, but the name, the birth date and another number or the household are the
+// same. A person looks.
 func (p *pair) changedNumber(*Evidence) bool {
-	return p.differentNumbers() && p.nameAgrees() && !p.birthDiffers() && p.levels[birth] != "" && sharesNumber(p.a, p.b, func(n *Number) bool { return n.decides && !n.resident })
+	if !p.differentNumbers() || !p.nameAgrees() || p.birthDiffers() || p.levels[birth] == "" || p.levels[sex] == "differ" {
+		return false
+	}
+	household := p.levels[phone] == "same" || p.levels[address] == "same"
+	return household && p.levels[given] == "same" || sharesNumber(p.a, p.b, func(n *Number) bool { return n.decides && !n.resident })
 }
 
 // twins: born on the same day into one family, and the names differ, if only in one character. Names that merely sound or
@@ -122,10 +127,8 @@ func (p *pair) citizenNumber(*Evidence) bool {
 		return false
 	}
 	switch p.levels[given] {
-	case "differ":
+	case "differ", "shared": // a brother's number brings his birth date along
 		return false
-	case "shared":
-		return p.levels[family] == "same"
 	case "":
 		return p.levels[birth] != "" && p.levels[family] == ""
 	}
@@ -151,7 +154,13 @@ func (p *pair) cautious() bool {
 
 // heavyEnough: the weights are, and more than a name and a birth date agrees: a number, a phone or the house.
 func (p *pair) heavyEnough(e *Evidence) bool {
-	return e.Probability >= p.m.Link && p.witnessed() && p.nameAgrees() && !p.birthDiffers() && p.levels[birth] != "" && p.levels[sex] != "differ" && !p.cautious()
+	if e.Probability < p.m.Link || !p.witnessed() || !p.nameAgrees() || p.birthDiffers() || p.levels[birth] == "" || p.cautious() {
+		return false
+	}
+	if p.levels[sex] == "differ" { // mistyped, where the rest is the same to the letter, and both phone and house agree
+		return p.levels[given] == "same" && p.levels[birth] == "same" && p.levels[phone] == "same" && (p.levels[address] == "same" || p.levels[address] == "place")
+	}
+	return true
 }
 
 // witnessed: something besides the name, the birth date and the sex agrees.

@@ -181,6 +181,7 @@ type form struct {
 	twin                     int
 	dead                     bool
 	motherName               string
+	whose                    *person // the relative whose number was given
 }
 
 // form fills in one, first with the truth, then with what clerks make of it.
@@ -230,7 +231,7 @@ func (w *registry) numbers(one *person, at *Institution, f *form, scanned bool) 
 			f.number = f.number[:k] + f.number[k+1:]
 		case chance(r, rates.NumberOfRelative):
 			if other := oneOf(r, one.house.people); other.number != "" {
-				f.number = other.number
+				f.number, f.whose = other.number, other
 			}
 		case chance(r, rates.NumberDummy):
 			f.number = oneOf(r, dummies)
@@ -346,6 +347,10 @@ func (w *registry) birthAndSex(one *person, f *form) {
 	r, rates := w.r, &w.rates
 	if f.number == one.number && one.number != "" && chance(r, rates.BirthFromNumber) {
 		return // the form reads them from the number
+	}
+	if f.whose != nil && chance(r, rates.BirthFromNumber) {
+		f.birth, f.sex = f.whose.birth.Format(time.DateOnly), gender(f.whose.male)
+		return // and from a relative's just as well
 	}
 	birth := one.birth
 	switch {

@@ -43,6 +43,32 @@ const (
 	smoothing = .5
 )
 
+// Strangers leaves out of pairs drawn at random those that are hardly strangers: in a small population one person and
+// relatives are met so often that a phone would seem to be shared by many.
+func Strangers(random Patterns) Patterns {
+	out := Patterns{}
+	for levels, n := range random {
+		agree := 0
+		for f, field := range identity.FieldNames() {
+			first := levels[f] == identity.LevelNames(field)[0]
+			switch field {
+			case "phone", "address", "number":
+				if first || levels[f] == "other" {
+					agree += 2
+				}
+			case "given", "birth", "family":
+				if first {
+					agree++
+				}
+			}
+		}
+		if agree < 3 {
+			out[levels] += n
+		}
+	}
+	return out
+}
+
 // Learn fits the weights. It is deterministic.
 func Learn(s Samples) Weights {
 	start := beginning(s.Random)

@@ -64,7 +64,7 @@ func ReadLines(m *identity.Model, r io.Reader) (*Population, error) {
 // Learn works out weights and shares of names.
 func (p *Population) Learn() (learn.Weights, learn.Shares) {
 	shares := p.Shares()
-	return learn.Learn(p.Samples(1_000_000)), shares
+	return learn.Learn(p.Samples(4_000_000)), shares
 }
 
 type keyed struct {
@@ -148,7 +148,7 @@ func (p *Population) Samples(random int) learn.Samples {
 		}
 		return out
 	})
-	return learn.Samples{Random: p.patterns(strangers), SamePhone: p.patterns(each(byKey('p'))), SameAddress: p.patterns(each(homes)), SameNameAndBirth: p.patterns(each(byKey('d')))}
+	return learn.Samples{Random: learn.Strangers(p.patterns(strangers)), SamePhone: p.patterns(each(byKey('p'))), SameAddress: p.patterns(each(homes)), SameNameAndBirth: p.patterns(each(byKey('d')))}
 }
 
 // Shares counts names.

@@ -22,11 +22,15 @@ type Report struct {
 	Links, FalseLinks int
 	// Asks are the doubtful list; AsksTrue of them are one person.
 	Asks, AsksTrue int
+	// OpenAsks are those whose two records do not stand in one group anyway.
+	OpenAsks, OpenAsksTrue int
 	// Contradictions are quarantined pairs; ContradictionsTrue of them are one person after all.
 	Contradictions, ContradictionsTrue int
 	// AgainstNumbers are links between two different valid citizen numbers, which must not be.
 	AgainstNumbers int
 	TwinLinks      int // false links between two of twins
+	// NothingElse are the true pairs that agree in nothing but name, birth date and sex: the rules forbid to link them.
+	NothingElse int
 	// Groups are what links join, no group holding a contradiction: pairs within them, and the false ones.
 	Groups, GroupPairs, FalseGroupPairs, RefusedLinks int
 	Rules                                             map[string]Tally
@@ -74,6 +78,7 @@ func (p *Population) Run() *Report {
 	r.Candidates, r.Hot = len(pairs), hot
 	perRecord := make([]int32, len(p.Traits))
 	var links []edge
+	var asks [][2]int32
 	began := time.Now()
 	for _, pair := range pairs {
 		i, j := int(pair>>32), int(uint32(pair))
@@ -88,11 +93,22 @@ func (p *Population) Run() *Report {
 		if e.Verdict == identity.Link {
 			links = append(links, edge{int32(i), int32(j), e.Grade == identity.Certain, e.Bits})
 		}
+		if e.Verdict == identity.Ask {
+			asks = append(asks, [2]int32{int32(i), int32(j)})
+		}
 	}
 	r.Compare = time.Since(began) / time.Duration(max(1, len(pairs)))
 	slices.Sort(perRecord)
 	r.CandidatesMean, r.Candidates99 = 2*ratio(len(pairs), len(perRecord)), int(perRecord[len(perRecord)*99/100])
-	r.group(p, links)
+	root := r.group(p, links)
+	for _, ask := range asks {
+		if root[ask[0]] == root[ask[1]] {
+			continue
+		}
+		if r.OpenAsks++; p.Person[ask[0]] == p.Person[ask[1]] {
+			r.OpenAsksTrue++
+		}
+	}
 	return r
 }
 
@@ -139,14 +155,27 @@ func (r *Report) judge(p *Population, i, j int, e *identity.Evidence, one bool) 
 			r.ContradictionsTrue++
 		}
 	}
+	if one && e.Verdict != identity.Link && nothingElse(p.Model.Levels(&p.Traits[i], &p.Traits[j])) {
+		r.NothingElse++
+	}
 	if one && e.Verdict != identity.Link && len(r.MissedExamples) < 100_000 {
 		r.MissedExamples = append(r.MissedExamples, [2]int{i, j})
 	}
 }
 
+// nothingElse: the number, the phone and the house say nothing for it.
+func nothingElse(l identity.Levels) bool {
+	for i, field := range identity.FieldNames() {
+		if (field == "phone" || field == "address" || field == "number") && slices.Contains([]string{"same", "near", "place", "citizen", "citizen-near", "other", "local"}, l[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // group joins records by their links, the strongest first; a link that would bring a contradiction into a group is
-// refused.
-func (r *Report) group(p *Population, links []edge) {
+// refused. root tells the group of each record.
+func (r *Report) group(p *Population, links []edge) (root []int32) {
 	slices.SortFunc(links, func(x, y edge) int {
 		if x.certain != y.certain {
 			if x.certain {
@@ -156,7 +185,7 @@ func (r *Report) group(p *Population, links []edge) {
 		}
 		return cmp.Or(cmp.Compare(y.bits, x.bits), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
 	})
-	root := make([]int32, len(p.Traits))
+	root = make([]int32, len(p.Traits))
 	members := make([][]int32, len(p.Traits))
 	for i := range root {
 		root[i], members[i] = int32(i), []int32{int32(i)}
@@ -195,6 +224,7 @@ func (r *Report) group(p *Population, links []edge) {
 			}
 		}
 	}
+	return root
 }
 
 // Interval is the upper bound of the share of false links, at 95 %, so that a count of none is not taken for certainty.
