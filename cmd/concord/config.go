@@ -35,6 +35,8 @@ type Config struct {
 	MLLPConfig  `koanf:",squash"`
 
 	LaboratoryConfig `koanf:",squash"`
+
+	RecognitionConfig `koanf:",squash"`
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert string `koanf:"tls-cert"`
 	TLSKey  string `koanf:"tls-key"`
@@ -111,6 +113,7 @@ func serveFlags(f *pflag.FlagSet) {
 	dimseFlags(f)
 	mllpFlags(f)
 	laboratoryFlags(f)
+	recognitionFlags(f)
 	f.String("tls-cert", "", "PEM `file` with the certificate chain")
 	f.String("tls-key", "", "PEM `file` with the private key")
 	f.String("cors-origins", "", "`origins`, separated by commas, whose pages may call the hub from a browser (https://viewer.example)")

@@ -23,8 +23,8 @@ import (
 	"concord/hub/audit"
 	"concord/hub/imaging"
 	"concord/hub/recognition"
+	"concord/hub/recognition/register"
 	"concord/hub/settings"
-	"concord/mappings"
 )
 
 func serveCommand() *cobra.Command {
@@ -108,6 +108,9 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	if err := r.openLaboratory(server.Metrics()); err != nil {
 		return err
 	}
+	if err := r.openRecognition(server.Metrics()); err != nil {
+		return err
+	}
 	registerLag(server.Metrics(), r, func(p hub.Partition) float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -148,6 +151,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	}
 	behind.Go(func() { r.deriver.Run(background) })
 	behind.Go(func() { r.laboratory.run(background) })
+	behind.Go(func() { r.recognition.run(background) })
 	behind.Go(func() { r.jobs.Run(background) })
 	if r.embedded != nil {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
@@ -172,11 +176,10 @@ func (t lateTrail) Note(ctx context.Context, e audit.Event) error { return t.r.t
 
 // mount puts the adapters on the server's groups.
 func (r *rooms) mount(server *webserver.Server) error {
-	catalogue, err := mappings.Recognition()
-	if err != nil {
-		return err
+	r.openAdvice(r.recognition.register.Catalogue)
+	r.adviser.Qualification = func(member, item string, taken time.Time, asker string) (recognition.Fact, string) {
+		return r.recognition.register.Qualification(member, item, taken, register.Asker{Member: asker})
 	}
-	r.openAdvice(func() *recognition.Catalogue { return catalogue })
 	fhir.Mount(server.FHIR(), fhir.Deps{
 		Reader: r.reader, Blobs: r.objects, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
 		Project: r.fhir, Adviser: r.adviser, Took: r.metrics.blob,
@@ -193,6 +196,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	r.mountECG(server)
 	r.mountLaboratory(server)
 	r.mountIntegration(server)
+	r.mountRecognition(server)
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"concord/hub/messages"
 	"concord/hub/projection"
 	"concord/hub/recognition/advice"
+	"concord/hub/recognition/register"
 	"concord/hub/settings"
 	"concord/internal/dicom"
 	"concord/internal/fhir"
@@ -63,8 +64,9 @@ type rooms struct {
 	images  *dicomweb.Server
 	metrics *hubMetrics
 
-	laboratory *laboratoryRoom
-	adviser    *advice.Adviser
+	laboratory  *laboratoryRoom
+	recognition *recognitionRoom
+	adviser     *advice.Adviser
 }
 
 // openStore opens objects, settings and members: what token and member need.
@@ -118,6 +120,7 @@ func (r *rooms) openIndex(alone bool) error {
 		imaging.ErrandType:    projector(imaging.ProjectErrand),
 
 		laboratory.SightingType: projector(laboratory.ProjectSighting),
+		register.EventType:      projector(register.ProjectEvent),
 	}
 	maps.Copy(byType, messages.Projectors())
 	r.projectors = &projection.Projectors{Default: r.fhir, ByType: byType}
@@ -150,7 +153,11 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 			r.deriver.Wake(p)
 			if p == settings.Records {
 				r.laboratory.wake()
+				r.recognition.wake()
 			}
+		}
+		if p == settings.Records {
+			opt.Admit = register.Admit
 		}
 		r.writers[p] = commit.New(f.Log(), f, opt)
 	}

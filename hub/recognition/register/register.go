@@ -49,7 +49,7 @@ type Asker struct {
 
 func (r *Register) init() { r.once.Do(func() { r.wake = make(chan struct{}, 1) }) }
 
-// Ready is nil once the register has been read. Before, what it answers is the starter's, and nothing should be decided by it.
+// Ready is nil once the register has been read. Before, nothing is recognised: its catalogue has no items.
 func (r *Register) Ready() error {
 	if r.state.Load() == nil {
 		return &hub.Error{Kind: hub.Unavailable, Msg: "the register of recognised items has not been read yet", Retry: time.Second}
@@ -67,6 +67,9 @@ func (r *Register) now() *State {
 // Catalogue is what is in force now. A decision names its Version.
 func (r *Register) Catalogue() *recognition.Catalogue {
 	s := r.now()
+	if r.Ready() != nil {
+		return r.unread()
+	}
 	return r.catalogue(s, s.inForce(r.present(s)))
 }
 
@@ -82,11 +85,21 @@ func (r *Register) present(s *State) time.Time {
 // with the starter of this program, it is a catalogue without items, whose version says so: nothing is recognised by chance.
 func (r *Register) InForce(at time.Time) *recognition.Catalogue {
 	s := r.now()
+	if r.Ready() != nil {
+		return r.unread()
+	}
 	return r.catalogue(s, s.inForce(at))
+}
+
+func (r *Register) unread() *recognition.Catalogue {
+	return &recognition.Catalogue{Rows: recognition.Rows{Version: r.Starter.Version + ".unread"}}
 }
 
 // CatalogueAt is the catalogue of a version that a decision names. One of another starter is NotFound.
 func (r *Register) CatalogueAt(text string) (*recognition.Catalogue, error) {
+	if err := r.Ready(); err != nil {
+		return nil, err
+	}
 	s := r.now()
 	v, err := parseVersion(r.Starter.Version, text)
 	if err != nil {
