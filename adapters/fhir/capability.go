@@ -71,6 +71,7 @@ func (s *Server) statement(root string, at time.Time) object {
 		"software":       object{"name": "Concord", "version": s.Version},
 		"implementation": object{"description": "Concord, hub of a medical consortium", "url": root + "/fhir"},
 		"fhirVersion":    "4.0.1",
+		"instantiates":   profiles,
 		"format":         []string{"application/fhir+json", "json"},
 		"patchFormat":    patchFormats,
 		"rest": []object{{
@@ -87,6 +88,13 @@ func (s *Server) statement(root string, at time.Time) object {
 			"compartment": compartmentURLs(),
 		}},
 	}
+}
+
+// profiles are the CapabilityStatements of IHE's actors that the hub plays, in JSON: Patient Identifier Cross-reference
+// Manager (ITI-83, ITI-104) and Patient Demographics Supplier (ITI-78, ITI-119).
+var profiles = []string{
+	"https://profiles.ihe.net/ITI/PIXm/CapabilityStatement/IHE.PIXm.Manager",
+	"https://profiles.ihe.net/ITI/PDQm/CapabilityStatement/IHE.PDQm.PatientDemographicsSupplier",
 }
 
 // patchFormats are the media types of patches.

@@ -38,6 +38,8 @@ func operations() []extended {
 		{"$everything", core + "Patient-everything", []string{"Patient"}, onInstance, false, (*Server).everything},
 		{"$everything", core + "Encounter-everything", []string{"Encounter"}, onInstance, false, (*Server).everything},
 		{"$lastn", core + "Observation-lastn", []string{"Observation"}, onType, false, (*Server).lastn},
+		{"$match", core + "Patient-match", []string{"Patient"}, onType, false, (*Server).match},
+		{"$ihe-pix", "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix", []string{"Patient"}, onType, false, (*Server).crossReference},
 		{"$meta", core + "Resource-meta", nil, onSystem | onType | onInstance | onVersion, false, (*Server).meta},
 		{"$meta-add", core + "Resource-meta-add", nil, onInstance | onVersion, true, (*Server).changeMeta},
 		{"$meta-delete", core + "Resource-meta-delete", nil, onInstance | onVersion, true, (*Server).changeMeta},

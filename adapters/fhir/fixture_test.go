@@ -24,6 +24,7 @@ import (
 	"concord/hub/projection"
 	"concord/internal/fhir"
 	"concord/internal/memobjects"
+	"concord/mappings"
 	"concord/storage/index"
 	"concord/storage/keeper"
 )
@@ -63,9 +64,13 @@ func startMany(t testing.TB, n int, change ...func(*face.Deps)) []*client {
 	conn := index.ConnectDialer(k.Dial)
 	objects, ix := &memobjects.Store{}, index.Open(conn, index.StandardLayout(0))
 	t.Cleanup(func() { conn.Close(); k.Close() })
+	model, err := mappings.Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
 	clients := make([]*client, n)
 	for i := range clients {
-		project := fhir.NewProjection(nil)
+		project := fhir.NewProjection(nil).With(model.Terms)
 		log := &projection.Log{Objects: objects, Partition: records, Cache: projection.NewCache(64 << 20)}
 		follower := projection.NewFollower(log, ix, &projection.Projectors{Default: project})
 		if err := follower.CatchUp(t.Context()); err != nil {
@@ -75,7 +80,7 @@ func startMany(t testing.TB, n int, change ...func(*face.Deps)) []*client {
 		deps := face.Deps{
 			Reader: lookup.New(ix, objects, map[hub.Partition]*projection.Follower{records: follower}, access.Mutual{}, notes),
 			Blobs:  objects, Writer: writer, Partition: records, Policy: access.Mutual{}, Project: project,
-			CursorKey: []byte("0123456789abcdef0123456789abcdef"), Version: "test",
+			Identity: model, CursorKey: []byte("0123456789abcdef0123456789abcdef"), Version: "test",
 		}
 		for _, f := range change {
 			f(&deps)

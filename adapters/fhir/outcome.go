@@ -50,6 +50,14 @@ var unsupported = map[string]int{
 	"method":           http.StatusMethodNotAllowed,
 }
 
+// coded is an error for which a profile asks for another code than its kind has.
+type coded struct {
+	error
+	code string
+}
+
+func (c *coded) Unwrap() error { return c.error }
+
 type issue struct {
 	Severity    string   `json:"severity"`
 	Code        string   `json:"code"`
@@ -94,6 +102,10 @@ func explain(err error) (int, issue) {
 	kind := hub.KindOf(err)
 	p := problems[kind]
 	i := issue{Severity: "error", Code: p.code}
+	var other *coded
+	if errors.As(err, &other) {
+		i.Code = other.code
+	}
 	var e *hub.Error
 	switch {
 	case kind == hub.Internal || kind == hub.Corrupt:

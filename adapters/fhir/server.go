@@ -13,6 +13,7 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/commit"
+	"concord/hub/identity"
 	"concord/hub/lookup"
 	"concord/hub/recognition/advice"
 	"concord/internal/fhir"
@@ -43,6 +44,9 @@ type Deps struct {
 	Viewer string
 	// Took, where not nil, is told the size of each blob that was stored.
 	Took func(bytes int64)
+	// Identity judges who is whom, and Persons knows what was judged.
+	Identity *identity.Model
+	Persons  Persons
 	// CursorKey signs page cursors.
 	CursorKey []byte
 	// PublicURL is the hub's address as clients see it, without a trailing slash; empty: taken from the request.
