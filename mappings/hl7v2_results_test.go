@@ -334,3 +334,45 @@ func TestAVisitIsMovedToThePatientWhoseItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestStaffAreWhomOrdersName(t *testing.T) {
+	rules, err := HL7v2()
+	if err != nil {
+		t.Fatal(errorLines(err))
+	}
+	m, err := hl7.Parse([]byte("MSH|^~\\&|HIS|H|HUB|C|20240102030405||MFN^M02^MFN_M02|1|P|2.5\rMFI|STF||UPD|||AL\rMFE|MAD|1|20240101|D7\r"+
+		"STF|D7|D7^^^H^EI|Wang^Fang|P|F|19800102|A|||^PRN^PH^^^010^5551234|||||wang@h.example\rPRA|D7|Surgery|MD^Doctor|I|Surgery^Board\r"+
+		"MFE|MDL|2|20240101|D8\rSTF|D8|D8^^^H^EI|Li^Na|P|F"), hl7.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := rules.Map(m, hl7map.Options{Member: "lab"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	staff := bodies(t, res, "staff")
+	if len(staff) != 2 || staff[0].Get("active").Text() != "true" || staff[1].Get("active").Text() != "false" || !strings.Contains(string(staff[0].Compact()), "wang@h.example") {
+		t.Fatalf("the staff is %v", staff)
+	}
+	named := bodies(t, result(t, "OBR|1|P1|F1|CBC^Blood count^99LIS||||||||||||D7^Wang^Fang^^^^^^H^^^^EI|||||||||F\rOBX|1|NM|a||1||||||F"), "practitioner")
+	if len(named) != 1 || named[0].Get("id").Text() != staff[0].Get("id").Text() {
+		t.Errorf("the order names %v", named)
+	}
+	if roles := bodies(t, res, "staff-role"); len(roles) != 1 || !strings.Contains(string(roles[0].Compact()), "Practitioner/"+staff[0].Get("id").Text()) {
+		t.Errorf("the roles are %v", roles)
+	}
+}
+
+func TestAQuestionIsToldWhereItIsAnswered(t *testing.T) {
+	rules, err := HL7v2()
+	if err != nil {
+		t.Fatal(errorLines(err))
+	}
+	m, err := hl7.Parse([]byte("MSH|^~\\&|HIS|H|HUB|C|20240102030405||QBP^Q22|1|P|2.5\rQPD|Q22"), hl7.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rules.Map(m, hl7map.Options{Member: "lab"}); !hub.Is(err, hub.Unsupported) || !strings.Contains(err.Error(), "FHIR") {
+		t.Errorf("a query ends with %v", err)
+	}
+}

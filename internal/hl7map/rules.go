@@ -133,10 +133,17 @@ func (r *Rules) Map(m *hl7.Message, o Options) (*Result, error) {
 		msg = s.messages[h.Type]
 	}
 	if msg == nil {
-		return nil, &hub.Error{Kind: hub.Unsupported, Path: "MSH-9", Msg: "no rules are for messages of this type", Hint: "add one to the messages of the mappings"}
+		hint := "add one to the messages of the mappings"
+		if queries[h.Type] {
+			hint = "this is a question: the hub answers those in FHIR, not in HL7 v2"
+		}
+		return nil, &hub.Error{Kind: hub.Unsupported, Path: "MSH-9", Msg: "no rules are for messages of this type", Hint: hint}
 	}
 	return s.run(m, msg, o).result(), nil
 }
+
+// queries are the types of messages that ask and tell nothing (HL7 v2 chapter 5, and the older ones of chapters 2 and 4).
+var queries = map[string]bool{"QBP": true, "QRY": true, "QCN": true, "QSB": true, "QVR": true, "OSQ": true, "VQQ": true, "SPQ": true, "EQQ": true, "RQQ": true, "VXQ": true, "SQM": true}
 
 // run begins the mapping of a message.
 func (s *set) run(m *hl7.Message, msg *message, o Options) *run {
