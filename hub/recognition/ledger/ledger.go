@@ -1,12 +1,21 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"regexp"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"concord/hub"
 	"concord/hub/access"
+	"concord/hub/commit"
+	"concord/hub/lookup"
+	"concord/hub/projection"
+	"concord/hub/recognition"
 	"concord/hub/recognition/advice"
+	"concord/internal/fhir"
 )
 
 // Origin is the member name on the ledger's records.
@@ -61,25 +70,154 @@ type Feedback struct {
 	At time.Time
 }
 
-// Ledger keeps the records of opportunities.
-type Ledger struct{}
+// Ledger keeps the records of opportunities and counts them. Its fields are set before it is used; it is safe for concurrent use.
+type Ledger struct {
+	Follower *projection.Follower // of the records
+	Index    hub.Index
+	Writer   *commit.Committer
+	Reader   *lookup.Reader
+	Records  hub.Partition
+	// Linked tells all Patients of a patient's person; nil: each Patient is a person.
+	Linked func(ctx context.Context, patient string) ([]string, error)
+	// Catalogue is what is in force now: by it repeats are known. nil: none are.
+	Catalogue func() *recognition.Catalogue
+	// BodyTerm turns a code of a body site into a word of the catalogue.
+	BodyTerm func(code string) (term string, ok bool)
+	Now      func() time.Time
+	Limits   Limits
+	// Observe, where not nil, is told of what this hub brought about, once it is durable.
+	Observe func(e Event, o *Opportunity)
+
+	queue queue
+	book  book
+	once  sync.Once
+}
+
+// Event is something that became of an opportunity.
+type Event string
+
+// The events.
+const (
+	Offered      Event = "offered" // a new opportunity
+	Chosen       Event = "chosen"
+	Repeated     Event = "repeated"
+	Lost         Event = "withdrawn"
+	Acknowledged Event = "acknowledged"
+	Dropped      Event = "dropped" // an offer that could not be kept
+)
+
+// Limits are what a consortium may settle for itself. Zero values mean the defaults named.
+type Limits struct {
+	// Queue is how many offers may wait to be written; default 4,096.
+	Queue int
+	// Over is how long after an offer another one is still of the same opportunity although midnight lies between; default 2 h.
+	Over time.Duration
+	// Zone is that of days and months; default that of China.
+	Zone *time.Location
+	// Round is what counts of others are rounded to for who may not see them one by one; default 5.
+	Round int
+	// Poll is how often other hubs' commits are looked for; default 2 s.
+	Poll time.Duration
+}
+
+func (l Limits) orDefault() Limits {
+	l.Queue, l.Over, l.Round, l.Poll = cmp.Or(l.Queue, 4096), cmp.Or(l.Over, 2*time.Hour), cmp.Or(l.Round, 5), cmp.Or(l.Poll, 2*time.Second)
+	if l.Zone == nil {
+		l.Zone = fhir.ChinaTime()
+	}
+	return l
+}
+
+// Bounds of what a client may write down.
+const (
+	maxText   = 200 // characters of a feedback's text
+	maxReason = 64
+	maxName   = 200
+)
+
+var cardGrammar = regexp.MustCompile(`^[0-9A-Za-z.:_-]{1,64}$`)
+
+// CardID is the UUID that a card for an offer has unless the Offer names another: the same however often the same is offered.
+func (l *Ledger) CardID(member string, f Offer) string {
+	l.fill(&f)
+	f.Card = ""
+	o := opportunityOf(member, &f, l.Limits.orDefault().Zone)
+	return o.ID
+}
+
+func (l *Ledger) fill(f *Offer) {
+	if now := l.Now(); f.At.IsZero() || f.At.After(now) {
+		f.At = now
+	}
+	f.At = f.At.UTC().Truncate(time.Millisecond)
+	for _, text := range []*string{&f.Encounter, &f.Visit, &f.Department, &f.Modality, &f.BodyPart, &f.Hook, &f.Instance, &f.Answer.Order.ID} {
+		*text = cut(*text, maxName)
+	}
+}
 
 // Offer takes offers to be kept, and returns before they are: its answer waits for nothing but a place in the queue. When there is
 // none it is Unavailable, and none of these offers is kept. An orderly stop keeps all that were taken; a crash loses those of about
 // the last commit's time.
-func (l *Ledger) Offer(ctx context.Context, who access.Caller, offers []Offer) error {
-	return &hub.Error{Kind: hub.Unsupported, Msg: "the ledger is not kept yet"}
+func (l *Ledger) Offer(_ context.Context, who access.Caller, offers []Offer) error {
+	limits := l.Limits.orDefault()
+	next := make([]Opportunity, 0, len(offers))
+	for i := range offers {
+		f := offers[i]
+		l.fill(&f)
+		if f.Card != "" && !cardGrammar.MatchString(f.Card) {
+			return &hub.Error{Kind: hub.Invalid, Path: "card", Msg: "is no id of a card"}
+		}
+		if f.Patient == "" || who.Member == "" {
+			return &hub.Error{Kind: hub.Invalid, Path: "patient", Msg: "an offer is made by a member about a patient"}
+		}
+		next = append(next, opportunityOf(who.Member, &f, limits.Zone))
+	}
+	return l.queue.put(next, limits.Queue)
 }
 
 // Feedback keeps what a doctor made of a card, and returns when it is durable. The same again changes nothing; another choice is a
 // new version, and so the last one counts. A card that the ledger does not know yet is kept for when it does. A card of another
 // member is NotFound; a text of more than 200 characters, or an outcome that there is not, is Invalid.
 func (l *Ledger) Feedback(ctx context.Context, who access.Caller, f Feedback) error {
-	return &hub.Error{Kind: hub.Unsupported, Msg: "the ledger is not kept yet"}
+	now := l.Now()
+	switch {
+	case f.Outcome != Accepted && f.Outcome != Overridden:
+		return &hub.Error{Kind: hub.Invalid, Path: "outcome", Msg: "is accepted or overridden"}
+	case !cardGrammar.MatchString(f.Card):
+		return &hub.Error{Kind: hub.Invalid, Path: "card", Msg: "is no id of a card"}
+	case utf8.RuneCountInString(f.Text) > maxText || !utf8.ValidString(f.Text):
+		return &hub.Error{Kind: hub.Invalid, Path: "overrideReason.userComment", Msg: "has more than 200 characters", Hint: "shorten it"}
+	case len(f.Reason) > maxReason || len(f.Who) > maxName:
+		return &hub.Error{Kind: hub.Invalid, Path: "overrideReason.reason", Msg: "a code has 64 bytes at most, a name 200"}
+	}
+	if f.Outcome == Accepted {
+		f.Reason = ""
+	}
+	if f.At.IsZero() || f.At.After(now) {
+		f.At = now
+	}
+	f.At = f.At.UTC().Truncate(time.Millisecond)
+	name, err := l.byCard(ctx, f.Card)
+	if err != nil {
+		return err
+	}
+	return l.choose(ctx, who.Member, name, f)
 }
 
-// Statistics counts. Who has neither scope integration nor catalogue is told of what its own member ordered or gave, and of the
-// consortium as a whole in numbers that tell of nobody else.
-func (l *Ledger) Statistics(ctx context.Context, who access.Caller, f Filter) (Report, error) {
-	return Report{}, &hub.Error{Kind: hub.Unsupported, Msg: "the ledger is not kept yet"}
+// byCard finds the opportunity that was shown as a card: by its id, or by the card's where that is another. Where there is
+// none, it is the one that the card would have.
+func (l *Ledger) byCard(ctx context.Context, card string) (hub.Name, error) {
+	name := hub.Name{Type: "GuidanceResponse", ID: card}
+	if heads, err := l.Follower.Heads(ctx, []hub.Name{name}); err != nil || heads[0].Version > 0 {
+		return name, err
+	}
+	search, err := fhir.CompileSearch("GuidanceResponse", []fhir.Pair{{Name: "identifier", Value: CardSystem + "|" + fhir.Escape(card)}}, fhir.SearchOptions{Count: 1})
+	if err != nil {
+		return name, err
+	}
+	page, err := l.Follower.Search(ctx, search.Query)
+	if err == nil && len(page.Hits) > 0 {
+		name = page.Hits[0].Head.Name
+	}
+	return name, err
 }
