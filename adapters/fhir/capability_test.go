@@ -137,8 +137,10 @@ func TestEveryOperationThatIsPromisedIsAnswered(t *testing.T) {
 		"everything": func(typ string) answer {
 			return c.get(map[string]string{"Patient": "Patient/p1", "Encounter": "Encounter/e1"}[typ] + "/$everything")
 		},
-		"lastn":   func(typ string) answer { return c.get(typ + "/$lastn?patient=p1&category=vital-signs") },
-		"match":   func(string) answer { return c.post("Patient/$match", person("", "欧阳", "铭哲", "male", "1985-03-12", "")) },
+		"lastn": func(typ string) answer { return c.get(typ + "/$lastn?patient=p1&category=vital-signs") },
+		"match": func(string) answer {
+			return c.post("Patient/$match", person("", "欧阳", "铭哲", "male", "1985-03-12", ""))
+		},
 		"ihe-pix": func(string) answer { return c.get("Patient/$ihe-pix?sourceIdentifier=" + c.base + "|Patient/p1") },
 	}
 	for _, r := range append(s.Rest[0].Resource, promised{Operation: s.Rest[0].Operation}) {

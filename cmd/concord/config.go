@@ -37,6 +37,8 @@ type Config struct {
 	LaboratoryConfig `koanf:",squash"`
 
 	RecognitionConfig `koanf:",squash"`
+
+	IdentityConfig `koanf:",squash"`
 	// TLSCert and TLSKey are PEM files; both or neither.
 	TLSCert string `koanf:"tls-cert"`
 	TLSKey  string `koanf:"tls-key"`
@@ -81,6 +83,7 @@ type Config struct {
 	ECGSeconds       float64 `koanf:"ecg-seconds"`
 	MemberRate       float64 `koanf:"member-rate"`
 	MemberConcurrent int     `koanf:"member-concurrent"`
+	MemberStorage    int     `koanf:"member-storage"`
 }
 
 func defaults() Config {
@@ -103,6 +106,7 @@ func storeFlags(f *pflag.FlagSet) {
 	f.String("data", d.Data, "`folder` of the embedded default: objects and index snapshot")
 	f.String("s3", "", "object store as http://KEY:SECRET@HOST:9000/BUCKET instead of the folder")
 	f.String("redis", "", "index as redis://HOST:6379/0 (comma-separated: a cluster) instead of the embedded keeper")
+	identityFlags(f)
 	f.String("public-url", "", "the hub's `URL` as clients see it behind a proxy; the same for all hubs and commands")
 }
 
@@ -140,6 +144,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Float64("ecg-seconds", d.ECGSeconds, "most `seconds` of an electrocardiogram that one picture shows")
 	f.Float64("member-rate", d.MemberRate, "requests a second of one member")
 	f.Int("member-concurrent", d.MemberConcurrent, "requests of one member at the same time")
+	f.Int("member-storage", d.MemberStorage, "`MB` that one member may have in the store, every version and every file; 0: any number")
 }
 
 // load reads the settings of a command from flags, environment and file.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,13 @@ import (
 	"concord/hub/access"
 	"concord/hub/audit"
 	"concord/hub/commit"
+	"concord/hub/identity"
 	"concord/hub/imaging"
 	"concord/hub/laboratory"
 	"concord/hub/lookup"
 	"concord/hub/messages"
 	"concord/hub/projection"
+	"concord/hub/quota"
 	"concord/hub/recognition/advice"
 	"concord/hub/recognition/register"
 	"concord/hub/settings"
@@ -46,6 +49,7 @@ type rooms struct {
 	client     io.Closer
 	cache      *projection.Cache
 	fhir       *fhir.Projection
+	identity   *identity.Model
 	followers  map[hub.Partition]*projection.Follower
 	registry   *access.Registry
 	registrar  *access.Registrar
@@ -67,6 +71,7 @@ type rooms struct {
 	laboratory  *laboratoryRoom
 	recognition *recognitionRoom
 	adviser     *advice.Adviser
+	quota       *quota.Quota
 }
 
 // openStore opens objects, settings and members: what token and member need.
@@ -96,11 +101,14 @@ func (r *rooms) openIndex(alone bool) error {
 	if r.cfg.PublicURL != "" {
 		r.fhir = r.fhir.At(r.cfg.PublicURL + "/fhir")
 	}
+	if err := r.openIdentity(); err != nil {
+		return err
+	}
 	layout := index.StandardLayout(r.settings.DicomPartitions)
 	records := layout.Partitions[settings.Records]
 	records.Slots = r.settings.RecordSlots
 	layout.Partitions[settings.Records] = records
-	layout.Projection = projectionStamp + ", " + r.fhir.Stamp() + ", consortium " + r.settings.ID
+	layout.Projection = projectionStamp + ", " + r.fhir.Stamp() + ", " + r.identity.Stamp() + ", consortium " + r.settings.ID
 	if err := layout.Validate(); err != nil {
 		return err
 	}
@@ -144,6 +152,7 @@ func unindexed([]byte) (hub.Entry, error) { return hub.Entry{}, nil }
 func (r *rooms) openHub(reg prometheus.Registerer) {
 	r.metrics = newHubMetrics(reg)
 	r.trail = audit.Open(r.objects, audit.Options{Mode: audit.Mode(r.cfg.Audit)})
+	r.openQuota(reg)
 	r.writers = map[hub.Partition]*commit.Committer{}
 	for p, f := range r.followers {
 		opt := commit.Options{Observe: r.metrics.commits(p)}
@@ -156,8 +165,11 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 				r.recognition.wake()
 			}
 		}
+		opt.Admit = r.quota.Admit
 		if p == settings.Records {
-			opt.Admit = register.Admit
+			opt.Admit = func(member string, name hub.Name, body []byte) error {
+				return cmp.Or(register.Admit(member, name, body), r.quota.Admit(member, name, body))
+			}
 		}
 		r.writers[p] = commit.New(f.Log(), f, opt)
 	}
