@@ -74,11 +74,12 @@ func (t Timers) OrDefault() Timers {
 type Alarm struct {
 	ID          string
 	State       State
-	Patient     string // reference
-	Observation string // reference
-	Encounter   string // reference, or empty
-	Member      string // whose laboratory it is
-	Text        string // what is notified: the item, the value, why it is critical
+	Patient     string   // reference
+	Observation string   // reference
+	Encounter   string   // reference, or empty
+	Member      string   // whose laboratory it is
+	Recipients  []string // references: who ordered it and who attends to the patient, as far as known
+	Text        string   // what is notified: the item, the value, why it is critical
 	Raised      time.Time
 	// AckBy and ActBy are when the steps must have been taken; Due when the next escalation is, zero for none.
 	AckBy, ActBy, Due time.Time
@@ -181,6 +182,13 @@ func (a *Alarm) request() object {
 	if a.Encounter != "" {
 		o["encounter"] = object{"reference": a.Encounter}
 	}
+	if len(a.Recipients) > 0 {
+		list := make([]any, len(a.Recipients))
+		for i, ref := range a.Recipients {
+			list[i] = object{"reference": ref}
+		}
+		o["recipient"] = list
+	}
 	if !a.Due.IsZero() {
 		o["occurrenceDateTime"] = a.Due.UTC().Format(fhir.InstantFormat)
 	}
@@ -229,6 +237,9 @@ func ReadAlarm(rec *hub.Record) (a Alarm, ok bool) {
 		Member: v.Get("sender").Get("identifier").Get("value").Text(), Raised: instant(v.Get("authoredOn").Text()), Due: instant(v.Get("occurrenceDateTime").Text())}
 	for about := range v.Get("about").Items() {
 		a.Observation = about.Get("reference").Text()
+	}
+	for to := range v.Get("recipient").Items() {
+		a.Recipients = append(a.Recipients, to.Get("reference").Text())
 	}
 	for p := range v.Get("payload").Items() {
 		a.Text = p.Get("contentString").Text()

@@ -59,7 +59,11 @@ func (s *Alarms) Derive(ctx context.Context, recs []hub.Record) error {
 		found, ok := rules.Critical(&res, age)
 		switch {
 		case ok && timers.fresh(&res, rec.Time):
-			acts = append(acts, s.raise(rec, Alarm{Patient: patientOf(&res), Observation: rec.Name.String(), Member: rec.Member,
+			to, err := s.recipients(ctx, doc.Root())
+			if err != nil {
+				return err
+			}
+			acts = append(acts, s.raise(rec, Alarm{Patient: patientOf(&res), Observation: rec.Name.String(), Member: rec.Member, Recipients: to,
 				Encounter: doc.Root().Get("encounter").Get("reference").Text(), Text: notice(&res, found, rules)}))
 		case !ok && rec.Version > 1:
 			doubtful = append(doubtful, *rec)

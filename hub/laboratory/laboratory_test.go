@@ -372,3 +372,27 @@ func TestAWatchGoesOnWhereItsMarkIs(t *testing.T) {
 		t.Errorf("following again wrote %d commits", now.Applied-marks.Applied)
 	}
 }
+
+func TestACriticalValueIsAddressedToWhoOrderedItAndWhoAttends(t *testing.T) {
+	w := newWorld(t, newHouse(t))
+	w.write("village",
+		`{"resourceType":"ServiceRequest","id":"order","status":"active","intent":"order","subject":{"reference":"Patient/p"},"requester":{"reference":"Practitioner/orders"}}`,
+		`{"resourceType":"Encounter","id":"stay","status":"in-progress","class":{"code":"IMP"},"subject":{"reference":"Patient/p"},"participant":[
+			{"type":[{"coding":[{"code":"ATND"}]}],"individual":{"reference":"Practitioner/attends"}},{"type":[{"coding":[{"code":"REF"}]}],"individual":{"reference":"Practitioner/refers"}}]}`,
+		`{"resourceType":"Observation","id":"k","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2823-3"}]},"subject":{"reference":"Patient/p"},
+			"basedOn":[{"reference":"ServiceRequest/order"}],"encounter":{"reference":"Encounter/stay"},"valueQuantity":{"value":7.9,"unit":"mmol/L"}}`,
+		`{"resourceType":"Observation","id":"na","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"2951-2"}]},"subject":{"reference":"Patient/p"},
+			"basedOn":[{"reference":"ServiceRequest/none"}],"valueQuantity":{"value":190,"unit":"mmol/L"}}`)
+	w.derive()
+	all := w.find("CommunicationRequest", "")
+	if len(all) != 2 {
+		t.Fatalf("%d critical values are told", len(all))
+	}
+	to := map[bool]string{true: `"recipient":[{"reference":"Practitioner/orders"},{"reference":"Practitioner/attends"}]`, false: ""}
+	for _, one := range all {
+		ordered := strings.Contains(one, "Observation/k")
+		if !strings.Contains(one, to[ordered]) || strings.Contains(one, "recipient") != ordered {
+			t.Errorf("told is %s", one)
+		}
+	}
+}

@@ -180,6 +180,22 @@ func (w *world) send(member string, rep report) *messages.Message {
 	return &out.Message
 }
 
+// write has a member write resources over FHIR.
+func (w *world) write(member string, bodies ...string) {
+	w.t.Helper()
+	for _, body := range bodies {
+		doc, err := fhir.Parse([]byte(body), fhir.Limits{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		n := hub.Name{Type: doc.Type(), ID: doc.ID()}
+		d := commit.Draft{Name: n, Body: func(version uint64, at time.Time) []byte { return doc.Splice(n.ID, version, at) }}
+		if _, err := w.writer.Submit(w.t.Context(), commit.Write{Member: member, Names: []hub.Name{n}, Plan: plan(d)}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 func (w *world) derive() {
 	w.t.Helper()
 	for _, watch := range w.watches {
