@@ -81,7 +81,7 @@ have, and shares.`,
 				return &hub.Error{Kind: hub.Invalid, Path: "records", Msg: "too few Patients to learn from", Hint: "weights need thousands of them"}
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d records read\n", len(p.Traits))
-			weights, shares := p.Learn()
+			weights, shares := p.Learn(4_000_000)
 			_, err = cmd.OutOrStdout().Write(mappings.EncodeIdentity(version, "D", head, weights, shares))
 			return err
 		},

@@ -166,7 +166,7 @@ func (m *Model) compareFamily(a, b *Name, g *agreement) {
 	case meet(a.familySounds, b.familySounds):
 		g.set(m, family, "homophone")
 		g.rarer(family, max(m.familyShare(a.Family, a.familySounds[0], true), m.familyShare(b.Family, b.familySounds[0], true)))
-	case m.lookAlike(a.Family, b.Family), m.soundAlike(a.familySounds[0], b.familySounds[0]):
+	case m.lookAlike(a.Family, b.Family), m.soundAlike(a.familySounds[0], b.familySounds[0], a.Latin || b.Latin):
 		g.set(m, family, "alike")
 	default:
 		g.set(m, family, "differ")
@@ -191,7 +191,7 @@ func (m *Model) compareGiven(a, b *Name, g *agreement) {
 		}
 	case m.lookAlike(a.Given, b.Given):
 		g.set(m, given, "alike")
-	case m.soundAlike(a.givenSounds[0], b.givenSounds[0]):
+	case m.soundAlike(a.givenSounds[0], b.givenSounds[0], a.Latin || b.Latin):
 		g.set(m, given, "near")
 	case prefixed(a.Given, b.Given), (a.Latin || b.Latin) && prefixed(a.givenSounds[0], b.givenSounds[0]):
 		g.set(m, given, "part")
@@ -240,12 +240,12 @@ func (m *Model) lookAlike(a, b string) bool {
 	return differ == 1
 }
 
-// soundAlike: the readings are the same but for what ears mix up, or for one letter of a longer one.
-func (m *Model) soundAlike(a, b string) bool {
+// soundAlike: the readings are the same but for what ears mix up or, where one was typed in Latin letters, for a letter.
+func (m *Model) soundAlike(a, b string, latin bool) bool {
 	if m.sounds.Replace(a) == m.sounds.Replace(b) {
 		return true
 	}
-	return min(len(a), len(b)) >= 5 && oneEdit(a, b)
+	return latin && min(len(a), len(b)) >= 5 && oneEdit(a, b)
 }
 
 // shared: of two characters one stands at the same place in both.

@@ -137,7 +137,7 @@ func (p *pair) citizenNumber(*Evidence) bool {
 
 // decidingNumber: another number that the model trusts, with the name and the birth date.
 func (p *pair) decidingNumber(*Evidence) bool {
-	if !p.sharesDeciding() || !p.nameAgrees() || p.cautious() {
+	if !sharesNumber(p.a, p.b, func(n *Number) bool { return n.decides && !n.resident }) || !p.nameAgrees() || p.cautious() {
 		return false
 	}
 	switch p.levels[birth] {
@@ -156,6 +156,11 @@ func (p *pair) cautious() bool {
 func (p *pair) heavyEnough(e *Evidence) bool {
 	if e.Probability < p.m.Link || !p.witnessed() || !p.nameAgrees() || p.birthDiffers() || p.levels[birth] == "" || p.cautious() {
 		return false
+	}
+	if p.levels[given] == "near" || p.levels[given] == "part" { // twins are called 佳怡 and 佳琪, Jiayi and Jiaqi
+		if p.levels[number] != "citizen" && p.levels[number] != "citizen-near" && p.levels[number] != "other" {
+			return false
+		}
 	}
 	if p.levels[sex] == "differ" { // mistyped, where the rest is the same to the letter, and both phone and house agree
 		return p.levels[given] == "same" && p.levels[birth] == "same" && p.levels[phone] == "same" && (p.levels[address] == "same" || p.levels[address] == "place")

@@ -61,10 +61,9 @@ func ReadLines(m *identity.Model, r io.Reader) (*Population, error) {
 	return p, lines.Err()
 }
 
-// Learn works out weights and shares of names.
-func (p *Population) Learn() (learn.Weights, learn.Shares) {
-	shares := p.Shares()
-	return learn.Learn(p.Samples(4_000_000)), shares
+// Learn works out weights and shares of names. Strangers are counted in so many random pairs.
+func (p *Population) Learn(random int) (learn.Weights, learn.Shares) {
+	return learn.Learn(p.Samples(random)), p.Shares()
 }
 
 type keyed struct {
