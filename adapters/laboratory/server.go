@@ -162,6 +162,7 @@ type alarm struct {
 	Patient       string           `json:"patient,omitempty"`
 	Observation   string           `json:"observation"`
 	Encounter     string           `json:"encounter,omitempty"`
+	Recipients    []string         `json:"recipients,omitempty"`
 	Member        string           `json:"member"`
 	Text          string           `json:"text"`
 	Raised        time.Time        `json:"raised"`
@@ -171,7 +172,7 @@ type alarm struct {
 }
 
 func (s *server) shown(a *laboratory.Alarm) alarm {
-	return alarm{a.ID, a.State, a.Overdue(s.Now()), a.Patient, a.Observation, a.Encounter, a.Member, a.Text, a.Raised.UTC(), a.AckBy.UTC(), a.ActBy.UTC(), a.Escalations}
+	return alarm{a.ID, a.State, a.Overdue(s.Now()), a.Patient, a.Observation, a.Encounter, a.Recipients, a.Member, a.Text, a.Raised.UTC(), a.AckBy.UTC(), a.ActBy.UTC(), a.Escalations}
 }
 
 // criticals answers GET /criticals?state=open|overdue|all&patient=…&member=….
