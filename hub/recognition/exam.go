@@ -32,8 +32,8 @@ type reading struct {
 
 // ItemOf names the item that an order asks for: by its codes, by an alias that is its whole text, or by modality and
 // region. It returns nil where the catalogue has no such item, where the text holds a strange word, and where what the
-// order states does not agree with itself. Where it leaves the contrast open and several items fit, the first of the
-// catalogue is taken.
+// order states does not agree with itself. Where it leaves the contrast open, the first item
+// of the catalogue that fits without contrast is taken.
 func (c *Catalogue) ItemOf(order Exam) *Item { return c.read(order, true).item }
 
 // ItemShown names the item that a result is. Strange words are forgiven where a field names the region, for the
@@ -113,7 +113,8 @@ func (c *Catalogue) aliased(texts []string) *Item {
 	return nil
 }
 
-// shown finds the first item that shows just these regions with this modality, and has the contrast stated.
+// shown finds the first item that shows just these regions with this modality, and has the contrast stated. One that asks for
+// contrast is not taken where contrast is not stated.
 func (c *Catalogue) shown(r reading) *Item {
 	if len(r.modalities) == 0 {
 		return nil
@@ -121,7 +122,7 @@ func (c *Catalogue) shown(r reading) *Item {
 	for i := range c.Items {
 		item := &c.Items[i]
 		if overlap(item.Modalities, r.modalities) && slices.Equal(c.atomic(item.Regions), r.regions) &&
-			(r.contrast == 0 || item.Contrast == 0 || item.Contrast&^r.contrast == 0) {
+			(item.Contrast == 0 || item.Contrast&^r.contrast == 0 || r.contrast == 0 && item.Contrast&Plain != 0) {
 			return item
 		}
 	}
