@@ -156,7 +156,8 @@ func (l *Ledger) fill(f *Offer) {
 }
 
 // Offer takes offers to be kept, and returns before they are: its answer waits for nothing but a place in the queue. When there is
-// none it is Unavailable, and none of these offers is kept. An orderly stop keeps all that were taken; a crash loses those of about
+// none it is Unavailable, and none of these offers is kept. Of what could not be recognised only that is kept which came up from an
+// unqualified producer. An orderly stop keeps all that were taken; a crash loses those of about
 // the last commit's time.
 func (l *Ledger) Offer(_ context.Context, who access.Caller, offers []Offer) error {
 	limits := l.Limits.orDefault()
@@ -170,7 +171,9 @@ func (l *Ledger) Offer(_ context.Context, who access.Caller, offers []Offer) err
 		if f.Patient == "" || who.Member == "" {
 			return &hub.Error{Kind: hub.Invalid, Path: "patient", Msg: "an offer is made by a member about a patient"}
 		}
-		next = append(next, opportunityOf(who.Member, &f, limits.Zone))
+		if o := opportunityOf(who.Member, &f, limits.Zone); o.Outcome != recognition.NotRecognisable || len(o.Shown) > 0 {
+			next = append(next, o)
+		}
 	}
 	return l.queue.put(next, limits.Queue)
 }
@@ -211,7 +214,8 @@ func (l *Ledger) byCard(ctx context.Context, card string) (hub.Name, error) {
 	if heads, err := l.Follower.Heads(ctx, []hub.Name{name}); err != nil || heads[0].Version > 0 {
 		return name, err
 	}
-	search, err := fhir.CompileSearch("GuidanceResponse", []fhir.Pair{{Name: "identifier", Value: CardSystem + "|" + fhir.Escape(card)}}, fhir.SearchOptions{Count: 1})
+	search, err := fhir.CompileSearch("GuidanceResponse", []fhir.Pair{{Name: "identifier", Value: CardSystem + "|" + fhir.Escape(card)},
+		{Name: "_sort", Value: "-_lastUpdated"}}, fhir.SearchOptions{Count: 1}) // of several days the last one
 	if err != nil {
 		return name, err
 	}
