@@ -753,7 +753,7 @@ monitoring-program-type	token	MedicationKnowledge		http://hl7.org/fhir/SearchPar
 monograph	reference	MedicationKnowledge	DocumentReference Media	http://hl7.org/fhir/SearchParameter/MedicationKnowledge-monograph	MedicationKnowledge.monograph.source	
 monograph-type	token	MedicationKnowledge		http://hl7.org/fhir/SearchParameter/MedicationKnowledge-monograph-type	MedicationKnowledge.monograph.type	
 morphology	token	BodyStructure		http://hl7.org/fhir/SearchParameter/BodyStructure-morphology	BodyStructure.morphology	
-mothersMaidenName	string	Patient		http://hl7.org/fhir/SearchParameter/patient-extensions-Patient-mothersMaidenName	Patient.extension('http://hl7.org/fhir/StructureDefinition/patient-extensions-Patient-mothersMaidenName')	
+mothersMaidenName	string	Patient		http://hl7.org/fhir/SearchParameter/patient-extensions-Patient-mothersMaidenName	Patient.extension('http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName')	
 name	string	Account		http://hl7.org/fhir/SearchParameter/Account-name	Account.name	
 name	string	ActivityDefinition		http://hl7.org/fhir/SearchParameter/ActivityDefinition-name	ActivityDefinition.name	
 name	string	CapabilityStatement CodeSystem CompartmentDefinition ConceptMap GraphDefinition ImplementationGuide MessageDefinition NamingSystem OperationDefinition SearchParameter StructureDefinition StructureMap TerminologyCapabilities ValueSet		http://hl7.org/fhir/SearchParameter/conformance-name	CapabilityStatement.name | CodeSystem.name | CompartmentDefinition.name | ConceptMap.name | GraphDefinition.name | ImplementationGuide.name | MessageDefinition.name | NamingSystem.name | OperationDefinition.name | SearchParameter.name | StructureDefinition.name | StructureMap.name | TerminologyCapabilities.name | ValueSet.name	

@@ -69,7 +69,7 @@ func (p *Projection) With(more func(typ string, root Value) []hub.Term) *Project
 
 // Stamp names the rules by which terms are made, for the stamp of the index: another stamp means other terms.
 func (p *Projection) Stamp() string {
-	stamp := "fhir-4.0.1/6/" + p.zone.String()
+	stamp := "fhir-4.0.1/7/" + p.zone.String()
 	if p.base != "" {
 		stamp += "/" + p.base
 	}
