@@ -29,10 +29,17 @@ func (r Row) text(column string) string {
 // same compares what two rows say.
 func (r Row) same(other Row) bool { return r.canonical() == other.canonical() }
 
-// canonical is the row's JSON with its columns in order and without those that are empty.
+// canonical is the row's JSON with its columns in order, without those that are empty, and what can be written in two ways
+// written in one: a window of 0 as text, a list of one unit as that unit.
 func (r Row) canonical() string {
 	kept := maps.Clone(r)
 	maps.DeleteFunc(kept, func(_ string, v any) bool { return empty(v) })
+	if n, ok := kept["window"].(json.Number); ok {
+		kept["window"] = n.String()
+	}
+	if list, ok := kept["unit"].([]any); ok && len(list) == 1 {
+		kept["unit"] = list[0]
+	}
 	text, _ := json.Marshal(kept) // what came from JSON goes back into it
 	return string(text)
 }

@@ -1,7 +1,6 @@
 package register_test
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -61,14 +60,17 @@ func (w *world) pass(d time.Duration) {
 var members = map[string]string{"county": "县人民医院", "village": "柳林村卫生室", "town": "城关镇卫生院"}
 
 // hub opens one more hub on the store.
-func (w *world) hub() *register.Register {
+func (w *world) hub() *register.Register { return w.hubThat(register.Admit) }
+
+// hubThat opens one that admits to the log what it is told to.
+func (w *world) hubThat(admit func(string, hub.Name, []byte) error) *register.Register {
 	w.t.Helper()
 	log := &projection.Log{Objects: w.objects, Partition: records, Cache: projection.NewCache(8 << 20)}
 	follower := projection.NewFollower(log, w.ix, &projection.Projectors{Default: fhir.NewProjection(nil), ByType: map[string]hub.Projector{register.EventType: projector(register.ProjectEvent)}})
 	if err := follower.CatchUp(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	writer := commit.New(log, follower, commit.Options{Now: w.clock, Admit: register.Admit})
+	writer := commit.New(log, follower, commit.Options{Now: w.clock, Admit: admit})
 	w.t.Cleanup(writer.Close)
 	starter, err := mappings.RecognitionStarter(nil)
 	if err != nil {
@@ -155,5 +157,3 @@ func qualified(institution, item, start, end string, result register.Result, mor
 func mark(scope, mark string) func(*register.Qualification) {
 	return func(q *register.Qualification) { q.Scope, q.Mark = scope, mark }
 }
-
-var _ = context.Background
