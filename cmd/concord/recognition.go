@@ -73,7 +73,9 @@ func (r *rooms) openRecognition(reg prometheus.Registerer) error {
 }
 
 func (r *rooms) mountRecognition(server *webserver.Server) {
-	door.Mount(server.Group("/recognition", door.WriteError), door.Deps{Register: r.recognition.register, Trail: r.trail, Now: time.Now})
+	group := server.Group("/recognition", door.WriteError)
+	r.mountLedger(group)
+	door.Mount(group, door.Deps{Register: r.recognition.register, Trail: r.trail, Now: time.Now})
 }
 
 // wake tells the room that records were committed.

@@ -111,6 +111,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	if err := r.openRecognition(server.Metrics()); err != nil {
 		return err
 	}
+	r.openLedger(server.Metrics(), r.recognition.register.Catalogue)
 	registerLag(server.Metrics(), r, func(p hub.Partition) float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -153,6 +154,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	behind.Go(func() { r.laboratory.run(background) })
 	behind.Go(func() { r.quota.Run(background) })
 	behind.Go(func() { r.recognition.run(background) })
+	behind.Go(func() { r.ledger.run(background) })
 	behind.Go(func() { r.jobs.Run(background) })
 	if r.embedded != nil {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)

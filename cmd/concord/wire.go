@@ -71,6 +71,7 @@ type rooms struct {
 	laboratory  *laboratoryRoom
 	recognition *recognitionRoom
 	adviser     *advice.Adviser
+	ledger      *ledgerRoom
 	quota       *quota.Quota
 }
 
@@ -163,6 +164,7 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 			if p == settings.Records {
 				r.laboratory.wake()
 				r.recognition.wake()
+				r.ledger.wake()
 			}
 		}
 		opt.Admit = r.quota.Admit
