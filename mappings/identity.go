@@ -54,6 +54,7 @@ type identityTablesFile struct {
 	Kinds        []identityKindRow `yaml:"kinds"`
 	DummyNumbers []string          `yaml:"dummy_numbers"`
 	DummyPhones  []string          `yaml:"dummy_phones"`
+	DummyNames   []string          `yaml:"dummy_names"`
 	Newborns     []string          `yaml:"newborns"`
 	Mothers      []string          `yaml:"mothers"`
 	Compounds    string            `yaml:"compounds"`
@@ -154,7 +155,7 @@ func (f *identityTablesFile) model(l *lint, root *yaml.Node) *identity.Model {
 		KeyExpected: f.KeyExpected, Sounds: f.Sounds, Compounds: strings.Fields(f.Compounds), Newborns: f.Newborns, Mothers: f.Mothers,
 		Alike: strings.Fields(f.Alike), Variants: map[rune]rune{}}
 	f.lintHead(l)
-	m.DummyNumbers, m.DummyPhones = l.patterns(f.DummyNumbers), l.patterns(f.DummyPhones)
+	m.DummyNumbers, m.DummyPhones, m.DummyNames = l.patterns(f.DummyNumbers), l.patterns(f.DummyPhones), l.patterns(f.DummyNames)
 	for _, pair := range strings.Fields(f.Variants) {
 		from, size := utf8.DecodeRuneInString(pair)
 		to, rest := utf8.DecodeRuneInString(pair[size:])

@@ -110,6 +110,7 @@ Trained on an invented population [D]: its names and faults are ours, so are the
 
 func identityMeasureCommand() *cobra.Command {
 	o := identityOptions{}
+	faults := 1.0
 	cmd := &cobra.Command{
 		Use: "measure", Short: "Match an invented population and print how well that went", Args: cobra.NoArgs,
 		Long: `Invent a population and what twelve institutions write down about it, faults included, match all records and print a
@@ -126,7 +127,8 @@ how often people of a given place err, only their own data shows.`,
 				return err
 			}
 			began := time.Now()
-			p, err := trial.Read(m, people.Options{Seed: o.seed, People: o.people})
+			rates := people.DefaultRates().Worse(faults)
+			p, err := trial.Read(m, people.Options{Seed: o.seed, People: o.people, Rates: &rates})
 			if err != nil {
 				return err
 			}
@@ -140,6 +142,7 @@ how often people of a given place err, only their own data shows.`,
 		},
 	}
 	o.flags(cmd)
+	cmd.Flags().Float64Var(&faults, "faults", 1, "make clerks' faults so many times as frequent")
 	cmd.Flags().StringVar(&o.weights, "weights", "", "`file` of weights instead of those that come with the program")
 	return cmd
 }

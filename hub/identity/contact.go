@@ -15,21 +15,12 @@ func (m *Model) readPhones(list fhir.Value) (out []string) {
 			continue
 		}
 		n := phoneDigits(fhir.Normalise(v.Get("value").Text()))
-		if len(n) < 7 || len(out) >= mostPhones || slices.Contains(out, n) || m.dummyPhone(n) {
+		if len(n) < 7 || len(out) >= mostPhones || slices.Contains(out, n) || matches(m.DummyPhones, n) {
 			continue
 		}
 		out = append(out, n)
 	}
 	return out
-}
-
-func (m *Model) dummyPhone(digits string) bool {
-	for _, dummy := range m.DummyPhones {
-		if dummy.MatchString(digits) {
-			return true
-		}
-	}
-	return false
 }
 
 // phoneDigits drops the prefixes of country and trunk, and whatever stands behind the number.

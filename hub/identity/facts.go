@@ -142,8 +142,8 @@ func sameWords(a, b []string) bool {
 	return true
 }
 
-// compareNumbers finds the strongest agreement of numbers. Those that everybody may have several of speak against
-// nobody; a different card does a little.
+// compareNumbers finds the strongest agreement of numbers. Only citizen numbers speak against one person when they
+// differ: of the others everybody may have several.
 func compareNumbers(a, b []Number) string {
 	level, differ := "", false
 	order := LevelNames("number")
@@ -177,7 +177,7 @@ func compareNumber(a, b *Number) string {
 		return "other"
 	case a.resident && a.Valid != b.Valid && nearNumber(a.Value, b.Value):
 		return "citizen-near"
-	case a.System == "" && a.Valid && b.Valid && !a.Old && !b.Old && (!a.resident || a.Valid && b.Valid):
+	case a.resident && a.Valid && b.Valid && !a.Old && !b.Old: // cards and passports are issued anew
 		return "differ"
 	}
 	return ""

@@ -65,7 +65,7 @@ func (m *Model) Levels(a, b *Traits) Levels {
 func (m *Model) compareFields(a, b *Traits) (g agreement) {
 	m.compareNames(a, b, &g)
 	g.set(m, birth, compareBirth(a.Birth, b.Birth))
-	if a.Sex != "" && b.Sex != "" {
+	if binary(a.Sex) && binary(b.Sex) {
 		level := "differ"
 		if a.Sex == b.Sex {
 			level = "same"
@@ -77,6 +77,9 @@ func (m *Model) compareFields(a, b *Traits) (g agreement) {
 	g.set(m, number, compareNumbers(a.Numbers, b.Numbers))
 	return g
 }
+
+// binary: of any other code nobody knows whether it was chosen or is what a form had for "not known".
+func binary(sex string) bool { return sex == "male" || sex == "female" }
 
 // set notes a level with the model's weight for it.
 func (g *agreement) set(m *Model, field int, level string) {

@@ -137,6 +137,10 @@ func TestPairsAreJudgedByTheRules(t *testing.T) {
 		{"numbers of two institutions are not one", "name=张伟 born=1980-05-06 sex=male", "name=李强 born=1991-05-06 sex=male", identity.Leave, "weights"},
 		{"one record number of one institution", "name=张伟 born=1980-05-06 mr=M100", "name=张伟 born=1980-05-06 mr=M100", identity.Link, "shared-number"},
 
+		{"a citizen number where the record number stands", "name=张伟 born=1980-05-06 mr=" + wei, "name=张伟 born=1980-05-06 ni=" + wei, identity.Link, "citizen-number"},
+		{"health cards are issued anew", "name=王晓雯 born=1980-05-06 phone=13855512345 card=A1B2C3D4E5", "name=王晓雯 born=1980-05-06 phone=13855512345 card=F1B2C3D4E5", identity.Link, "weights"},
+		{"two whose names nobody knows", "name=无名氏 born=1980-05-06 sex=male phone=13855512345", "name=无名氏 born=1980-05-06 sex=male phone=13855512345", identity.Ask, "weights"},
+
 		{"a rare name and a birth date never link", "name=欧阳菡芷 born=1980-05-06 sex=female", "name=欧阳菡芷 born=1980-05-06 sex=female", identity.Ask, "weights"},
 		{"nor with other phones and homes", "name=欧阳菡芷 born=1980-05-06 sex=female phone=13855512345", "name=欧阳菡芷 born=1980-05-06 sex=female phone=13966612399", identity.Ask, "weights"},
 		{"a common name and an unknown birthday say little", "name=张伟 born=1980-01-01 sex=male", "name=张伟 born=1980-05-06 sex=male", identity.Leave, "weights"},

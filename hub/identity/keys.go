@@ -24,8 +24,10 @@ func (m *Model) Keys(t *Traits) []string {
 			keys = append(keys, "n|"+n.Kind+"|"+n.System+"|"+n.Value)
 		}
 	}
-	for _, n := range t.Mother.Numbers {
-		keys = append(keys, "n|"+m.residentKind()+"||"+n)
+	if kind := m.residentKind(); kind != nil {
+		for _, n := range t.Mother.Numbers {
+			keys = append(keys, "n|"+kind.Name+"||"+n)
+		}
 	}
 	for _, n := range slices.Concat(t.Phones, t.Mother.Phones) {
 		keys = append(keys, "p|"+phoneTail(n))
@@ -76,13 +78,14 @@ func (m *Model) nameKeys(keys []string, n *Name, b Birth) []string {
 // placeholder: the first of January is what is written when nobody knows the day.
 func placeholder(b Birth) bool { return b.Month == 1 && b.Day == 1 }
 
-func (m *Model) residentKind() string {
+// residentKind is the kind of citizen numbers.
+func (m *Model) residentKind() *Kind {
 	for i := range m.Kinds {
 		if m.Kinds[i].Resident {
-			return m.Kinds[i].Name
+			return &m.Kinds[i]
 		}
 	}
-	return ""
+	return nil
 }
 
 // IsNumberKey tells whether a key is that of a number: one that more than KeyHolders share is a fault worth reporting.

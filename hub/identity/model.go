@@ -41,8 +41,9 @@ type Model struct {
 	Compounds []string
 	// Newborns are the endings of names of those who have none yet: 之子.
 	Newborns []string
-	// DummyNumbers and DummyPhones match what is written where a form insists; a phone is matched as digits.
-	DummyNumbers, DummyPhones []*regexp.Regexp
+	// DummyNumbers, DummyPhones and DummyNames match what is written where a form insists; a phone is matched as digits, a
+	// name in its folded form.
+	DummyNumbers, DummyPhones, DummyNames []*regexp.Regexp
 	// Mothers are codes of v3-RoleCode and v2-0131 for contacts that are the mother.
 	Mothers []string
 	// Weights by field and level.
@@ -171,7 +172,7 @@ func (m *Model) stampOf() string {
 		kinds = append(kinds, kind{k.Name, k.Systems, k.Types, k.Scoped, form})
 	}
 	data, _ := json.Marshal([]any{m.Population, m.KeyExpected, kinds, m.Variants, m.Compounds, m.Newborns, text(m.DummyNumbers),
-		text(m.DummyPhones), m.Surnames, m.Characters, m.Givens, m.Single, m.Rarest}) // maps are sorted: it cannot fail
+		text(m.DummyPhones), text(m.DummyNames), m.Surnames, m.Characters, m.Givens, m.Single, m.Rarest}) // maps are sorted: it cannot fail
 	sum := sha256.Sum256(data)
 	return "identity-keys/1/" + hex.EncodeToString(sum[:6])
 }

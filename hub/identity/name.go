@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -25,7 +26,7 @@ type Name struct {
 // readName adds a name, or learns that there is none yet.
 func (m *Model) readName(t *Traits, v fhir.Value) {
 	n, ok := m.nameOf(v)
-	if !ok || len(t.Names) >= mostNames || n.Use == "anonymous" {
+	if !ok || len(t.Names) >= mostNames || n.Use == "anonymous" || matches(m.DummyNames, n.Text) {
 		return
 	}
 	if mother, temporary := m.newborn(n.Text); temporary {
@@ -69,10 +70,16 @@ func (m *Model) nameOf(v fhir.Value) (Name, bool) {
 	return n, true
 }
 
+// matches tells whether one of the expressions matches.
+func matches(all []*regexp.Regexp, text string) bool {
+	return slices.ContainsFunc(all, func(r *regexp.Regexp) bool { return r.MatchString(text) })
+}
+
 func han(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // fold brings a text into one form: width, case, accents, and variants of characters; nothing but letters stays.
 func (m *Model) fold(text string) string {
+	text, _, _ = strings.Cut(fhir.Normalise(text), "(") // a remark
 	return strings.Map(func(r rune) rune {
 		switch to, ok := m.Variants[r]; {
 		case ok:
@@ -81,7 +88,7 @@ func (m *Model) fold(text string) string {
 			return -1
 		}
 		return r
-	}, fhir.Normalise(text))
+	}, text)
 }
 
 // split parts a name that came in one piece: at a point or space, behind a surname of two characters, else of one.

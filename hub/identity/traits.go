@@ -125,19 +125,20 @@ func (m *Model) readNumbers(t *Traits, list fhir.Value) {
 	for v := range list.Items() {
 		kind := m.kindOf(v)
 		value := strings.ToUpper(strings.Join(strings.Fields(fhir.Normalise(v.Get("value").Text())), ""))
+		if own := m.residentKind(); own != nil && (kind == nil || !kind.Resident) && t.isCitizen(value) {
+			kind = own
+		}
 		if kind == nil || value == "" || len(t.Numbers) >= mostNumbers {
 			continue
 		}
-		n := Number{Kind: kind.Name, Value: strings.Clone(value), Valid: true, Old: v.Get("use").Text() == "old", resident: kind.Resident,
+		n := Number{Kind: kind.Name, Value: strings.Clone(value), Old: v.Get("use").Text() == "old", resident: kind.Resident,
 			decides: kind.Decides, contradicts: kind.Contradicts}
 		if kind.Scoped {
 			if n.System = strings.Clone(v.Get("system").Text()); n.System == "" {
 				continue // nobody knows whose number it is
 			}
 		}
-		for _, dummy := range m.DummyNumbers {
-			n.Valid = n.Valid && !dummy.MatchString(value)
-		}
+		n.Valid = !matches(m.DummyNumbers, value)
 		switch {
 		case kind.Resident:
 			r, err := cnid.ParseResident(value)
@@ -173,6 +174,16 @@ func (t *Traits) ended(list fhir.Value) {
 			n.Old = true
 		}
 	}
+}
+
+// isCitizen tells whether a number of another kind, or of none, is a citizen number all the same: many write it where an
+// insurance or a record number stands. Its check digit, and its birth date, which is the Patient's, leave no doubt.
+func (t *Traits) isCitizen(value string) bool {
+	if len(value) != 18 || t.Birth.Day == 0 {
+		return false
+	}
+	r, err := cnid.ParseResident(value)
+	return err == nil && t.fits(r)
 }
 
 func (m *Model) kindOf(identifier fhir.Value) *Kind {

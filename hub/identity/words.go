@@ -42,7 +42,7 @@ var words = sync.OnceValue(func() map[string]Words {
 		"number citizen-near":             {"居民身份证号差一位数字", "citizen numbers differ in one digit, one of them is not valid"},
 		"number other":                    {"健康卡、医保凭证或护照号相同", "same health card, insurance credential or passport"},
 		"number local":                    {"同一机构的号码相同", "same number of one institution"},
-		"number differ":                   {"证件或卡号不同", "different numbers of one kind"},
+		"number differ":                   {"居民身份证号不同", "different citizen numbers"},
 		"household relative":              {"也可能是同住的亲属", "they may be relatives who share a home"},
 		"state newborn":                   {"尚未取名的新生儿", "a newborn without a name yet"},
 		"state multiple-birth":            {"多胞胎", "one of a multiple birth"},

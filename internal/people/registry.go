@@ -82,6 +82,16 @@ func DefaultRates() Rates {
 	}
 }
 
+// Worse makes all faults so many times as frequent; what says how often something is right stays.
+func (r Rates) Worse(times float64) Rates {
+	for _, p := range []*float64{&r.DigitWrong, &r.DigitsSwapped, &r.DigitLost, &r.NumberOfRelative, &r.NumberDummy, &r.Homophone, &r.LookAlike,
+		&r.CharacterLost, &r.OtherCharacter, &r.NameSwapped, &r.RareAsPinyin, &r.VariantForm, &r.NameSpaced, &r.BirthDigit, &r.BirthSwapped,
+		&r.BirthYearOnly, &r.BirthYearOff, &r.SexWrong, &r.SexMissing, &r.PhoneOfRelative, &r.PhoneDigit, &r.PhoneSwapped, &r.PhoneDummy, &r.AddressTyped} {
+		*p = min(*p*times, .5)
+	}
+	return r
+}
+
 // Options are what is to be invented.
 type Options struct {
 	Seed   uint64
