@@ -53,3 +53,13 @@ func (v Value) RawName() []byte {
 	n := v.node()
 	return v.d.data[n.key:n.keyEnd:n.keyEnd]
 }
+
+// Admits reports whether the required binding of an element of type code admits a code (R4 terminologies.html#required); if
+// not, hint names what was probably meant. What is bound to nothing admits all.
+func Admits(typ, key, code string) (ok bool, hint string) {
+	t := definitions().elements[typ]
+	if t == nil || t.members[key].codes == nil || t.members[key].codes.has(code) {
+		return true, ""
+	}
+	return false, t.members[key].codes.hint(code)
+}

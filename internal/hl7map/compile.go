@@ -104,6 +104,9 @@ func (c *compiler) element(k, v *yaml.Node, typ string) (element, bool) {
 		return element{}, false
 	}
 	m := c.maker(v, def.Type)
+	if def.Type == "code" {
+		c.bound(v, typ, k.Value, m)
+	}
 	return element{key: `"` + k.Value + `":`, name: k.Value, many: def.Many, maker: m, fixed: m.constant()}, true
 }
 

@@ -72,6 +72,8 @@ func mapped(t *testing.T, body, segments string) *Result {
 
 func TestWhatTheLanguageSays(t *testing.T) {
 	for name, c := range map[string]struct{ body, segments, want string }{
+		"what belongs beside a date's value has a name of its own": {"birthDate: PID-7\n_birthDate: {extension: [{url: =http://x, valueDateTime: PID-7}]}", "PID|||1||||198002030405", `"birthDate":"1980-02-03","_birthDate":{"extension":[{"url":"http://x","valueDateTime":"1980-02-03T04:05:00+08:00"}]}`},
+		"a time in minutes":                                   {"multipleBirthInteger: '=\"{PID-25} h\" | minutes'", "PID|||1||||||||||||||||||||||2", `"multipleBirthInteger":120`},
 		"an element that repeats takes all repetitions":       {"identifier: PID-3 | CX", "PID|||1~2", `"identifier":[{"value":"1"},{"value":"2"}]`},
 		"an element that does not takes the first that works": {"gender: PID-8 | table sex", "PID|||1|||||X~F", `"gender":"female"`},
 		"a list of an element that repeats is all of it":      {"name: [PID-5 | Name, PID-9 | Name]", "PID|||1||A^B||||C", `"name":[{"family":"A","given":["B"]},{"family":"C"}]`},
@@ -174,6 +176,8 @@ func TestAMembersRulesAreLaidOverTheOthers(t *testing.T) {
 
 func TestWrongRulesAreRefusedWithTheirLine(t *testing.T) {
 	for name, c := range map[string]struct{ body, path, say string }{
+		"a code that the element may not have":    {"gender: =man", "r.yaml:27", `Patient.gender has no code "man"`},
+		"a table with such a code":                {"gender: PID-8 | table flag", "r.yaml:27", `Patient.gender has no code "H"`},
 		"an element that FHIR does not have":      {"birthday: PID-7", "r.yaml:27", "Patient.birthday is no element"},
 		"a step that there is not":                {"birthDate: PID-7 | backwards", "r.yaml:27", `no step or template is called "backwards"`},
 		"a table that there is not":               {"gender: PID-8 | table nosuch", "r.yaml:27", `no table is called "nosuch"`},
