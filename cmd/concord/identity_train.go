@@ -19,8 +19,8 @@ import (
 )
 
 func identityCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "identity", Short: "Train and measure how patients are matched", Args: cobra.NoArgs}
-	cmd.AddCommand(identityTrainCommand(), identityMeasureCommand())
+	cmd := &cobra.Command{Use: "identity", Short: "Ask who is who, decide doubtful pairs, train and measure the matching", Args: cobra.NoArgs}
+	cmd.AddCommand(identityMatchCommand(), identityTrainCommand(), identityMeasureCommand())
 	return cmd
 }
 
