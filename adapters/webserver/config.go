@@ -66,6 +66,11 @@ type Tokens interface {
 	Issue(member, scope string, ttl time.Duration) (string, error)
 }
 
+// Assertions checks tokens that EHRs sign themselves (access.Assertions).
+type Assertions interface {
+	Verify(ctx context.Context, token, audience string) (access.Caller, error)
+}
+
 // Members checks client secrets (access.Registry).
 type Members interface {
 	Authenticate(id, secret string, now time.Time) (access.Member, error)
@@ -85,6 +90,8 @@ type Deps struct {
 	Tokens  Tokens
 	Members Members
 	Trail   Trail
+	// EHR checks the tokens at /cds-services that are no bearer tokens of the hub's; nil: there are none.
+	EHR Assertions
 	// Ready lists why the hub cannot serve now; none when it can.
 	Ready func(ctx context.Context) []string
 	// FHIR, DICOMweb and CDS write the errors of their groups; nil writes plain JSON.
@@ -103,7 +110,7 @@ func (c *Config) fill() {
 	or(&c.Limits.Failures, 10)
 	or(&c.Limits.FailureEvery, 6*time.Second)
 	if c.Open == nil {
-		c.Open = []string{"GET /fhir/metadata", "GET /cds-services", "GET /cds-services/"}
+		c.Open = []string{"GET /fhir/metadata", "GET /cds-services", "GET /cds-services/", "GET /cds-services/1.1/cds-services", "GET /cds-services/1.1/cds-services/"}
 	}
 }
 

@@ -51,7 +51,20 @@ func (s *Server) caller(r *http.Request) (access.Caller, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return access.Caller{}, &hub.Error{Kind: hub.Unauthenticated, Msg: "the credential is no bearer token"}
 	}
-	return s.deps.Tokens.Verify(strings.TrimSpace(token))
+	token = strings.TrimSpace(token)
+	if s.deps.EHR != nil && strings.HasPrefix(r.URL.Path, cdsRoot) && access.IsAssertion(token) {
+		return s.ehr(r, token)
+	}
+	return s.deps.Tokens.Verify(token)
+}
+
+// ehr says whom a JWT speaks for that an EHR signed itself. It is for the address that was called, as the hub is known by: what
+// a request says of its host is not believed, or a JWT for another service could be used here.
+func (s *Server) ehr(r *http.Request, token string) (access.Caller, error) {
+	if s.config.PublicURL == "" {
+		return access.Caller{}, &hub.Error{Kind: hub.Unauthenticated, Msg: "tokens of an EHR's own are for a hub that has a public URL", Hint: "set public-url"}
+	}
+	return s.deps.EHR.Verify(r.Context(), token, s.base(r)+strings.TrimSuffix(r.URL.Path, "/"))
 }
 
 // challenge is the WWW-Authenticate header of RFC 6750 §3: without an error code when no credential was sent.

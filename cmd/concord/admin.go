@@ -110,6 +110,7 @@ func memberCommand() *cobra.Command {
 		storeFlags(c.Flags())
 		cmd.AddCommand(c)
 	}
+	cmd.AddCommand(memberCDSCommand())
 	return cmd
 }
 

@@ -35,6 +35,7 @@ type Config struct {
 	MLLPConfig  `koanf:",squash"`
 
 	LaboratoryConfig `koanf:",squash"`
+	CDSConfig        `koanf:",squash"`
 
 	RecognitionConfig `koanf:",squash"`
 
@@ -95,7 +96,7 @@ func defaults() Config {
 		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
 		ECGFileMB: 32, ECGReadMB: 64, ECGSeconds: 60,
 		MemberRate: 50000, MemberConcurrent: 1024,
-		DIMSEConfig: defaultDIMSE(), MLLPConfig: defaultMLLP(), LaboratoryConfig: defaultLaboratory(),
+		DIMSEConfig: defaultDIMSE(), MLLPConfig: defaultMLLP(), LaboratoryConfig: defaultLaboratory(), CDSConfig: defaultCDS(),
 	}
 }
 
@@ -117,6 +118,7 @@ func serveFlags(f *pflag.FlagSet) {
 	dimseFlags(f)
 	mllpFlags(f)
 	laboratoryFlags(f)
+	cdsFlags(f)
 	recognitionFlags(f)
 	f.String("tls-cert", "", "PEM `file` with the certificate chain")
 	f.String("tls-key", "", "PEM `file` with the private key")
@@ -178,5 +180,5 @@ func load(flags *pflag.FlagSet) (Config, error) {
 	if !slices.Contains([]string{"single", "multiple", "not-supported"}, c.ConditionalDelete) {
 		return c, &hub.Error{Kind: hub.Invalid, Path: "conditional-delete", Msg: "is single, multiple or not-supported"}
 	}
-	return c, nil
+	return c, c.CDSConfig.check()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"concord/adapters/cdshooks"
 	"concord/adapters/dicomweb"
 	"concord/adapters/fhir"
 	"concord/adapters/webserver"
@@ -100,6 +101,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		Limits: webserver.Limits{Rate: cfg.MemberRate, Burst: int(cfg.MemberRate), Concurrent: cfg.MemberConcurrent},
 	}, webserver.Deps{
 		Tokens: r.issuer, Members: r.registry, Trail: lateTrail{r}, Ready: r.ready, FHIR: fhir.WriteError, DICOMweb: dicomweb.WriteError,
+		CDS: cdshooks.WriteError, EHR: r.assertions(),
 	})
 	if err != nil {
 		return err
@@ -185,7 +187,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	}
 	fhir.Mount(server.FHIR(), fhir.Deps{
 		Reader: r.reader, Blobs: r.objects, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
-		Project: r.fhir, Adviser: r.adviser, Identity: r.identity, Took: r.metrics.blob,
+		Project: r.fhir, Adviser: r.adviser, Viewer: r.cfg.Viewer, Identity: r.identity, Took: r.metrics.blob,
 		CursorKey: r.settings.TokenKey, PublicURL: r.cfg.PublicURL, Version: version(),
 		Limits: fhir.Limits{Resource: int64(r.cfg.MaxResourceMB) << 20, Bundle: int64(r.cfg.MaxBundleMB) << 20, Entries: r.cfg.MaxBundleEntries, Deletes: r.cfg.MaxDeletes,
 			Binary: int64(r.cfg.MaxBinaryMB) << 20, Attachment: r.cfg.AttachmentKB << 10},
@@ -198,6 +200,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	r.images.MountWADO(server.WADO())
 	r.mountECG(server)
 	r.mountLaboratory(server)
+	r.mountCDS(server)
 	r.mountIntegration(server)
 	r.mountRecognition(server)
 	return nil

@@ -31,6 +31,7 @@ type Member struct {
 	Tier Tier
 	DICOM
 	HL7
+	CDS
 	// SecretHash is the SHA-256 of the client secret, lower-case hexadecimal. A secret has 256 random bits, so that a
 	// plain hash is as hard to turn round as a slow one.
 	SecretHash string
@@ -58,13 +59,14 @@ type memberBody struct {
 	Tier Tier   `json:"tier"`
 	DICOM
 	HL7
+	CDS
 	SecretHash string    `json:"secretHash"`
 	Disabled   bool      `json:"disabled,omitempty"`
 	Added      time.Time `json:"added"`
 }
 
 func (m Member) body() ([]byte, error) {
-	return json.Marshal(memberBody{m.Name, m.Tier, m.DICOM, m.HL7, m.SecretHash, m.Disabled, m.Added})
+	return json.Marshal(memberBody{m.Name, m.Tier, m.DICOM, m.HL7, m.CDS, m.SecretHash, m.Disabled, m.Added})
 }
 
 func memberOf(rec *hub.Record) (Member, error) {
@@ -72,7 +74,7 @@ func memberOf(rec *hub.Record) (Member, error) {
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
 		return Member{}, &hub.Error{Kind: hub.Corrupt, Path: rec.Name.String(), Msg: "the member's record is unreadable", Err: err}
 	}
-	return Member{rec.Name.ID, b.Name, b.Tier, b.DICOM, b.HL7, b.SecretHash, b.Disabled, b.Added}, nil
+	return Member{rec.Name.ID, b.Name, b.Tier, b.DICOM, b.HL7, b.CDS, b.SecretHash, b.Disabled, b.Added}, nil
 }
 
 // check looks at what an administrator typed.
@@ -90,7 +92,10 @@ func (m Member) check() error {
 	if err := m.DICOM.check(); err != nil {
 		return err
 	}
-	return m.HL7.check()
+	if err := m.HL7.check(); err != nil {
+		return err
+	}
+	return m.CDS.check()
 }
 
 func validID(id string) bool {

@@ -100,6 +100,21 @@ func (r *Registrar) SetHL7(ctx context.Context, id string, h HL7) error {
 	})
 }
 
+// SetCDS replaces how a member's EHR says who it is. An issuer of another member is a Conflict.
+func (r *Registrar) SetCDS(ctx context.Context, id string, c CDS) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return r.submit(ctx, id, func(_ *commit.View, there Member, ok bool) (Member, bool, error) {
+		if !ok {
+			return there, false, noMember(id)
+		}
+		next := there
+		next.CDS = c
+		return next, c.Issuer != there.Issuer || !slices.Equal(c.Keys, there.Keys), r.unclaimed(next)
+	})
+}
+
 // unclaimed refuses titles, certificates and senders that another member has.
 func (r *Registrar) unclaimed(m Member) error {
 	for _, aet := range m.AETs {
@@ -111,6 +126,9 @@ func (r *Registrar) unclaimed(m Member) error {
 		if other, taken := r.Registry.ByCertificate(c); taken && other.ID != m.ID {
 			return &hub.Error{Kind: hub.Conflict, Path: "certificate", Msg: fmt.Sprintf("the certificate belongs to member %s", other.ID)}
 		}
+	}
+	if other, taken := r.Registry.ByIssuer(m.Issuer); taken && other.ID != m.ID {
+		return &hub.Error{Kind: hub.Conflict, Path: "issuer", Msg: fmt.Sprintf("the issuer belongs to member %s", other.ID)}
 	}
 	if len(m.Senders) == 0 {
 		return nil

@@ -44,6 +44,7 @@ type roll struct {
 	byAET    map[string]string   // title → member id
 	byCert   map[string]string   // fingerprint → member id
 	bySender map[string][]string // APPLICATION^FACILITY → member ids
+	byIssuer map[string]string   // iss of an EHR's JWTs → member id
 }
 
 // NewRegistry knows nobody until Refresh.
@@ -107,7 +108,7 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 
 func (r *Registry) fold(c *hub.Commit) error {
 	old := r.roll.Load()
-	next := &roll{seq: c.Seq, members: maps.Clone(old.members), heads: maps.Clone(old.heads), byAET: map[string]string{}, byCert: map[string]string{}, bySender: map[string][]string{}}
+	next := &roll{seq: c.Seq, members: maps.Clone(old.members), heads: maps.Clone(old.heads), byAET: map[string]string{}, byCert: map[string]string{}, bySender: map[string][]string{}, byIssuer: map[string]string{}}
 	if next.members == nil {
 		next.members, next.heads = map[string]Member{}, map[hub.Name]hub.Head{}
 	}
@@ -135,6 +136,9 @@ func (r *Registry) fold(c *hub.Commit) error {
 		}
 		for _, s := range m.Senders {
 			next.bySender[s] = append(next.bySender[s], m.ID)
+		}
+		if m.Issuer != "" {
+			next.byIssuer[m.Issuer] = m.ID
 		}
 	}
 	r.roll.Store(next)
@@ -166,6 +170,16 @@ func (r *Registry) ByAET(aet string) (Member, bool) {
 func (r *Registry) ByCertificate(fingerprint string) (Member, bool) {
 	now := r.roll.Load()
 	id, ok := now.byCert[fingerprint]
+	if !ok {
+		return Member{}, false
+	}
+	return now.members[id], true
+}
+
+// ByIssuer finds the member whose EHR's JWTs have this iss.
+func (r *Registry) ByIssuer(issuer string) (Member, bool) {
+	now := r.roll.Load()
+	id, ok := now.byIssuer[issuer]
 	if !ok {
 		return Member{}, false
 	}

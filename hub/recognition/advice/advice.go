@@ -84,6 +84,7 @@ type Result struct {
 	Patient string
 	// Producer is the member that produced it, and ProducerName that one's name.
 	Producer, ProducerName string
+	Status                 string
 	Taken                  recognition.Span
 	// Title is what the sender called it, Value what it found; both as sent, Value empty for images.
 	Title, Value string

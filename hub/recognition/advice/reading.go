@@ -57,7 +57,7 @@ func (g *gathering) study(rec *hub.Record, r fhir.Value) recognition.Span {
 	}
 	return g.add(Result{
 		Name: rec.Name, Version: rec.Version, Patient: patientOf(r), Producer: producerOf(rec, r),
-		Taken: span(r.Get("started").Text()), Title: title, Study: rec.Name.ID,
+		Status: c.Status, Taken: span(r.Get("started").Text()), Title: title, Study: rec.Name.ID,
 	}, c, true)
 }
 
@@ -68,7 +68,7 @@ func (g *gathering) observation(rec *hub.Record, r fhir.Value) recognition.Span 
 	c.Exam.Specimen = specimen(r)
 	result := Result{
 		Name: rec.Name, Version: rec.Version, Patient: patientOf(r), Producer: producerOf(rec, r),
-		Taken: taken(r), Title: title(r.Get("code")), Value: value(r),
+		Status: c.Status, Taken: taken(r), Title: title(r.Get("code")), Value: value(r),
 	}
 	n := 0
 	for component := range r.Get("component").Items() {

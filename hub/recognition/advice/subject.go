@@ -124,6 +124,16 @@ func identifiers(patient fhir.Value) map[string][]string {
 	return all
 }
 
+// Differs says that a resource which was sent is not as the hub has it: another status, time, value or patient.
+func (r *Result) Differs(sent fhir.Value) bool {
+	when := taken(sent)
+	if r.Name.Type == "ImagingStudy" {
+		when = span(sent.Get("started").Text())
+	}
+	return sent.Get("status").Text() != r.Status || patientOf(sent) != r.Patient ||
+		!when.Earliest.Equal(r.Taken.Earliest) || !when.Latest.Equal(r.Taken.Latest) || r.ID == r.Name.String() && value(sent) != r.Value
+}
+
 // Encounter is the class of an Encounter that the caller's member has at the hub under this id; empty where there is none.
 func (a *Adviser) Encounter(ctx context.Context, who access.Caller, id string) (class string, err error) {
 	if who.May(access.Read, "Encounter") != nil {
