@@ -220,8 +220,12 @@ func (l *Ledger) byCard(ctx context.Context, card string) (hub.Name, error) {
 		return name, err
 	}
 	page, err := l.Follower.Search(ctx, search.Query)
-	if err == nil && len(page.Hits) > 0 {
-		name = page.Hits[0].Head.Name
+	if err != nil || len(page.Hits) == 0 {
+		return name, err
+	}
+	rec, err := l.Follower.Log().Record(ctx, page.Hits[0].Head.Loc)
+	if o, ok := ReadOpportunity(&rec); err == nil && ok {
+		name = o.name()
 	}
 	return name, err
 }
