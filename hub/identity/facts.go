@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +41,16 @@ func compareBirth(a, b Birth) string {
 	return "differ"
 }
 
-func digits(b Birth) string { return fmt.Sprintf("%04d%02d%02d", b.Year, b.Month, b.Day) }
+// digits are the eight of a whole date.
+func digits(b Birth) string {
+	n := b.Year*10_000 + b.Month*100 + b.Day
+	var text [8]byte
+	for i := range text {
+		text[7-i] = '0' + byte(n%10)
+		n /= 10
+	}
+	return string(text[:])
+}
 
 // lunar: a date of the old calendar stands 17 to 51 days before the same day of the new one. It may be, no more.
 func lunar(a, b Birth) bool {

@@ -136,9 +136,9 @@ func (m *Model) compareName(a, b *Name, g *agreement) {
 		if n.Latin {
 			n = b
 		}
-		g.rarer(family, m.familyShare(n.Family, n.familySounds[0], true))
+		g.rarer(family, n.familyReads)
 		if !n.Latin {
-			g.rarer(given, m.soundShare(n.Given))
+			g.rarer(given, n.givenReads)
 		}
 		return
 	case a.Family == "" || b.Family == "" || a.Given == "" || b.Given == "":
@@ -165,10 +165,10 @@ func (m *Model) compareFamily(a, b *Name, g *agreement) {
 	switch {
 	case a.Family == b.Family:
 		g.set(m, family, "same")
-		g.rarer(family, m.familyShare(a.Family, a.familySounds[0], a.Latin))
+		g.rarer(family, a.familyIs)
 	case meet(a.familySounds, b.familySounds):
 		g.set(m, family, "homophone")
-		g.rarer(family, max(m.familyShare(a.Family, a.familySounds[0], true), m.familyShare(b.Family, b.familySounds[0], true)))
+		g.rarer(family, max(a.familyReads, b.familyReads))
 	case m.lookAlike(a.Family, b.Family), m.soundAlike(a.familySounds[0], b.familySounds[0], a.Latin || b.Latin):
 		g.set(m, family, "alike")
 	default:
@@ -180,7 +180,7 @@ func (m *Model) compareGiven(a, b *Name, g *agreement) {
 	switch {
 	case a.Given == b.Given:
 		g.set(m, given, "same")
-		g.rarer(given, m.givenShare(a.Given))
+		g.rarer(given, a.givenIs)
 	case meet(a.givenSounds, b.givenSounds):
 		level := "homophone"
 		if a.Latin || b.Latin {
@@ -190,7 +190,7 @@ func (m *Model) compareGiven(a, b *Name, g *agreement) {
 		}
 		g.set(m, given, level)
 		if !a.Latin || !b.Latin {
-			g.rarer(given, max(m.readShare(a), m.readShare(b)))
+			g.rarer(given, max(a.readShare(), b.readShare()))
 		}
 	case m.lookAlike(a.Given, b.Given):
 		g.set(m, given, "alike")
@@ -205,11 +205,12 @@ func (m *Model) compareGiven(a, b *Name, g *agreement) {
 	}
 }
 
-func (m *Model) readShare(n *Name) float64 {
+// readShare is none for a name in Latin letters: nobody knows which characters it stands for.
+func (n *Name) readShare() float64 {
 	if n.Latin {
 		return 0
 	}
-	return m.soundShare(n.Given)
+	return n.givenReads
 }
 
 func meet(a, b []string) bool {

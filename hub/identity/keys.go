@@ -43,8 +43,8 @@ func (m *Model) nameKeys(keys []string, n *Name, b Birth) []string {
 	if b.Year == 0 {
 		return keys
 	}
-	family := m.familyShare(n.Family, n.familySounds[0], true)
-	given := m.soundShare(n.Given)
+	family := n.familyReads
+	given := n.givenReads
 	whole := family * given
 	if n.Latin {
 		given = m.Rarest // of a reading without characters nobody knows how many names it stands for

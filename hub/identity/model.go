@@ -177,17 +177,6 @@ func (m *Model) stampOf() string {
 	return "identity-keys/1/" + hex.EncodeToString(sum[:6])
 }
 
-// share is how many people have a family name, by its characters or by its sound.
-func (m *Model) familyShare(family, sound string, latin bool) float64 {
-	if !latin {
-		if p, ok := m.Surnames[family]; ok {
-			return p
-		}
-		return m.Rarest
-	}
-	return max(m.surnameSounds[sound], m.Rarest)
-}
-
 // givenShare is how many have a given name: that of the whole where it is common, else that of its characters.
 func (m *Model) givenShare(given string) float64 {
 	if p, ok := m.Givens[given]; ok {

@@ -21,6 +21,8 @@ type Name struct {
 	familySounds, givenSounds []string // plain readings, the usual one first
 	givenToned                string
 	letters                   string // those of the whole reading, sorted: the same in whatever order the parts stand
+	// The shares of people with the family name, one that reads like it, the given name, and one that reads like it.
+	familyIs, familyReads, givenIs, givenReads float64
 }
 
 // readName adds a name, or learns that there is none yet.
@@ -67,6 +69,13 @@ func (m *Model) nameOf(v fhir.Value) (Name, bool) {
 	letters := []rune(n.familySounds[0] + n.givenSounds[0])
 	slices.Sort(letters)
 	n.letters = string(letters)
+	n.familyReads, n.givenIs, n.givenReads = max(m.surnameSounds[n.familySounds[0]], m.Rarest), m.givenShare(n.Given), m.soundShare(n.Given)
+	if n.familyIs = m.Surnames[n.Family]; n.familyIs == 0 {
+		n.familyIs = m.Rarest
+		if n.Latin {
+			n.familyIs = n.familyReads
+		}
+	}
 	return n, true
 }
 
