@@ -229,10 +229,11 @@ func (s *server) advise(ctx context.Context, who access.Caller, call *call) ([]c
 	var offers []ledger.Offer
 	for i := range a.Answers {
 		one := &a.Answers[i]
-		if one.Decision.Outcome == recognition.NotRecognisable {
+		id := cardID(who.Member, &a, one, call)
+		if one.Decision.Outcome == recognition.NotRecognisable { // no card, but the ledger counts results of unqualified producers
+			offers = append(offers, call.offer(id, &a, one, i))
 			continue
 		}
-		id := cardID(who.Member, &a, one, call)
 		cards = append(cards, call.card(s, id, one, a.At))
 		offers = append(offers, call.offer(id, &a, one, i))
 	}

@@ -75,7 +75,7 @@ func (r *rooms) mountCDS(server *webserver.Server) {
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1}}, []string{"hook", "what"})
 	server.Metrics().MustRegister(took)
 	d := cdshooks.Deps{
-		Adviser: r.adviser, PublicURL: r.cfg.PublicURL, Viewer: r.cfg.Viewer, Source: r.cfg.CDSSource, Now: time.Now,
+		Adviser: r.adviser, Ledger: r.ledger.ledger, PublicURL: r.cfg.PublicURL, Viewer: r.cfg.Viewer, Source: r.cfg.CDSSource, Now: time.Now,
 		Limits:  cdshooks.Limits{Budget: r.cfg.CDSBudget, Body: int64(r.cfg.CDSBodyMB) << 20, Calls: int64(r.cfg.CDSCalls)},
 		Observe: func(hook, what string, d time.Duration) { took.WithLabelValues(hook, what).Observe(d.Seconds()) },
 	}
