@@ -215,6 +215,9 @@ func (r *rooms) ready(ctx context.Context) []string {
 	if err := r.trail.Check(); err != nil {
 		why = append(why, err.Error())
 	}
+	if err := r.recognition.register.Ready(); err != nil {
+		why = append(why, err.Error())
+	}
 	return why
 }
 

@@ -258,7 +258,7 @@ func (in *importer) line(number int, row []string) {
 }
 
 // Proposed makes a request of the lines.
-func (in *Imported) Proposed(reason string) Request {
+func (in Imported) Proposed(reason string) Request {
 	q := Request{Reason: reason, Changes: make([]Change, len(in.Lines))}
 	for i := range in.Lines {
 		q.Changes[i].Qualification = &in.Lines[i]
