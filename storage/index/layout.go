@@ -103,7 +103,7 @@ type partition struct {
 }
 
 // schema is part of the stamp: raise it when the meaning of a key changes.
-const schema = 6
+const schema = 7
 
 func newPartition(name hub.Partition, pl PartitionLayout, projection string) *partition {
 	p := &partition{name: name, tag: pl.Tag, slots: pl.Slots, prefixes: pl.prefixes(), buckets: pl.Buckets, block: 128}

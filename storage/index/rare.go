@@ -12,6 +12,8 @@ import (
 // tell the slot of the thing, as the directory does for names. It is part of the schema.
 func isRare(param, value string) bool {
 	switch param {
+	case "_block", "_pair", "link":
+		return true
 	case "identifier":
 		return !strings.HasSuffix(value, "|") // else it is a system that all have
 	case "00080018": // SOP Instance UID

@@ -1,0 +1,83 @@
+package persons
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"concord/hub"
+	"concord/hub/projection"
+	"concord/internal/fhir"
+)
+
+// Directory tells which Patients are one person, as of the commits that are visible now.
+type Directory struct {
+	Follower *projection.Follower // of the records
+}
+
+// Linked are all Patients of the person that a Patient ("Patient/a") is of, itself among them, sorted.
+func (d *Directory) Linked(ctx context.Context, patient string) ([]string, error) {
+	recs, err := find(ctx, d.Follower, "Person", "link", []string{patient}, 1)
+	if err != nil {
+		return nil, err
+	}
+	for i := range recs {
+		if of := targets(&recs[i]); recs[i].Member == Origin && slices.Contains(of, patient) {
+			return of, nil
+		}
+	}
+	return []string{patient}, nil
+}
+
+// Quarantined tells whether a Patient shares a number with what is clearly somebody else, and nobody has said yet whose it is.
+func (d *Directory) Quarantined(ctx context.Context, patient string) (bool, error) {
+	recs, err := find(ctx, d.Follower, PairType, pairParam, []string{patient}, mostPairs)
+	if err != nil {
+		return false, err
+	}
+	for i := range recs {
+		p, err := readPair(&recs[i])
+		if err != nil {
+			return false, err
+		}
+		if p.State == Contradiction {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// targets are the Patients that a Person links, sorted.
+func targets(rec *hub.Record) (of []string) {
+	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	if err != nil {
+		return nil
+	}
+	for l := range doc.Root().Get("link").Items() {
+		if ref := l.Get("target").Get("reference").Text(); strings.HasPrefix(ref, "Patient/") {
+			of = append(of, strings.Clone(ref))
+		}
+	}
+	slices.Sort(of)
+	return of
+}
+
+// find reads the current records of a type that have one of the values of an Exact parameter, at most limit and one more.
+func find(ctx context.Context, f *projection.Follower, typ, param string, values []string, limit int) ([]hub.Record, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	q := hub.Query{Type: typ, Limit: limit + 1, All: []hub.Clause{{Param: param, Any: make([]hub.Match, len(values))}}}
+	for i, v := range values {
+		q.All[0].Any[i] = hub.Match{Kind: hub.Equals, Text: v}
+	}
+	page, err := f.Search(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	locs := make([]hub.Loc, len(page.Hits))
+	for i, h := range page.Hits {
+		locs[i] = h.Head.Loc
+	}
+	return f.Log().Records(ctx, locs)
+}
