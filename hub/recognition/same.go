@@ -7,11 +7,18 @@ import (
 
 // sameItem compares images by what they show, all else by item; outside the catalogue by a code that both carry.
 func (a *ask) sameItem(c *Candidate, shown *reading) {
-	if a.kind() == Imaging {
+	want, kind := a.wanted.item, a.kind()
+	switch {
+	case shown.item != nil && (want != nil || kind == Imaging) && shown.item.Kind != kind:
+		a.say(Fail, ItemOther, name(shown.item.Chinese, shown.item.English))
+		return
+	case kind == Imaging:
 		a.sameImages(shown)
 		return
+	case want != nil && shown.item == nil && len(shown.modalities) > 0 && (kind == Laboratory || !slices.Contains(shown.modalities, "ECG")):
+		a.say(Fail, ModalityOther, joined(shown.modalities)) // pictures are no data
+		return
 	}
-	want := a.wanted.item
 	switch {
 	case want == nil && overlapping(a.request.Exam.Codes, c.Exam.Codes):
 		a.say(Pass, ItemSameCode)
