@@ -152,6 +152,15 @@ func creatinine(id, patient string, ago time.Duration, more string) string {
 		id, patient, time.Now().Add(-ago).UTC().Format(time.RFC3339), more)
 }
 
+// coded is a result of another item.
+func coded(id, patient, loinc string, ago time.Duration) string {
+	unit := map[string]string{"14682-9": "umol/L", "14933-6": "umol/L", "1742-6": "U/L", "1920-8": "U/L", "2324-2": "U/L"}[loinc]
+	if unit == "" {
+		unit = "mmol/L"
+	}
+	return strings.NewReplacer("14682-9", loinc, "umol/L", unit, "肌酐", "").Replace(creatinine(id, patient, ago, ""))
+}
+
 // order is a draft.
 func order(id, patient, loinc, more string) string {
 	return fmt.Sprintf(`{"resource":{"resourceType":"ServiceRequest","id":"%s","status":"draft","intent":"order","subject":{"reference":"Patient/%s"},
