@@ -30,6 +30,8 @@ type Institution struct {
 	Latin float64
 	// Old is how often a number is one of 15 digits from an older system.
 	Old float64
+	// OwnPhone is how often the institution writes its own number where the patient's should stand.
+	OwnPhone float64
 	// Traditional: the system writes traditional characters.
 	Traditional float64
 	// Own is the member's own system of citizen numbers: the standard's, or one that only the type tells.
@@ -49,10 +51,10 @@ func Institutions() []Institution {
 		{ID: "traditional-medicine", Share: .07, Scans: .55, NoNumber: .12, Card: .35, Insurance: .55, NoPhone: .07, NoAddress: .25, Old: .015, Traditional: .10, Again: .06},
 		{ID: "imaging-centre", Share: .05, Scans: .30, NoNumber: .25, Card: .25, Insurance: .20, NoPhone: .10, NoAddress: .40, Latin: .30, Again: .10},
 		{ID: "community-1", Share: .06, Scans: .50, NoNumber: .12, Card: .45, Insurance: .50, NoPhone: .08, NoAddress: .10, Old: .02, Again: .05},
-		{ID: "community-2", Share: .06, Scans: .45, NoNumber: .15, Card: .40, Insurance: .50, NoPhone: .10, NoAddress: .10, Old: .03, Again: .06},
+		{ID: "community-2", Share: .06, Scans: .45, NoNumber: .15, Card: .40, Insurance: .50, NoPhone: .10, NoAddress: .10, Old: .03, OwnPhone: .01, Again: .06},
 		{ID: "community-3", Share: .05, Scans: .40, NoNumber: .18, Card: .40, Insurance: .45, NoPhone: .10, NoAddress: .12, Old: .03, Own: true, Again: .06},
-		{ID: "village-1", Share: .04, Scans: .25, NoNumber: .25, Card: .30, Insurance: .50, NoPhone: .15, NoAddress: .10, Old: .05, Again: .08},
-		{ID: "village-2", Share: .03, Scans: .20, NoNumber: .30, Card: .30, Insurance: .45, NoPhone: .18, NoAddress: .12, Old: .06, Again: .08},
+		{ID: "village-1", Share: .04, Scans: .25, NoNumber: .25, Card: .30, Insurance: .50, NoPhone: .15, NoAddress: .10, Old: .05, OwnPhone: .10, Again: .08},
+		{ID: "village-2", Share: .03, Scans: .20, NoNumber: .30, Card: .30, Insurance: .45, NoPhone: .18, NoAddress: .12, Old: .06, OwnPhone: .02, Again: .08},
 	}
 }
 
@@ -413,6 +415,8 @@ func (w *registry) phone(one *person, at *Institution, f *form) {
 		f.phone = one.formerPhone
 	}
 	switch {
+	case chance(r, at.OwnPhone):
+		f.phone = fmt.Sprintf("0551%08d", 62000000+len(at.ID)*7919+int(at.ID[len(at.ID)-1])*104729) // made of its name
 	case chance(r, rates.PhoneOfRelative):
 		f.phone = oneOf(r, one.house.people).phone
 	case chance(r, rates.PhoneDummy):
