@@ -103,11 +103,9 @@ func sentence(label string, c ColumnChange, none string) string {
 
 func (s *State) qualificationDifference(q *Qualification) Difference {
 	d := Difference{What: q.Institution + " · " + q.Item + " · " + q.Start, How: "new"}
-	var before *Qualification
-	for _, old := range s.lines[[2]string{q.Institution, q.Item}] {
-		if old.Key() == q.Key() {
-			before, d.How = old, "changed"
-		}
+	before := s.line(q)
+	if before != nil {
+		d.How = "changed"
 	}
 	if q.Withdrawn {
 		d.How = "retired"

@@ -206,7 +206,8 @@ func (r *Register) effects(s *State, p *Proposal, now time.Time) []Change {
 	then := s.rows(s.versionAt(at))
 	return slices.DeleteFunc(slices.Clone(p.Changes), func(c Change) bool {
 		if q := c.Qualification; q != nil {
-			return slices.ContainsFunc(s.lines[[2]string{q.Institution, q.Item}], func(old *Qualification) bool { return *old == *q })
+			old := s.line(q)
+			return old != nil && *old == *q
 		}
 		over, is := then[c.Item]
 		switch {

@@ -236,10 +236,18 @@ func (r *Register) Refresh(ctx context.Context) error {
 			}
 		}
 		if len(locs) < ahead-1 {
+			r.foresee(s)
 			r.state.Store(s)
 			return nil
 		}
 	}
+}
+
+// foresee makes the catalogues that will be asked for next, so that who decides does not wait for them.
+func (r *Register) foresee(s *State) {
+	now := r.present(s)
+	r.catalogue(s, s.inForce(now))
+	r.catalogue(s, s.inForce(now.Add(10*time.Second)))
 }
 
 func (r *Register) read(ctx context.Context, s *State, locs []hub.Loc) (*State, error) {

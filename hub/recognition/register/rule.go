@@ -145,13 +145,11 @@ func (r *Register) RollBack(ctx context.Context, who access.Caller, number int, 
 // inverse is what makes a change undone in the state before it.
 func (s *State) inverse(c *Change, rows map[string]overlay, starter bool) Change {
 	if q := c.Qualification; q != nil {
+		if old := s.line(q); old != nil {
+			return Change{Qualification: old}
+		}
 		gone := *q
 		gone.Withdrawn = true
-		for _, old := range s.lines[[2]string{q.Institution, q.Item}] {
-			if old.Key() == q.Key() {
-				gone = *old
-			}
-		}
 		return Change{Qualification: &gone}
 	}
 	over, is := rows[c.Item]

@@ -3,7 +3,9 @@ package register
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -103,9 +105,9 @@ func (s *State) fold(events []event) (*State, error) {
 
 // qualify puts the qualifications of releases into their places.
 func (s *State) qualify(releases []*Proposal) {
-	lines, mine := map[[2]string][]*Qualification{}, map[[2]string]bool{}
-	for k, v := range s.lines {
-		lines[k] = v
+	lines, mine := maps.Clone(s.lines), map[[2]string]map[string]int{} // mine: where each line lies, of what is changed
+	if lines == nil {
+		lines = map[[2]string][]*Qualification{}
 	}
 	for _, p := range releases {
 		for i := range p.Changes {
@@ -114,13 +116,16 @@ func (s *State) qualify(releases []*Proposal) {
 				continue
 			}
 			at := [2]string{q.Institution, q.Item}
-			if !mine[at] { // before it is changed
-				lines[at], mine[at] = slices.Clone(lines[at]), true
+			if mine[at] == nil { // before it is changed
+				lines[at], mine[at] = slices.Clone(lines[at]), map[string]int{}
+				for i, old := range lines[at] {
+					mine[at][old.Key()] = i
+				}
 			}
-			there := slices.IndexFunc(lines[at], func(old *Qualification) bool { return old.Key() == q.Key() })
-			if there >= 0 {
+			if there, ok := mine[at][q.Key()]; ok {
 				lines[at][there] = q
 			} else {
+				mine[at][q.Key()] = len(lines[at])
 				lines[at] = append(lines[at], q)
 			}
 		}
@@ -129,6 +134,18 @@ func (s *State) qualify(releases []*Proposal) {
 		slices.SortFunc(lines[at], latestFirst)
 	}
 	s.lines = lines
+}
+
+// line finds the qualification of the same key; nil where there is none.
+func (s *State) line(q *Qualification) *Qualification {
+	lines := s.lines[[2]string{q.Institution, q.Item}]
+	i := sort.Search(len(lines), func(i int) bool { return lines[i].Start <= q.Start }) // the latest come first
+	for ; i < len(lines) && lines[i].Start == q.Start; i++ {
+		if lines[i].Key() == q.Key() {
+			return lines[i]
+		}
+	}
+	return nil
 }
 
 // timetable says from when on which version is in force.
