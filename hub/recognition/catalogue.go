@@ -81,6 +81,8 @@ type Item struct {
 	Source string
 	// Note says more about it.
 	Note string
+
+	label string // both names, for reasons
 }
 
 // Delta bounds the difference between a value and the patient's former one, taken at most Within before. What exceeds

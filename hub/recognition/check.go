@@ -31,6 +31,10 @@ func NewCatalogue(rows Rows) (*Catalogue, error) {
 	if len(all) > 0 {
 		return nil, all
 	}
+	rows.Items = slices.Clone(rows.Items)
+	for i := range rows.Items {
+		rows.Items[i].label = bilingual(rows.Items[i].Chinese, rows.Items[i].English)
+	}
 	return &Catalogue{Rows: rows, lexicon: rows.compile()}, nil
 }
 

@@ -149,11 +149,12 @@ const (
 	english
 )
 
-// detail is a text, a number or a span of time in a reason. A named text is worded in each language.
+// detail is a text, a number or a span of time in a reason. A text of two languages has Chinese before a NUL and English
+// behind it. Reasons are made by the thousand, so it is small.
 type detail struct {
-	text, other string // other: in English, where it differs
-	number      float64
-	form        form
+	text   string
+	number float64
+	form   form
 }
 
 type form uint8
@@ -166,17 +167,22 @@ const (
 )
 
 func text(s string) detail           { return detail{text: s, form: aText} }
-func name(zh, en string) detail      { return detail{text: zh, other: en, form: aText} }
 func number(n float64) detail        { return detail{number: n, form: aNumber} }
 func elapsed(d time.Duration) detail { return detail{number: float64(d), form: aSpan} }
+
+// name joins what is called otherwise in the two languages.
+func name(zh, en string) detail { return text(bilingual(zh, en)) }
+
+func bilingual(zh, en string) string { return zh + "\x00" + en }
 
 func (d detail) in(language int) string {
 	switch d.form {
 	case aText:
-		if language == english && d.other != "" {
-			return d.other
+		zh, en, two := strings.Cut(d.text, "\x00")
+		if two && language == english {
+			return en
 		}
-		return d.text
+		return zh
 	case aNumber:
 		return strconv.FormatFloat(d.number, 'g', -1, 64)
 	case aSpan:

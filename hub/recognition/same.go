@@ -10,7 +10,7 @@ func (a *ask) sameItem(c *Candidate, shown *reading) {
 	want, kind := a.wanted.item, a.kind()
 	switch {
 	case shown.item != nil && (want != nil || kind == Imaging) && shown.item.Kind != kind:
-		a.say(Fail, ItemOther, name(shown.item.Chinese, shown.item.English))
+		a.say(Fail, ItemOther, text(shown.item.label))
 		return
 	case kind == Imaging:
 		a.sameImages(shown)
@@ -25,9 +25,9 @@ func (a *ask) sameItem(c *Candidate, shown *reading) {
 	case want == nil || shown.item == nil:
 		a.say(Open, ItemUnknown)
 	case want == shown.item:
-		a.say(Pass, ItemSame, name(want.Chinese, want.English))
+		a.say(Pass, ItemSame, text(want.label))
 	default:
-		a.say(Fail, ItemOther, name(shown.item.Chinese, shown.item.English))
+		a.say(Fail, ItemOther, text(shown.item.label))
 	}
 	a.sameSpecimen(shown)
 	if want != nil && want == shown.item && len(want.Units) > 0 {
@@ -131,23 +131,23 @@ func joined(list []string) detail {
 func sideName(s Side) detail {
 	switch s {
 	case Left:
-		return name("左", "left")
+		return text("左\x00left")
 	case Right:
-		return name("右", "right")
+		return text("右\x00right")
 	case Left | Right:
-		return name("双侧", "both")
+		return text("双侧\x00both")
 	}
-	return name("不明", "not known")
+	return text("不明\x00not known")
 }
 
 func contrastName(c Contrast) detail {
 	switch c {
 	case Plain:
-		return name("平扫", "plain")
+		return text("平扫\x00plain")
 	case Enhanced:
-		return name("增强", "enhanced")
+		return text("增强\x00enhanced")
 	case Plain | Enhanced:
-		return name("平扫及增强", "plain and enhanced")
+		return text("平扫及增强\x00plain and enhanced")
 	}
-	return name("不明", "not known")
+	return text("不明\x00not known")
 }
