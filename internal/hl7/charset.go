@@ -62,7 +62,12 @@ var charsets = sync.OnceValue(func() map[string]Charset {
 
 // charsetOf finds the character set of a name; unknown ones are of no use.
 func charsetOf(name string) (Charset, bool) {
-	key := strings.NewReplacer(" ", "", "-", "", "_", "", "/", "", ".", "", ":1987", "").Replace(strings.ToUpper(name))
+	key := strings.Map(func(c rune) rune {
+		if strings.ContainsRune(" -_/.", c) {
+			return -1
+		}
+		return c
+	}, strings.ReplaceAll(strings.ToUpper(name), ":1987", ""))
 	key = strings.TrimPrefix(key, "UNICODE")
 	if strings.HasPrefix(key, "ISO8859") {
 		key = key[3:]

@@ -180,7 +180,7 @@ func (m *Message) cutSegment(text string) (segment, rest string, broken int) {
 	if first[:3] == "MSH" {
 		broken++
 	}
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text[:end]), rest, broken
+	return strings.ReplaceAll(strings.ReplaceAll(text[:end], "\r\n", "\n"), "\r", "\n"), rest, broken
 }
 
 func blank(line string) bool { return strings.Trim(line, " \t\x00\x1a") == "" }

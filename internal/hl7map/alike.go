@@ -36,7 +36,8 @@ func parseAlike(text string) (*alike, error) {
 // alike are the resources of a rule that a pipe chooses here.
 func (r *run) alike(p *pipe, c context) []instance {
 	r.alone = false
-	if len(r.made[p.refs]) == 0 {
+	here := r.sayings(p.alike.as, c, true)
+	if here == "" {
 		return nil
 	}
 	byKey, known := r.chosen[p]
@@ -49,10 +50,7 @@ func (r *run) alike(p *pipe, c context) []instance {
 		}
 		r.chosen[p] = byKey
 	}
-	if len(byKey) == 0 {
-		return nil
-	}
-	list := byKey[r.sayings(p.alike.as, c, true)]
+	list := byKey[here]
 	if i := slices.IndexFunc(list, func(one instance) bool { return one.name == r.self }); i >= 0 {
 		return slices.Delete(slices.Clone(list), i, i+1)
 	}

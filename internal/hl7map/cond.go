@@ -25,6 +25,7 @@ type (
 		path  *path
 		words []string
 	}
+	numeric struct{ *path } // a number, with a comparator or without
 	matches struct {
 		path *path
 		re   *regexp.Regexp
@@ -56,6 +57,15 @@ func (m made) holds(r *run, c context) bool { return len(r.nearest(m.name, c.gro
 func (o oneOf) holds(r *run, c context) (found bool) {
 	o.path.values(r, c, func(v hl7.Value) bool {
 		found = slices.Contains(o.words, strings.TrimSpace(v.Text()))
+		return !found
+	})
+	return found
+}
+
+func (m numeric) holds(r *run, c context) (found bool) {
+	m.values(r, c, func(v hl7.Value) bool {
+		_, n := compared(v.Whole())
+		found = n != ""
 		return !found
 	})
 	return found
@@ -176,6 +186,11 @@ func (p *condParser) one() (cond, error) {
 	case p.take("in"):
 		words, err := p.list()
 		return oneOf{at, words}, err
+	case p.take("is"):
+		if w := p.next(); w != "number" {
+			return nil, fmt.Errorf(`"is" is followed by number, not %q`, w)
+		}
+		return numeric{at}, nil
 	case p.take("matches"):
 		word, err := p.word("matches")
 		if err != nil {

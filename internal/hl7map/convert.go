@@ -168,10 +168,23 @@ func (r *run) authority(v hl7.Value) string {
 
 // nameURI is the URI of a name: by a table, by its own form, else the member's own.
 func (r *run) nameURI(table, name string) string {
+	key := [2]string{table, name}
+	s, known := r.uris[key]
+	if !known {
+		s = r.newURI(table, name)
+		r.uris[key] = s
+	}
+	return s
+}
+
+func (r *run) newURI(table, name string) string {
 	if t := r.set.tables[table]; t != nil {
 		if e, ok := t.find(name); ok {
 			return e.code
 		}
+	}
+	if g := tableForm.FindStringSubmatch(name); g != nil && table == "coding-systems" {
+		return "http://terminology.hl7.org/CodeSystem/v2-" + g[1]
 	}
 	if s := uri(name); s != "" {
 		return s
@@ -183,21 +196,11 @@ func (r *run) codeSystem(name string, v hl7.Value) string {
 	if name == "" {
 		return ""
 	}
-	if t := r.set.tables["coding-systems"]; t != nil {
-		if e, ok := t.find(name); ok {
-			return e.code
-		}
-	}
-	if g := tableForm.FindStringSubmatch(name); g != nil {
-		return "http://terminology.hl7.org/CodeSystem/v2-" + g[1]
-	}
-	if s := uri(name); s != "" {
-		return s
-	}
-	if name != "L" && !strings.HasPrefix(name, "99") { // those say themselves that they are local
+	s := r.nameURI("coding-systems", name)
+	if strings.HasPrefix(s, "urn:concord:member:") && name != "L" && !strings.HasPrefix(name, "99") { // those say themselves that they are local
 		r.unmapped("coding-systems", name, v)
 	}
-	return r.local(name)
+	return s
 }
 
 // local is the URI of a name of the member's own.
@@ -205,42 +208,100 @@ func (r *run) local(name string) string {
 	return "urn:concord:member:" + url.PathEscape(r.member) + ":" + url.PathEscape(strings.Join(strings.Fields(strings.ToLower(name)), "-"))
 }
 
-var (
-	comparedForm = regexp.MustCompile(`^\s*([<>＜＞≤≥]=?|=)?\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?)\s*$`)
-	boundsForm   = regexp.MustCompile(`^\s*([-+]?[0-9]*\.?[0-9]+)\s*(?:-|–|—|~|～|至|to|\.\.)\s*([-+]?[0-9]*\.?[0-9]+)(?:[^0-9.].*)?$`)
-	boundForm    = regexp.MustCompile(`^\s*([<>＜＞≤≥]=?)\s*([-+]?[0-9]*\.?[0-9]+)(?:[^0-9.].*)?$`)
-)
-
+// compared takes a number apart from the sign before it: "<0.5", "≥ 10". Empty where it is none.
 func compared(s string) (comparator, n string) {
-	g := comparedForm.FindStringSubmatch(s)
-	if g == nil {
+	s = strings.TrimSpace(s)
+	comparator, rest := sign(s)
+	n = strings.TrimSpace(rest)
+	if size := numeral(n, true); size == 0 || size < len(n) {
 		return "", ""
 	}
-	switch g[1] {
-	case "<", "＜":
-		comparator = "<"
-	case ">", "＞":
-		comparator = ">"
-	case "≤", "<=", "＜=":
-		comparator = "<="
-	case "≥", ">=", "＞=":
-		comparator = ">="
-	}
-	return comparator, g[2]
+	return comparator, n
 }
 
-// bounds are those of a range that is written as two numbers or as a bound.
-func bounds(s string) (low, high string) {
-	if g := boundsForm.FindStringSubmatch(s); g != nil {
-		return g[1], g[2]
-	}
-	if g := boundForm.FindStringSubmatch(s); g != nil {
-		if strings.ContainsAny(g[1], ">＞≥") {
-			return g[2], ""
+// sign is the comparator at the beginning of a text, as FHIR has them; an equals sign says nothing.
+func sign(s string) (comparator, rest string) {
+	for _, c := range [...]struct{ sign, means string }{{"<=", "<="}, {">=", ">="}, {"＜=", "<="}, {"＞=", ">="}, {"≤=", "<="}, {"≥=", ">="}, {"≤", "<="}, {"≥", ">="},
+		{"<", "<"}, {">", ">"}, {"＜", "<"}, {"＞", ">"}, {"=", ""}} {
+		if rest, ok := strings.CutPrefix(s, c.sign); ok {
+			return c.means, rest
 		}
-		return "", g[2]
+	}
+	return "", s
+}
+
+// numeral is how many bytes at the beginning of a text are a number: 4, -4.10, .5, with an exponent where that may be.
+func numeral(s string, exponent bool) int {
+	i := 0
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		i++
+	}
+	whole := digits(s[i:])
+	i += whole
+	fraction := 0
+	if i < len(s) && s[i] == '.' {
+		if fraction = digits(s[i+1:]); fraction > 0 || exponent {
+			i += 1 + fraction
+		}
+	}
+	if whole+fraction == 0 {
+		return 0
+	}
+	if exponent && i < len(s) && s[i]|0x20 == 'e' {
+		at := i + 1
+		if at < len(s) && (s[at] == '+' || s[at] == '-') {
+			at++
+		}
+		if n := digits(s[at:]); n > 0 && n <= 3 {
+			i = at + n
+		}
+	}
+	return i
+}
+
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+// bounds are those of a range that is written as two numbers (3.5-5.5, 3.5～5.5 mmol/L) or as a bound (<5).
+func bounds(s string) (low, high string) {
+	s = strings.TrimSpace(s)
+	first, rest := leading(s)
+	if first == "" {
+		_, after := sign(s)
+		n, rest := leading(strings.TrimSpace(after))
+		switch {
+		case after == s || s[0] == '=' || n == "" || !ends(rest):
+			return "", ""
+		case strings.ContainsAny(s[:len(s)-len(after)], ">＞≥"):
+			return n, ""
+		}
+		return "", n
+	}
+	rest = strings.TrimSpace(rest)
+	for _, to := range [...]string{"-", "–", "—", "~", "～", "至", "to", ".."} {
+		if second, ok := strings.CutPrefix(rest, to); ok {
+			if n, after := leading(strings.TrimSpace(second)); n != "" && ends(after) {
+				return first, n
+			}
+		}
 	}
 	return "", ""
+}
+
+// leading is the number that a text begins with, and what comes behind it.
+func leading(s string) (n, rest string) {
+	size := numeral(s, false)
+	return s[:size], s[size:]
+}
+
+// ends tells whether a number ends there: a unit may follow, but no digit and no point.
+func ends(rest string) bool {
+	return rest == "" || rest[0] != '.' && (rest[0] < '0' || rest[0] > '9')
 }
 
 // cleanBase64 is base64 without line breaks, padded; empty if it is none.

@@ -297,7 +297,11 @@ func (p *pipe) constantText(r *run, c context) string {
 	if !asked {
 		return b.String()
 	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	s := b.String()
+	if strings.TrimSpace(s) == s && !strings.ContainsAny(s, "\t\r\n") && !strings.Contains(s, "  ") {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
 }
 
 // convert takes a value through the steps.

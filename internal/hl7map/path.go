@@ -56,15 +56,39 @@ func (p *path) values(r *run, c context, yield func(hl7.Value) bool) {
 		}
 		return
 	}
-	if p.field == 0 {
-		return
+	switch {
+	case p.field == 0:
+	case p.group != "":
+		p.segments(r, c, func(_ int, s *hl7.Segment) bool { return p.ofSegment(r, c, s, yield) })
+	case c.segment != nil && c.segment.Name == p.segment:
+		r.alone = false
+		p.ofSegment(r, c, c.segment, yield)
+	default:
+		r.alone = false
+		for g := c.group; g >= 0; g = r.groups[g].around {
+			found := false
+			for _, s := range r.groups[g].segments {
+				if s.Name == p.segment {
+					if found = true; !p.ofSegment(r, c, s, yield) {
+						return
+					}
+				}
+			}
+			if found || r.groups[g].kind.may[p.segment] {
+				return
+			}
+		}
 	}
-	p.segments(r, c, func(_ int, s *hl7.Segment) bool { return p.ofSegment(r, c, s, yield) })
 }
 
 func (p *path) ofSegment(r *run, c context, s *hl7.Segment, yield func(hl7.Value) bool) bool {
-	if s.Raw(p.field) == "" {
+	raw := s.Raw(p.field)
+	if raw == "" {
 		return true
+	}
+	if p.where == nil && p.repetition == 0 && !has(raw, r.m.Delimiters.Repetition) { // as nearly all are
+		v := p.descend(s.Field(p.field))
+		return !v.Present() || yield(v)
 	}
 	for v := range s.Each(p.field) {
 		if !v.Present() || p.repetition > 0 && v.Place().Repetition != p.repetition {

@@ -149,7 +149,8 @@ var queries = map[string]bool{"QBP": true, "QRY": true, "QCN": true, "QSB": true
 func (s *set) run(m *hl7.Message, msg *message, o Options) *run {
 	r := &run{m: m, set: s, message: msg, member: o.Member, control: m.Header().Control, zone: s.zone,
 		named: map[string][]int{}, byName: map[string][]*hl7.Segment{}, made: map[string][]instance{}, beside: map[around][]instance{}, apart: map[around][]int{},
-		called: map[calling]answer{}, said: map[hub.Name]string{}, chosen: map[*pipe]map[string][]instance{}}
+		called: map[calling]answer{}, said: map[hub.Name]string{}, chosen: map[*pipe]map[string][]instance{}, uris: map[[2]string]string{},
+		out: make([]byte, 0, 4<<10)}
 	if r.zone == nil {
 		r.zone = o.Zone
 	}

@@ -30,6 +30,7 @@ type run struct {
 	beside map[around][]instance     // of these, what is not in a group of a kind
 	apart  map[around][]int          // likewise groups
 	chosen map[*pipe]map[string][]instance
+	uris   map[[2]string]string // of names, by table
 
 	self   hub.Name // of the resource that is being made: nothing refers to itself
 	out    []byte   // JSON of what is being made
@@ -153,8 +154,10 @@ func Name(member, typ, key string) hub.Name {
 	b = append(append(b, "hl7v2\x00"...), member...)
 	b = append(append(append(b, 0), typ...), 0)
 	sum := sha256.Sum256(append(b, key...))
-	return hub.Name{Type: typ, ID: strings.ToLower(base32.StdEncoding.EncodeToString(sum[:20]))}
+	return hub.Name{Type: typ, ID: idLetters.EncodeToString(sum[:20])}
 }
+
+var idLetters = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
 
 // referred are the resources that a pipe refers to.
 func (r *run) referred(p *pipe, c context) []instance {
