@@ -28,6 +28,8 @@ type asking struct {
 	before watches
 	// everything: the policy lets the caller read all.
 	everything bool
+	// exact: Patients are meant, not persons.
+	exact bool
 	// clear: what was found may be read, and nobody need be asked about each record.
 	clear bool
 	// aside is how many records were read besides the candidates themselves.

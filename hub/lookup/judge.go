@@ -121,6 +121,11 @@ func (a *asking) refers(ctx context.Context, things []*thing, c *hub.Clause) ([]
 		}
 		refs[i] = references(&e, c.Param)
 	}
+	if c.Routed { // the one it belongs to
+		if err := a.persons(ctx, refs); err != nil {
+			return nil, err
+		}
+	}
 	meets, err := a.verdicts(ctx, c.Refers, slices.Concat(refs...))
 	holds := make([]bool, len(things))
 	for i := range things {

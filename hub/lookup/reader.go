@@ -34,6 +34,9 @@ type Trail interface {
 type Reader struct {
 	// Limits are set before the Reader is used.
 	Limits Limits
+	// Linked tells which Patients ("Patient/a") are one person: of each that others are linked to, all of them, itself included.
+	// nil: each Patient is a person.
+	Linked func(ctx context.Context, patients []string) (map[string][]string, error)
 	// Records is the partition of FHIR, whose labels and Consents withhold things; empty: nothing is withheld.
 	Records hub.Partition
 

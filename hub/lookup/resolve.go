@@ -13,10 +13,11 @@ import (
 const firstPage = 256
 
 // Plain turns q into one that an index alone can answer, by carrying out the chains and _has in it: what they meet now is
-// written into the query by name. Clauses with a Test stay, as they need no other records. A clause whose inner search
+// written into the query by name. It means the Patients that it names, not their persons: it is for conditions of writes. Clauses with a Test stay, as they need no other records. A clause whose inner search
 // has more candidates than Limits.Join is TooCostly.
 func (r *Reader) Plain(ctx context.Context, who access.Caller, p hub.Partition, q hub.Query) (hub.Query, error) {
 	a := r.ask(who, p)
+	a.exact = true
 	q, err := a.resolve(ctx, q)
 	if err != nil {
 		return q, err
@@ -57,6 +58,9 @@ func (a *asking) begin(ctx context.Context, q *hub.Query) (*inner, error) {
 		return in, nil
 	}
 	resolved, err := a.resolve(ctx, *q)
+	if err == nil && !a.exact {
+		resolved, err = a.widen(ctx, resolved)
+	}
 	if err != nil {
 		return nil, err
 	}

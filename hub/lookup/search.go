@@ -115,6 +115,9 @@ func (a *asking) search(ctx context.Context, q hub.Query) (found, error) {
 		return found{}, err
 	}
 	q, err := a.resolve(ctx, q)
+	if err == nil {
+		q, err = a.widen(ctx, q)
+	}
 	switch {
 	case err != nil:
 		return found{}, err

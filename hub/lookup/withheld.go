@@ -309,6 +309,13 @@ func (r *Reader) Hidden(ctx context.Context, who access.Caller, p hub.Partition,
 }
 
 // person is all Patients of a patient's person.
-func (r *Reader) person(_ context.Context, patient string) ([]string, error) {
+func (r *Reader) person(ctx context.Context, patient string) ([]string, error) {
+	if r.Linked == nil {
+		return []string{patient}, nil
+	}
+	all, err := r.Linked(ctx, []string{patient})
+	if of := all[patient]; of != nil || err != nil {
+		return of, err
+	}
 	return []string{patient}, nil
 }

@@ -1,6 +1,10 @@
 package fhir
 
-import "concord/hub"
+import (
+	"slices"
+
+	"concord/hub"
+)
 
 // CompartmentTypes lists the resource types that may be in a compartment (of a Patient, Encounter, RelatedPerson,
 // Practitioner or Device), sorted; none for another type (R4 compartmentdefinition.html).
@@ -17,6 +21,16 @@ func CompartmentTypes(compartment string) []string {
 // mayJoin reports whether things of the type may be in the compartment.
 func (r *resourceType) mayJoin(compartment string) bool {
 	return len(r.compartments[compartment]) > 0
+}
+
+// Owns tells whether things of a type belong to a Patient by a parameter (R4 compartmentdefinition-patient.html). Persons and
+// Patients belong to none: what they say of Patients is about themselves.
+func Owns(typ, param string) bool {
+	r := definitions().resources[typ]
+	if r == nil || typ == "Patient" || typ == "Person" {
+		return false
+	}
+	return param == "patient" || param == "subject" || slices.Contains(r.compartments["Patient"], param)
 }
 
 // CompartmentClause is the condition that a thing of type typ is in the compartment of the thing compartment/id: that it

@@ -17,16 +17,37 @@ type Directory struct {
 
 // Linked are all Patients of the person that a Patient ("Patient/a") is of, itself among them, sorted.
 func (d *Directory) Linked(ctx context.Context, patient string) ([]string, error) {
-	recs, err := find(ctx, d.Follower, "Person", "link", []string{patient}, 1)
-	if err != nil {
-		return nil, err
-	}
-	for i := range recs {
-		if of := targets(&recs[i]); recs[i].Member == Origin && slices.Contains(of, patient) {
-			return of, nil
-		}
+	all, err := d.LinkedAll(ctx, []string{patient})
+	if of := all[patient]; of != nil || err != nil {
+		return of, err
 	}
 	return []string{patient}, nil
+}
+
+// asked is how many Patients one question to the index is about.
+const asked = 500
+
+// LinkedAll is Linked for several Patients. Those that no other is linked to are not among the keys.
+func (d *Directory) LinkedAll(ctx context.Context, patients []string) (map[string][]string, error) {
+	all := map[string][]string{}
+	for some := range slices.Chunk(patients, asked) {
+		recs, err := find(ctx, d.Follower, "Person", "link", some, len(some)*2)
+		if err != nil {
+			return nil, err
+		}
+		for i := range recs {
+			if recs[i].Member != Origin {
+				continue
+			}
+			of := targets(&recs[i])
+			for _, p := range of {
+				if slices.Contains(some, p) {
+					all[p] = of
+				}
+			}
+		}
+	}
+	return all, nil
 }
 
 // Quarantined tells whether a Patient shares a number with what is clearly somebody else, and nobody has said yet whose it is.

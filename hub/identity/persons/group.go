@@ -45,7 +45,7 @@ func groups(m *identity.Model, nodes map[string]*node, pairs []*Pair) [][]string
 		case slices.Contains(a, p.B):
 			p.State, p.Why = Linked, p.Evidence.Rule
 		default:
-			if why := clash(m, nodes, apart, a, b); why != "" {
+			if why := clash(m, nodes, apart, a, b, rank(p) < 2); why != "" {
 				p.State, p.Why = Open, why
 				continue
 			}
@@ -103,8 +103,9 @@ const (
 // mostTogether is how many Patients a person may have before somebody has to look.
 const mostTogether = 60
 
-// clash says why two groups cannot be one; empty where nothing forbids it.
-func clash(m *identity.Model, nodes map[string]*node, apart map[[2]string]bool, a, b []string) string {
+// clash says why two groups cannot be one; empty where nothing forbids it. Where somebody who knows said so, they are not held to be
+// twins for their likeness.
+func clash(m *identity.Model, nodes map[string]*node, apart map[[2]string]bool, a, b []string, said bool) string {
 	if len(a)+len(b) > mostTogether {
 		return whyTooMany
 	}
@@ -117,8 +118,12 @@ func clash(m *identity.Model, nodes map[string]*node, apart map[[2]string]bool, 
 			if apart[[2]string{x, y}] {
 				return whyApart
 			}
-			if e := m.Compare(group[i], group[len(a)+j]); e.Grade == identity.CertainlyNot && e.Rule != "different-citizen-numbers" {
-				return whyRelated // twins, or a child and its mother, whom a third Patient would join
+			if said {
+				continue
+			}
+			switch e := m.Compare(group[i], group[len(a)+j]); e.Rule {
+			case "twins", "newborn-mother": // whom a third Patient would join
+				return whyRelated
 			}
 		}
 	}

@@ -265,10 +265,11 @@ func (w *world) regroup(ctx context.Context, ids ...string) error {
 			pairs = append(pairs, p)
 		case (a || b) && !p.wantsLink(): // it joins nobody, and its other side need not be known
 			w.settleAlone(p)
+		case (a || b) && p.State == "":
+			p.State, p.Why = Open, whyTooMany
 		}
 	}
-	w.assign(all, groups(w.model, nodes, pairs))
-	return nil
+	return w.assign(ctx, all, groups(w.model, nodes, pairs))
 }
 
 // settleAlone settles a Pair that wants no link.
