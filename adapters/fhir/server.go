@@ -47,6 +47,8 @@ type Deps struct {
 	// Identity judges who is whom, and Persons knows what was judged.
 	Identity *identity.Model
 	Persons  Persons
+	// Measures answers $evaluate-measure; nil: nobody does.
+	Measures Measures
 	// CursorKey signs page cursors.
 	CursorKey []byte
 	// PublicURL is the hub's address as clients see it, without a trailing slash; empty: taken from the request.

@@ -155,8 +155,10 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	behind.Go(func() { r.deriver.Run(background) })
 	behind.Go(func() { r.laboratory.run(background) })
 	behind.Go(func() { r.quota.Run(background) })
+	behind.Go(func() { r.linker.Run(background) })
 	behind.Go(func() { r.recognition.run(background) })
 	behind.Go(func() { r.ledger.run(background) })
+	behind.Go(func() { r.persons.run(background) })
 	behind.Go(func() { r.jobs.Run(background) })
 	if r.embedded != nil {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
@@ -187,7 +189,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	}
 	fhir.Mount(server.FHIR(), fhir.Deps{
 		Reader: r.reader, Blobs: r.objects, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
-		Project: r.fhir, Adviser: r.adviser, Viewer: r.cfg.Viewer, Identity: r.identity, Took: r.metrics.blob,
+		Project: r.fhir, Adviser: r.adviser, Measures: r.ledger.ledger, Viewer: r.cfg.Viewer, Identity: r.identity, Persons: r.persons.directory, Took: r.metrics.blob,
 		CursorKey: r.settings.TokenKey, PublicURL: r.cfg.PublicURL, Version: version(),
 		Limits: fhir.Limits{Resource: int64(r.cfg.MaxResourceMB) << 20, Bundle: int64(r.cfg.MaxBundleMB) << 20, Entries: r.cfg.MaxBundleEntries, Deletes: r.cfg.MaxDeletes,
 			Binary: int64(r.cfg.MaxBinaryMB) << 20, Attachment: r.cfg.AttachmentKB << 10},
@@ -200,6 +202,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	r.images.MountWADO(server.WADO())
 	r.mountECG(server)
 	r.mountLaboratory(server)
+	r.mountIdentity(server)
 	r.mountCDS(server)
 	r.mountIntegration(server)
 	r.mountRecognition(server)

@@ -75,6 +75,9 @@ func (w *Follow) Run(ctx context.Context) {
 func (w *Follow) Advance(ctx context.Context) (more bool, err error) {
 	l := w.Ledger
 	if !w.begun {
+		if err := l.publish(ctx); err != nil {
+			return false, err
+		}
 		if w.at, err = l.followed(ctx); err != nil {
 			return false, err
 		}
