@@ -154,6 +154,9 @@ func TestPairsAreJudgedByTheRules(t *testing.T) {
 
 		{"twins with names alike", "name=王佳怡 born=2015-05-06 sex=female phone=13855512345 at=" + home, "name=王佳琪 born=2015-05-06 sex=female phone=13855512345 at=" + home, identity.Leave, "twins"},
 		{"twins whose names sound the same", "name=王子涵 born=2015-05-06 sex=female phone=13855512345 at=" + home + " twin=1", "name=王子晗 born=2015-05-06 sex=female phone=13855512345 at=" + home, identity.Ask, "weights"},
+		{"twins whose names sound the same and who do not say so", "name=王子晨 born=2015-05-06 sex=male phone=13855512345 at=" + home, "name=王子宸 born=2015-05-06 sex=male phone=13855512345 at=" + home, identity.Ask, "weights"},
+		{"a homophone by a clerk, and one card", "name=王晓雯 born=1980-05-06 sex=female card=A1B2C3D4E5", "name=王晓文 born=1980-05-06 sex=female card=A1B2C3D4E5", identity.Link, "shared-number"},
+		{"an in-law's number with its birth date", "name=杨学 born=1980-05-06 sex=male ni=" + wei, "name=郭雪 born=1980-05-06 sex=male ni=" + wei, identity.Ask, "number-alone"},
 		{"twins by their places", "name=王子涵 born=2015-05-06 sex=female phone=13855512345 twin=1", "name=王子晗 born=2015-05-06 sex=female phone=13855512345 twin=2", identity.Leave, "twins"},
 		{"father and son", "name=王建国 born=1960-05-06 sex=male phone=13855512345 at=" + home, "name=王磊 born=1985-02-03 sex=male phone=13855512345 at=" + home, identity.Leave, "weights"},
 		{"sisters", "name=王佳怡 born=2013-05-06 sex=female phone=13855512345 at=" + home, "name=王佳琪 born=2016-08-09 sex=female phone=13855512345 at=" + home, identity.Leave, "weights"},

@@ -132,7 +132,7 @@ func (p *pair) citizenNumber(*Evidence) bool {
 	case "":
 		return p.levels[birth] != "" && p.levels[family] == ""
 	}
-	return true
+	return p.levels[family] != "differ" || p.levels[given] == "same"
 }
 
 // decidingNumber: another number that the model trusts, with the name and the birth date.
@@ -147,20 +147,29 @@ func (p *pair) decidingNumber(*Evidence) bool {
 	return false
 }
 
-// cautious: one says that it is a twin, and the names are not the same to the letter.
+// cautious: the names are not the same to the letter, and no number that decides agrees. A clerk's homophone then looks as
+// twins do, who are called 子晨 and 子宸 and have the birth date, the phone and the home in common; where one says that it is
+// a twin, a card that its twin might have used does not decide either. Of a name in pinyin nobody can tell.
 func (p *pair) cautious() bool {
-	return (p.a.MultipleBirth || p.b.MultipleBirth) && p.levels[given] != "same" && p.levels[number] != "citizen"
+	switch p.levels[given] {
+	case "same":
+		return false
+	case "latin":
+		return (p.a.MultipleBirth || p.b.MultipleBirth) && p.levels[number] != "citizen"
+	}
+	switch p.levels[number] {
+	case "citizen", "citizen-near":
+		return false
+	case "other", "local":
+		return p.a.MultipleBirth || p.b.MultipleBirth
+	}
+	return true
 }
 
 // heavyEnough: the weights are, and more than a name and a birth date agrees: a number, a phone or the house.
 func (p *pair) heavyEnough(e *Evidence) bool {
 	if e.Probability < p.m.Link || !p.witnessed() || !p.nameAgrees() || p.birthDiffers() || p.levels[birth] == "" || p.cautious() {
 		return false
-	}
-	if p.levels[given] == "near" || p.levels[given] == "part" { // twins are called 佳怡 and 佳琪, Jiayi and Jiaqi
-		if p.levels[number] != "citizen" && p.levels[number] != "citizen-near" && p.levels[number] != "other" {
-			return false
-		}
 	}
 	if p.levels[sex] == "differ" { // mistyped, where the rest is the same to the letter, and both phone and house agree
 		return p.levels[given] == "same" && p.levels[birth] == "same" && p.levels[phone] == "same" && (p.levels[address] == "same" || p.levels[address] == "place")
