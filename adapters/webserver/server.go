@@ -77,7 +77,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err := e.SetTrustedProxies(config.TrustedProxies); err != nil {
 		return nil, &hub.Error{Kind: hub.Invalid, Path: "trusted proxies", Msg: "an entry is no address or network", Err: err}
 	}
-	e.Use(s.observe, s.recover, headers, s.cors)
+	e.Use(s.hear, s.observe, s.recover, headers, s.cors)
 	e.NoRoute(func(c *gin.Context) {
 		s.fail(c, &hub.Error{Kind: hub.NotFound, Msg: "there is nothing at this address"})
 	})
