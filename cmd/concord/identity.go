@@ -1,12 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
+	door "concord/adapters/identity"
+	"concord/adapters/webserver"
+	"concord/hub/identity/persons"
+	"concord/hub/settings"
 	"concord/mappings"
 )
 
@@ -44,3 +51,42 @@ func (r *rooms) openIdentity() error {
 	r.identity, r.fhir = model, r.fhir.With(model.Terms)
 	return nil
 }
+
+// personsRoom is what the hub knows of who is who.
+type personsRoom struct {
+	directory *persons.Directory
+	linker    *persons.Linker
+	decisions *prometheus.CounterVec
+}
+
+// openPersons has Patients judged as they come, and searches mean the persons.
+func (r *rooms) openPersons(reg prometheus.Registerer) {
+	records := r.followers[settings.Records]
+	judged := prometheus.NewCounter(prometheus.CounterOpts{Name: "concord_identity_judged_total", Help: "Patients that were compared with all who may be the same person."})
+	behind := prometheus.NewGauge(prometheus.GaugeOpts{Name: "concord_identity_behind", Help: "Commits of the log whose Patients are not judged yet."})
+	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_identity_decisions_total", Help: "What persons said of pairs of Patients: link, separate, undo."}, []string{"what"})
+	reg.MustRegister(judged, behind, decisions)
+	p := &personsRoom{directory: &persons.Directory{Follower: records}, decisions: decisions}
+	p.linker = &persons.Linker{Follower: records, Index: r.index, Writer: r.writers[settings.Records], Model: r.identity, Observe: func(left uint64, n int) {
+		judged.Add(float64(n))
+		behind.Set(float64(left))
+	}}
+	r.reader.Linked = p.directory.LinkedAll
+	r.persons = p
+}
+
+func (r *rooms) mountIdentity(server *webserver.Server) {
+	board := &persons.Board{Reader: r.reader, Records: settings.Records, Follower: r.followers[settings.Records], Writer: r.writers[settings.Records], Model: r.identity,
+		Trail: r.trail, Now: time.Now}
+	door.Mount(server.Group("/identity", door.WriteError), door.Deps{Board: board, Reader: r.reader, Records: settings.Records,
+		Observe: func(what string) { r.persons.decisions.WithLabelValues(what).Inc() }})
+}
+
+// wake tells the room that records were committed.
+func (p *personsRoom) wake() {
+	if p != nil {
+		p.linker.Wake()
+	}
+}
+
+func (p *personsRoom) run(ctx context.Context) { p.linker.Run(ctx) }

@@ -30,7 +30,9 @@ func callFHIR(ctx context.Context, o labOptions, method, path string, body []byt
 	if res.StatusCode < 300 {
 		return read(res.Body)
 	}
-	var said struct{ Issue []struct{ Diagnostics string } }
+	var said struct {
+		Issue []struct{ Diagnostics string }
+	}
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	if json.Unmarshal(text, &said) != nil || len(said.Issue) == 0 {
 		return errors.New("the hub answers " + res.Status)

@@ -20,7 +20,9 @@ import (
 
 func identityCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "identity", Short: "Ask who is who, decide doubtful pairs, train and measure the matching", Args: cobra.NoArgs}
-	cmd.AddCommand(identityMatchCommand(), identityTrainCommand(), identityMeasureCommand())
+	cmd.AddCommand(identityMatchCommand(), identityPairsCommand())
+	cmd.AddCommand(identityDeciding()...)
+	cmd.AddCommand(identityTrainCommand(), identityMeasureCommand())
 	return cmd
 }
 

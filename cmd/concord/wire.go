@@ -18,6 +18,7 @@ import (
 	"concord/hub/audit"
 	"concord/hub/commit"
 	"concord/hub/identity"
+	"concord/hub/identity/persons"
 	"concord/hub/imaging"
 	"concord/hub/laboratory"
 	"concord/hub/lookup"
@@ -35,7 +36,7 @@ import (
 )
 
 // projectionStamp changes whenever the rules that make entries do, so that an index of older rules is not read.
-const projectionStamp = "dicom 3"
+const projectionStamp = "dicom 3, pairs 1"
 
 // rooms is a hub put together: this file is the only one that knows every room.
 type rooms struct {
@@ -69,6 +70,7 @@ type rooms struct {
 	metrics *hubMetrics
 
 	laboratory  *laboratoryRoom
+	persons     *personsRoom
 	recognition *recognitionRoom
 	adviser     *advice.Adviser
 	ledger      *ledgerRoom
@@ -130,6 +132,7 @@ func (r *rooms) openIndex(alone bool) error {
 
 		laboratory.SightingType: projector(laboratory.ProjectSighting),
 		register.EventType:      projector(register.ProjectEvent),
+		persons.PairType:        projector(persons.ProjectPair),
 	}
 	maps.Copy(byType, messages.Projectors())
 	r.projectors = &projection.Projectors{Default: r.fhir, ByType: byType}
@@ -165,6 +168,7 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 				r.laboratory.wake()
 				r.recognition.wake()
 				r.ledger.wake()
+				r.persons.wake()
 			}
 		}
 		opt.Admit = r.quota.Admit
@@ -177,6 +181,7 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 	}
 	r.reader = lookup.New(r.index, r.objects, r.followers, access.Mutual{}, r.trail)
 	r.reader.Limits.Bytes, r.reader.Records = r.cfg.MaxPageMB<<20, settings.Records
+	r.openPersons(reg)
 	r.archive = &imaging.Archive{
 		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
 		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob, Remarked: r.metrics.remarked,
