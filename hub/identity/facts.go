@@ -2,7 +2,6 @@ package identity
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -223,12 +222,4 @@ func residents(t *Traits, old bool) (out []string) {
 
 func contains(list []string, what ...string) bool {
 	return slices.ContainsFunc(what, func(s string) bool { return slices.Contains(list, s) })
-}
-
-// motherOf tells whether what a newborn says of its mother is said of the other.
-func motherOf(baby, other *Traits) bool {
-	if contains(residents(other, true), baby.Mother.Numbers...) || contains(other.Phones, baby.Mother.Phones...) {
-		return true
-	}
-	return baby.Mother.Name != "" && slices.ContainsFunc(other.Names, func(n Name) bool { return strings.EqualFold(n.Text, baby.Mother.Name) })
 }

@@ -9,6 +9,6 @@
 //
 // All follows from a seed. Rates are those of Rates, [D] throughout: set from what is told of registries (names are mostly
 // misspelled, swapped or cut; numbers are missing or mistyped; telephones are a family's; newborns have no name yet) and
-// not from what a matcher can do. What the population cannot show is told in docs: whole cards borrowed from others,
-// several consortia's customs, and how often each fault really happens at a given place.
+// not from what a matcher can do. What the population cannot show: cards borrowed as a whole, faults that one institution
+// copies from another, and how often each fault really happens at a given place.
 package people

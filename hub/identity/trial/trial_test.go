@@ -51,12 +51,12 @@ func TestWeightsLearntFromOnePopulationMatchAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := trial.Read(m, people.Options{Seed: 2001, People: 4000})
+	p, err := trial.Read(m, people.Options{Seed: 2001, People: 2500})
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights, shares := p.Learn(200_000)
-	again, _ := p.Learn(200_000)
+	weights, shares := p.Learn(60_000)
+	again, _ := p.Learn(60_000)
 	for field := range weights {
 		if !maps.Equal(weights[field], again[field]) {
 			t.Fatalf("two trainings on one population differ in %s", field)
@@ -67,7 +67,7 @@ func TestWeightsLearntFromOnePopulationMatchAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := trial.Read(learnt, people.Options{Seed: 2002, People: 3000})
+	other, err := trial.Read(learnt, people.Options{Seed: 2002, People: 2000})
 	if err != nil {
 		t.Fatal(err)
 	}
