@@ -155,7 +155,6 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	behind.Go(func() { r.deriver.Run(background) })
 	behind.Go(func() { r.laboratory.run(background) })
 	behind.Go(func() { r.quota.Run(background) })
-	behind.Go(func() { r.linker.Run(background) })
 	behind.Go(func() { r.recognition.run(background) })
 	behind.Go(func() { r.ledger.run(background) })
 	behind.Go(func() { r.persons.run(background) })
