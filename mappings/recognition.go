@@ -70,6 +70,10 @@ func ComposeRecognition(dir fs.FS, version string, rows []map[string]any, withou
 	if err != nil {
 		return nil, err
 	}
+	return s.compose(version, rows, without)
+}
+
+func (s *sheets) compose(version string, rows []map[string]any, without []string) (*recognition.Catalogue, error) {
 	s.head.Version = version
 	var faults hub.Faults
 	for _, columns := range rows {

@@ -164,7 +164,7 @@ func TestProposalsAreTakenAsRowsAndAsResources(t *testing.T) {
 		t.Fatalf("%d %s", status, resource)
 	}
 	edited := strings.Replace(resource, `"value":14}`, `"value":10}`, 1)
-	status, header, text = d.ask("zhang", "POST", "/proposals", strings.NewReader(`{"reason":"试行","effective":"2099-01-01","resources":[`+edited+`]}`))
+	status, _, text = d.ask("zhang", "POST", "/proposals", strings.NewReader(`{"reason":"试行","effective":"2099-01-01","resources":[`+edited+`]}`))
 	if status != 400 || !strings.Contains(text, "five years") {
 		t.Errorf("too far ahead: %d %s", status, text)
 	}

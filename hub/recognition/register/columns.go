@@ -64,6 +64,7 @@ var columns = [...]column{
 	{"rapid", "变化快", "changes fast", flag},
 	{"delta", "差值限", "delta limit", parts},
 	{"price", "价格", "price", money},
+	{"prices", "分地区价格", "prices by region", parts},
 	{"scope", "互认范围", "scope", text},
 	{"aliases", "别名", "aliases", text},
 	{"source", "依据", "provenance", code},
@@ -109,7 +110,7 @@ func extensionsOf(name string, v any) []any {
 	var all []any
 	for _, one := range list {
 		value, ok := valueOf(form, one)
-		if !found || !ok || isList && form != text && form != code {
+		if !found || !ok || isList && form != text && form != code && form != parts {
 			return []any{otherwise(name, v)}
 		}
 		value["url"] = url
@@ -246,7 +247,7 @@ func (r Row) readExtension(e fhir.Value) error {
 // repeats tells the columns that have several values.
 func (c *column) repeats() bool {
 	switch c.name {
-	case "modalities", "regions", "aliases", "specimens", "insurance", "mutual":
+	case "modalities", "regions", "aliases", "specimens", "insurance", "mutual", "prices":
 		return true
 	}
 	return false

@@ -67,7 +67,7 @@ func TestARowOfEveryColumnGoesThroughFHIRUnchanged(t *testing.T) {
 		"codes": map[string]any{"urn:a": []any{"1", "2"}, "urn:b": []any{"3"}}, "insurance": []any{"27000000"}, "mutual": []any{"HR 1"}, "modalities": []any{"CT"},
 		"regions": []any{"CHEST", "NECK"}, "contrast": "plain", "paired": true, "side": "left", "specimens": []any{"serum"}, "unit": []any{"g/L", "g/dL"}, "per_mmol": json.Number("18.016"),
 		"window": map[string]any{"default": "7d", "IMP": "24h", "EMER": "0"}, "rapid": true, "delta": map[string]any{"within": "72h", "percent": json.Number("20.50")},
-		"price": "12.50", "aliases": []any{"甲"}, "source": "D", "note": "a <note> & \"more\"", "later": map[string]any{"a": []any{json.Number("1")}}}
+		"price": "12.50", "prices": []any{map[string]any{"region": "340000", "amount": "11.00", "source": "D"}, map[string]any{"amount": "13"}}, "aliases": []any{"甲"}, "source": "D", "note": "a <note> & \"more\"", "later": map[string]any{"a": []any{json.Number("1")}}}
 	doc, err := fhir.Parse(row.Resource(nil, false), fhir.Limits{})
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestARowOfEveryColumnGoesThroughFHIRUnchanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, column := range []string{"unit", "window", "delta", "price", "later", "codes"} {
+	for _, column := range []string{"unit", "window", "delta", "price", "prices", "later", "codes"} {
 		if strings.Contains(string(doc.Root().Raw()), `"valueCode":"`+column+`"`) != (column == "later") {
 			t.Errorf("column %s lies elsewhere than it should", column)
 		}

@@ -167,6 +167,9 @@ func TestRowsAreLintedWhenProposedAndWhenReleased(t *testing.T) {
 		"no window":                  with(r, "alt", map[string]any{"window": "soon"}),
 		"a class that there is not":  with(r, "alt", map[string]any{"window": map[string]any{"default": "3d", "INPATIENT": "1d"}}),
 		"no provenance":              with(r, "alt", map[string]any{"source": ""}),
+		"a price that is none":       with(r, "alt", map[string]any{"prices": []any{map[string]any{"amount": "cheap", "source": "D"}}}),
+		"a price of no form":         with(r, "alt", map[string]any{"prices": "12.50"}),
+		"a price twice":              with(r, "alt", map[string]any{"prices": []any{map[string]any{"amount": "1", "source": "D"}, map[string]any{"amount": "2", "source": "D"}}}),
 		"an id that is another's":    {Item: "alt", Row: register.Row{"id": "ast"}},
 		"no item to retire":          {Item: "nothing", Retire: true},
 		"two things":                 {Item: "alt", Retire: true, Restore: true},
@@ -205,6 +208,20 @@ func TestRowsAreLintedWhenProposedAndWhenReleased(t *testing.T) {
 	}
 	if len(r.Releases()) != 1 || len(r.Proposals("open")) != 1 {
 		t.Error("what was refused left a trace")
+	}
+}
+
+func TestPricesAreReleasedWithTheirRow(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub()
+	release(t, r, changes(with(r, "alt", map[string]any{"prices": []any{map[string]any{"region": "340000", "amount": "8.50", "source": "V"}, map[string]any{"amount": "10", "source": "D"}}})))
+	for regions, want := range map[string]string{"340321": "8.50 CNY", "110105": "10.00 CNY"} {
+		if got := r.Catalogue().Price("alt", []string{regions}).String(); got != want {
+			t.Errorf("in %s: %s, want %s", regions, got, want)
+		}
+	}
+	if d := r.Differences(r.Releases()[0]); len(d) != 1 || len(d[0].Columns) != 1 || !strings.Contains(d[0].Columns[0].Chinese, "分地区价格") {
+		t.Errorf("%+v", d)
 	}
 }
 
