@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	door "concord/adapters/recognition"
+	"concord/hub/identity/persons"
 	"concord/hub/recognition"
 	"concord/hub/recognition/ledger"
 	"concord/hub/settings"
@@ -29,7 +30,7 @@ func (r *rooms) openLedger(reg prometheus.Registerer, catalogue func() *recognit
 		[]string{"event", "member", "kind", "is"})
 	l := &ledger.Ledger{
 		Follower: r.followers[settings.Records], Index: r.index, Writer: r.writers[settings.Records], Reader: r.reader, Records: settings.Records,
-		Catalogue: catalogue, BodyTerm: mappings.BodyTerm, Now: time.Now, Limits: ledger.Limits{Zone: fhir.ChinaTime()},
+		Linked: (&persons.Directory{Follower: r.followers[settings.Records]}).Linked, Catalogue: catalogue, BodyTerm: mappings.BodyTerm, Now: time.Now, Limits: ledger.Limits{Zone: fhir.ChinaTime()},
 		Observe: func(e ledger.Event, o *ledger.Opportunity) {
 			is := string(o.Outcome)
 			if e == ledger.Chosen {

@@ -36,7 +36,7 @@ Settings come from flags, from CONCORD_* variables and from the YAML file named 
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), memberCommand(), tokenCommand(), catalogueCommand(), qualificationCommand(), recogniseCommand(), uploadCommand(), forwardCommand(), mapCommand(), remapCommand(), laboratoryCommand(), conformanceCommand(), rebuildCommand(), fsckCommand(), dumpCommand(), identityCommand(), benchCommand())
+	cmd.AddCommand(serveCommand(), memberCommand(), tokenCommand(), catalogueCommand(), qualificationCommand(), recogniseCommand(), uploadCommand(), forwardCommand(), mapCommand(), remapCommand(), laboratoryCommand(), statisticsCommand(), conformanceCommand(), rebuildCommand(), fsckCommand(), dumpCommand(), identityCommand(), benchCommand())
 	return cmd
 }
 
