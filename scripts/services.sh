@@ -19,7 +19,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 node_clients=(fhir-kit-client@2.0.3 fhirclient@2.6.3 dcmjs-dimse@0.3.3 node-hl7-client@3.2.0 puppeteer-core@24.10.0)
-python_clients=(pydicom==3.0.2 pynetdicom==3.0.4 dicomweb-client==0.61.2 fhirclient==4.4.0 fhirpy==2.3.1 hl7==0.4.5 hl7apy==1.3.5 healthchain==0.16.1)
+python_clients=(pydicom==3.0.2 pynetdicom==3.0.4 dicomweb-client==0.61.2 fhirclient==4.4.0 fhirpy==2.3.1 hl7==0.4.5 hl7apy==1.3.5 healthchain==0.16.1 openpyxl==3.1.5)
 viewer=@ohif/app@3.13.2
 
 cache=$PWD/.cache
