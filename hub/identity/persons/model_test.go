@@ -13,8 +13,8 @@ import (
 	"concord/internal/fhir"
 )
 
-// people are charts of a few persons whose faults make links of every kind: sure ones, doubtful ones, contradictions.
-func people() []who {
+// charts are of a few persons whose faults make links of every kind: sure ones, doubtful ones, contradictions.
+func charts() []who {
 	zhang := zhang()
 	mistyped := zhang
 	mistyped.number, mistyped.birth = "", "1990-07-03"
@@ -35,7 +35,7 @@ func people() []who {
 func TestGroupsAreThoseOfAFreshFold(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		w := open(t, 2)
-		charts := people()
+		kinds := charts()
 		ids := []string{"a", "b", "c", "d", "e", "f"}
 		now := map[string]string{} // bodies
 		decided := map[[2]string]bool{}
@@ -69,7 +69,7 @@ func TestGroupsAreThoseOfAFreshFold(t *testing.T) {
 					decided[pair] = true
 				}
 			default:
-				body := charts[rapid.IntRange(0, len(charts)-1).Draw(r, "chart")].body()
+				body := kinds[rapid.IntRange(0, len(kinds)-1).Draw(r, "chart")].body()
 				w.put("m"+id, "Patient/"+id, body)
 				now[id] = body
 			}
