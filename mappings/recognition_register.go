@@ -86,6 +86,9 @@ func (s *sheets) priced(row register.Row) (map[string]any, error) {
 			}
 			*to = text
 		}
+		if slices.ContainsFunc(s.head.Prices, func(o priceRow) bool { return o.Item == p.Item && o.Region == p.Region }) {
+			return nil, priceFault(row, fmt.Sprintf("region %.40q has two prices", p.Region))
+		}
 		s.head.Prices = append(s.head.Prices, p)
 	}
 	return columns, nil
