@@ -96,6 +96,7 @@ type shown struct {
 	Version  uint64    `json:"version"`
 	Updated  time.Time `json:"updated"`
 	Decision *decision `json:"decision,omitempty"`
+	Undone   *decision `json:"undone,omitempty"` // who took the last decision back
 	Patients []string  `json:"patients,omitempty"`
 	Sides    []side    `json:"sides,omitempty"`
 }
@@ -123,9 +124,12 @@ type decision struct {
 func show(p *persons.Pair) shown {
 	e := &p.Evidence
 	out := shown{ID: p.ID, State: p.State, Verdict: p.Verdict, Grade: e.Grade, Probability: e.Probability, Bits: e.Bits, Rule: p.Why, Model: e.Model,
-		Version: p.Version, Updated: p.Updated.UTC(), Decision: (*decision)(p.Decision)}
-	if p.Why != "" {
-		out.Why = (*words)(new(identity.RuleText(p.Why)))
+		Version: p.Version, Updated: p.Updated.UTC(), Decision: (*decision)(p.Decision), Undone: (*decision)(p.Undone)}
+	if p.Decision != nil { // it stands above what the model says, which is still told
+		out.Rule = e.Rule
+	}
+	if out.Rule != "" {
+		out.Why = (*words)(new(identity.RuleText(out.Rule)))
 	}
 	for _, at := range e.Points {
 		out.Points = append(out.Points, point{at.Field, at.Level, at.Bits, words(at.Text())})

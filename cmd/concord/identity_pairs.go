@@ -23,13 +23,8 @@ type pairShown struct {
 	Points           []struct{ Zh, En string }
 	Updated          time.Time
 	Patients         []string
-	Decision         *struct {
-		Link           bool
-		Member, Person string
-		Reason         string
-		At             time.Time
-	}
-	Sides []struct {
+	Decision, Undone *saidOfPair
+	Sides            []struct {
 		Patient, Member   string
 		Names             []string
 		BirthDate, Gender string
@@ -39,6 +34,11 @@ type pairShown struct {
 }
 
 type identityWords struct{ Zh, En string }
+
+// saidOfPair is what a person said.
+type saidOfPair struct{ Member, Person, Reason string }
+
+func (d *saidOfPair) who() string { return plain(strings.TrimSpace(d.Person + " of " + d.Member)) }
 
 // flags are those of commands that ask a hub about identity.
 func (o *labOptions) flags(cmd *cobra.Command) {
@@ -158,7 +158,9 @@ func (o *labOptions) showPair(cmd *cobra.Command, id string) error {
 func (p *pairShown) line() string {
 	text := p.Updated.Local().Format(time.DateTime) + " " + p.State
 	if d := p.Decision; d != nil {
-		text += " as " + plain(strings.TrimSpace(d.Person+" of "+d.Member)) + " said: " + plain(d.Reason)
+		text += " as " + d.who() + " said: " + plain(d.Reason)
+	} else if d := p.Undone; d != nil {
+		text += " as " + d.who() + " took the decision back: " + plain(d.Reason)
 	} else if p.Why != nil {
 		text += ": " + p.why()
 	}

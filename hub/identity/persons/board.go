@@ -126,7 +126,7 @@ func (b *Board) Link(ctx context.Context, who access.Caller, x, y, reason string
 			return &hub.Error{Kind: hub.Conflict, Msg: "the two Patients have different valid citizen numbers",
 				Hint: "correct the number, or mark the former one as old (use=old), where the person got a new one"}
 		}
-		p.Decision = &d
+		p.Decision, p.Undone = &d, nil
 		return nil
 	})
 }
@@ -134,18 +134,18 @@ func (b *Board) Link(ctx context.Context, who access.Caller, x, y, reason string
 // Separate says that two Patients are two people, and not to be linked by anything.
 func (b *Board) Separate(ctx context.Context, who access.Caller, x, y, reason string) (Pair, error) {
 	return b.decide(ctx, who, x, y, reason, func(_ *world, p *Pair, d Decision) error {
-		p.Decision = &d
+		p.Decision, p.Undone = &d, nil
 		return nil
 	})
 }
 
 // Undo takes a person's word about two Patients back. They are what the model says they are.
 func (b *Board) Undo(ctx context.Context, who access.Caller, x, y, reason string) (Pair, error) {
-	return b.decide(ctx, who, x, y, reason, func(w *world, p *Pair, _ Decision) error {
+	return b.decide(ctx, who, x, y, reason, func(w *world, p *Pair, d Decision) error {
 		if p.Decision == nil {
 			return &hub.Error{Kind: hub.Conflict, Msg: "nobody has decided about these two Patients"}
 		}
-		p.Decision = nil
+		p.Decision, p.Undone = nil, &d
 		return nil
 	})
 }

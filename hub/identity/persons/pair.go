@@ -43,6 +43,8 @@ type Pair struct {
 	Evidence identity.Evidence `json:"evidence"`
 	// Decision is what a person said; nil where nobody did.
 	Decision *Decision `json:"decision,omitempty"`
+	// Undone says who took the last Decision back, and why; nil where none was, or another was made since.
+	Undone *Decision `json:"undone,omitempty"`
 	// Version and Updated are the record's.
 	Version uint64    `json:"-"`
 	Updated time.Time `json:"-"`
