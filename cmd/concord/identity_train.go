@@ -22,7 +22,7 @@ func identityCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "identity", Short: "Ask who is who, decide doubtful pairs, train and measure the matching", Args: cobra.NoArgs}
 	cmd.AddCommand(identityMatchCommand(), identityPairsCommand())
 	cmd.AddCommand(identityDeciding()...)
-	cmd.AddCommand(identityTrainCommand(), identityMeasureCommand())
+	cmd.AddCommand(identityRelinkCommand(), identityTrainCommand(), identityMeasureCommand())
 	return cmd
 }
 

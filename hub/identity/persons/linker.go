@@ -33,7 +33,8 @@ type Linker struct {
 
 	once sync.Once
 	wake chan struct{}
-	idle uint64 // through where nothing was found since the mark
+	idle uint64 // through where nothing was found since the mark, when that was of version seen
+	seen uint64
 }
 
 // Bounds of one round: so many commits are read, and so many Patients judged for one commit.
@@ -107,8 +108,8 @@ func (l *Linker) Advance(ctx context.Context) (more bool, err error) {
 	if m.Through > marks.Applied { // restored from an earlier copy
 		m.Through = 0
 	}
-	if l.idle > marks.Applied {
-		l.idle = 0
+	if l.idle > marks.Applied || l.seen != m.version {
+		l.idle, l.seen = 0, m.version
 	}
 	from := max(m.Through, l.idle)
 	if from >= marks.Applied {

@@ -346,3 +346,43 @@ func TestAMergeBySenderLinksOldAndNew(t *testing.T) {
 		t.Errorf("what is out of use is linked to %q", got)
 	}
 }
+
+func TestJudgingAgainChangesNothingThatIsRight(t *testing.T) {
+	w := open(t, 1)
+	h := w.hubs[0]
+	w.put("a", "Patient/a", zhang().body())
+	w.put("b", "Patient/b", zhang().body())
+	ahead := func() persons.Preview {
+		t.Helper()
+		p, err := persons.Ahead(t.Context(), h.follower, w.model, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if p := ahead(); p.Made != 1 || p.Pairs["gone → linked"] != 1 || p.Patients != 2 {
+		t.Errorf("before anything is judged: %+v", p)
+	}
+	if got := w.linked("a"); got != "a" {
+		t.Errorf("a preview linked %q", got)
+	}
+	w.settle()
+	if p := ahead(); p.Made+p.Changed+p.Ended+len(p.Pairs) > 0 {
+		t.Errorf("afterwards: %+v", p)
+	}
+	before, err := w.index.Marks(t.Context(), records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := persons.Again(t.Context(), h.follower, h.writer); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	after, err := w.index.Marks(t.Context(), records)
+	if err != nil || after.Applied != before.Applied+2 { // the mark, twice
+		t.Errorf("judging again wrote %d commits (%v)", after.Applied-before.Applied, err)
+	}
+	if got := w.linked("a"); got != "a b" {
+		t.Errorf("a is %q", got)
+	}
+}
