@@ -75,6 +75,7 @@ type examRow struct {
 	Contrast   string   `yaml:"contrast"`
 	Specimen   string   `yaml:"specimen"`
 	Text       []string `yaml:"text"`
+	Series     []string `yaml:"series"`
 }
 
 type orderRow struct {
@@ -220,7 +221,7 @@ func strictly[T any](n *yaml.Node) (out T, err error) {
 }
 
 func (e examRow) exam() recognition.Exam {
-	out := recognition.Exam{Modalities: e.Modalities, Regions: e.Regions, Specimen: e.Specimen, Text: e.Text, Side: sideNames[e.Side], Contrast: contrastNames[e.Contrast]}
+	out := recognition.Exam{Modalities: e.Modalities, Regions: e.Regions, Specimen: e.Specimen, Text: e.Text, Series: e.Series, Side: sideNames[e.Side], Contrast: contrastNames[e.Contrast]}
 	for _, code := range e.LOINC {
 		out.Codes = append(out.Codes, recognition.Coding{System: loincSystem, Code: code})
 	}

@@ -53,6 +53,7 @@ type laboratoryRoom struct {
 	maps    *laboratory.MapsFile
 	alarms  *laboratory.Alarms
 	watches []*laboratory.Watch
+	read    func(description string) bool // whether a description of images is understood
 }
 
 // openLaboratory makes the room, and has it complete what mappings make of messages.
@@ -83,7 +84,7 @@ func (r *rooms) openLaboratory(reg prometheus.Registerer) error {
 func (r *rooms) mountLaboratory(server *webserver.Server) {
 	l := r.laboratory
 	door.Mount(server.Group("/laboratory", door.WriteError), door.Deps{
-		Queue:  &laboratory.Queue{Reader: r.reader, Records: settings.Records, Writer: r.writers[settings.Records], Rules: l.rules.Load, Maps: l.maps},
+		Queue:  &laboratory.Queue{Reader: r.reader, Records: settings.Records, Writer: r.writers[settings.Records], Rules: l.rules.Load, Maps: l.maps, Read: l.read},
 		Board:  &laboratory.Board{Reader: r.reader, Records: settings.Records, Now: time.Now},
 		Alarms: l.alarms, Trail: r.trail, Now: time.Now,
 	})

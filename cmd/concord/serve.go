@@ -114,6 +114,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		return err
 	}
 	r.openLedger(server.Metrics(), r.recognition.register.Catalogue)
+	r.openDescriptions(r.recognition.register.Catalogue)
 	registerLag(server.Metrics(), r, func(p hub.Partition) float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

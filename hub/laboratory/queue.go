@@ -19,13 +19,15 @@ type Queue struct {
 	Writer  *commit.Committer // of the records
 	Rules   func() *Rules
 	Maps    *MapsFile
+	// Read tells whether a description of images is understood by now; nil: none is.
+	Read func(description string) bool
 }
 
 // Waiting is a sighting in the queue.
 type Waiting struct {
 	ID string `json:"id"`
 	Sighting
-	// Count is how many Observations have the code and no standard one.
+	// Count is how many Observations have the code and no standard one; images are not counted.
 	Count int64 `json:"count"`
 	// Settled: a map or the rules answer it now; mapping the messages again completes the Observations counted.
 	Settled     bool         `json:"settled"`
@@ -133,6 +135,10 @@ func (s *Queue) complete(ctx context.Context, who access.Caller, all []Waiting, 
 	}
 	for i := range all {
 		w := &all[i]
+		if w.Kind == Images {
+			w.Settled = s.Read != nil && s.Read(w.Name)
+			continue
+		}
 		w.Count, w.Settled = counts[i], Resolve(rules, maps, w.question()).Settled
 		if !w.Settled {
 			w.Suggestions = Suggest(rules, w.question(), suggest)

@@ -7,10 +7,12 @@ import (
 	"concord/hub"
 )
 
-// Sighting is a member's local code of which nobody has said what it means. Its record is written when the code is met for
+// Sighting is a member's local code, or what it calls a study of images, of which nobody has said what it means. Its record is written when the code is met for
 // the first time; how often it was met is told by the Observations that carry its tag.
 type Sighting struct {
-	Member   string    `json:"member"`
+	Member string `json:"member"`
+	// Kind is empty for a laboratory's code, and Images for a description of images.
+	Kind     string    `json:"kind,omitempty"`
 	Code     Coding    `json:"code"`
 	Name     string    `json:"name,omitempty"`
 	Unit     string    `json:"unit,omitempty"`

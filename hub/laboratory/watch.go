@@ -1,6 +1,7 @@
 package laboratory
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -20,7 +21,9 @@ type Watch struct {
 	Follower *projection.Follower // of the records
 	Index    hub.Index
 	Writer   *commit.Committer
-	// Derive writes what follows from versions of Observations. It must do nothing when all of it is there already.
+	// Type is the type of the resources that are followed, default Observation.
+	Type string
+	// Derive writes what follows from versions of them. It must do nothing when all of it is there already.
 	Derive func(ctx context.Context, recs []hub.Record) error
 	// Poll is how often other hubs' commits are looked for; default 2 s.
 	Poll time.Duration
@@ -111,7 +114,7 @@ func (w *Watch) Advance(ctx context.Context) (more bool, err error) {
 			return nil
 		}
 		for i := range c.Records {
-			if c.Records[i].Name.Type == "Observation" {
+			if c.Records[i].Name.Type == cmp.Or(w.Type, "Observation") {
 				recs = append(recs, c.Records[i])
 			}
 		}

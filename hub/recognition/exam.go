@@ -16,6 +16,9 @@ type Exam struct {
 	// Text are descriptions: the order's text, Study Description, Protocol Name. They are read where codes leave
 	// something open; the display of a code is not one of them, for it may belong to another code.
 	Text []string
+	// Series are descriptions of series and protocols. They say what Text and fields leave open: whether contrast was given, and
+	// the region where each of their words is known.
+	Series []string
 }
 
 // reading is an Exam in the catalogue's own terms.
@@ -57,6 +60,9 @@ func (c *Catalogue) read(e Exam, strict bool) reading {
 	if !believed {
 		r.modalities, r.regions = field.Modality, c.atomic(field.Regions)
 	}
+	if agreed && !strict {
+		r.hear(c, e.Series, len(said.Regions) > 0)
+	}
 	coded := c.coded(e.Codes, &agreed)
 	if r.coded = coded != nil; r.coded {
 		r.takeFrom(coded, &agreed)
@@ -67,13 +73,32 @@ func (c *Catalogue) read(e Exam, strict bool) reading {
 	if r.item = coded; r.item == nil {
 		r.item = c.aliased(e.Text)
 	}
-	if r.item == nil && believed {
+	if r.item == nil && (believed || !strict && len(said.Regions) == 0 && len(field.Regions) == 0 && len(r.regions) > 0) {
 		r.item = c.shown(r)
 	}
 	if r.item != nil {
 		r.modalities, r.regions = orElse(r.modalities, r.item.Modalities), orElse(r.regions, c.atomic(r.item.Regions))
 	}
 	return r
+}
+
+// hear lets series and protocols speak of what is still open; of the region not where the study's own text named one.
+func (r *reading) hear(c *Catalogue, series []string, named bool) {
+	var regions []string
+	var contrast Contrast
+	for _, text := range series {
+		said, complete := c.listen([]string{text})
+		if complete {
+			regions = append(regions, said.Regions...)
+		}
+		contrast |= said.Contrast
+	}
+	if len(r.regions) == 0 && !named {
+		r.regions = c.atomic(regions)
+	}
+	if r.contrast == 0 {
+		r.contrast = contrast
+	}
 }
 
 // takeFrom lets the item that a code names speak where fields and text are silent. They must not contradict it.

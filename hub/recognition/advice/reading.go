@@ -23,12 +23,15 @@ func producerOf(rec *hub.Record, r fhir.Value) string {
 func (g *gathering) add(r Result, c recognition.Candidate, images bool) recognition.Span {
 	r.ID, c.Taken = c.ID, r.Taken
 	c.Retrievable = recognition.Yes // the record was just read; whether images can be had is asked later
-	if g.person.Patients[r.Patient] == Certain {
-		c.Identity = recognition.Yes
-	}
 	g.results, g.candidates, g.images = append(g.results, r), append(g.candidates, c), append(g.images, images)
 	return r.Taken
 }
+
+// mostSeries is how many series of a study are asked what they are called.
+const mostSeries = 50
+
+// sides are the codes of laterality that images are derived with (SNOMED CT).
+var sides = map[string]recognition.Side{"7771000": recognition.Left, "24028007": recognition.Right, "51440002": recognition.Left | recognition.Right}
 
 // study takes an ImagingStudy as a candidate.
 func (g *gathering) study(rec *hub.Record, r fhir.Value) recognition.Span {
@@ -37,6 +40,10 @@ func (g *gathering) study(rec *hub.Record, r fhir.Value) recognition.Span {
 		c.Exam.Modalities = append(c.Exam.Modalities, m.Get("code").Text())
 	}
 	for series := range r.Get("series").Items() {
+		if d := series.Get("description").Text(); d != "" && len(c.Exam.Series) < mostSeries {
+			c.Exam.Series = append(c.Exam.Series, d)
+		}
+		c.Exam.Side |= sides[series.Get("laterality").Get("code").Text()]
 		site := series.Get("bodySite")
 		if term, ok := g.bodyTerm(site.Get("code").Text()); ok {
 			c.Exam.Regions = append(c.Exam.Regions, term)
