@@ -196,15 +196,9 @@ func (r *Report) group(p *Population, links []edge) (root []int32) {
 			continue
 		}
 		both := slices.Concat(members[x], members[y])
-		if len(both) > 2 {
-			group := make([]*identity.Traits, len(both))
-			for k, i := range both {
-				group[k] = &p.Traits[i]
-			}
-			if len(p.Model.Clashes(group)) > 0 {
-				r.RefusedLinks++
-				continue
-			}
+		if len(both) > 2 && p.clash(members[x], members[y]) {
+			r.RefusedLinks++
+			continue
 		}
 		for _, i := range members[y] {
 			root[i] = x
@@ -225,6 +219,23 @@ func (r *Report) group(p *Population, links []edge) (root []int32) {
 		}
 	}
 	return root
+}
+
+// clash tells whether two groups must not become one: by a hard contradiction, or since twins, or a newborn and its mother,
+// would be joined by a third record.
+func (p *Population) clash(a, b []int32) bool {
+	var group []*identity.Traits
+	for _, i := range slices.Concat(a, b) {
+		group = append(group, &p.Traits[i])
+	}
+	for _, x := range group[:len(a)] {
+		for _, y := range group[len(a):] {
+			if rule := p.Model.Compare(x, y).Rule; rule == "twins" || rule == "newborn-mother" {
+				return true
+			}
+		}
+	}
+	return len(p.Model.Clashes(group)) > 0
 }
 
 // Interval is the upper bound of the share of false links, at 95 %, so that a count of none is not taken for certainty.
