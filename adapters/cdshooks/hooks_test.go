@@ -11,7 +11,6 @@ import (
 	"concord/adapters/cdshooks"
 	"concord/hub"
 	"concord/hub/recognition"
-	"concord/hub/recognition/advice"
 )
 
 const (
@@ -210,22 +209,17 @@ func TestALinkedPatientsResultsCountAndADoubtfulOnesDoNot(t *testing.T) {
 	w := clinic(t)
 	w.write("village", `{"resourceType":"Patient","id":"v1"}`)
 	w.write("village", creatinine("o2", "v1", time.Hour, ""))
-	linked := func(s advice.Standing) {
-		w.adviser.Linked = func(context.Context, string) (advice.Person, error) {
-			return advice.Person{Patients: map[string]advice.Standing{"Patient/p1": advice.Certain, "Patient/v1": s}}, nil
-		}
-	}
-	linked(advice.Certain)
+	doubtful := ""
+	w.adviser.Linked = func(context.Context, string) ([]string, error) { return []string{"Patient/p1", "Patient/v1"}, nil }
+	w.adviser.Quarantined = func(_ context.Context, p string) (bool, error) { return p == doubtful, nil }
 	if c := w.cards(1, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", ""))).Cards[0]; !strings.Contains(c.Summary, "柳林村") {
 		t.Errorf("the newest result is not the other member's: %s", c.Summary)
 	}
-	linked(advice.Doubtful)
+	doubtful = "Patient/v1"
 	if c := w.cards(1, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", ""))).Cards[0]; !strings.Contains(c.Summary, "县人民医院") {
 		t.Errorf("a doubtful result is shown: %s", c.Summary)
 	}
-	w.adviser.Linked = func(context.Context, string) (advice.Person, error) {
-		return advice.Person{Patients: map[string]advice.Standing{"Patient/p1": advice.Doubtful}}, nil
-	}
+	doubtful = "Patient/p1"
 	w.cards(0, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", "")))
 }
 
@@ -234,23 +228,20 @@ func TestAPatientUnlinkedDuringTheCallIsNotRecognised(t *testing.T) {
 	w.write("village", `{"resourceType":"Patient","id":"v1"}`)
 	w.write("village", creatinine("o2", "v1", time.Hour, ""))
 	asked := 0
-	w.adviser.Linked = func(context.Context, string) (advice.Person, error) {
-		p := advice.Person{Patients: map[string]advice.Standing{"Patient/p1": advice.Certain}}
+	w.adviser.Linked = func(context.Context, string) ([]string, error) {
 		if asked++; asked == 1 {
-			p.Patients["Patient/v1"] = advice.Certain
+			return []string{"Patient/p1", "Patient/v1"}, nil
 		}
-		return p, nil
+		return []string{"Patient/p1"}, nil
 	}
 	if c := w.cards(1, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", ""))).Cards[0]; strings.Contains(c.Summary+c.Detail, "柳林村") {
 		t.Errorf("the unlinked patient's result is shown: %s", c.Summary)
 	}
-	w.adviser.Linked = func(context.Context, string) (advice.Person, error) {
-		asked++
-		p := advice.Person{Patients: map[string]advice.Standing{"Patient/p1": advice.Certain}}
-		if asked%2 == 0 {
-			p.Patients["Patient/v1"] = advice.Certain
+	w.adviser.Linked = func(context.Context, string) ([]string, error) {
+		if asked++; asked%2 == 0 {
+			return []string{"Patient/p1", "Patient/v1"}, nil
 		}
-		return p, nil
+		return []string{"Patient/p1"}, nil
 	}
 	w.cards(0, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", ""))) // it never ends: nothing is said
 }
@@ -258,9 +249,9 @@ func TestAPatientUnlinkedDuringTheCallIsNotRecognised(t *testing.T) {
 func TestASlowOrBusyHubSaysNothing(t *testing.T) {
 	w := clinic(t, func(d *cdshooks.Deps) { d.Limits = cdshooks.Limits{Budget: 50 * time.Millisecond, Calls: 1} })
 	release := make(chan struct{})
-	w.adviser.Linked = func(ctx context.Context, _ string) (advice.Person, error) {
+	w.adviser.Linked = func(ctx context.Context, _ string) ([]string, error) {
 		<-release
-		return advice.Person{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 	body := selecting("p1", order("d", "p1", "14682-9", ""))
 	w.cards(0, "county", selectAt, body) // late
@@ -270,8 +261,8 @@ func TestASlowOrBusyHubSaysNothing(t *testing.T) {
 
 func TestAFaultOfTheHubSaysNothing(t *testing.T) {
 	w := clinic(t)
-	w.adviser.Linked = func(context.Context, string) (advice.Person, error) {
-		return advice.Person{}, &hub.Error{Kind: hub.Unavailable, Msg: "the index is behind"}
+	w.adviser.Linked = func(context.Context, string) ([]string, error) {
+		return nil, &hub.Error{Kind: hub.Unavailable, Msg: "the index is behind"}
 	}
 	w.cards(0, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", "")))
 }

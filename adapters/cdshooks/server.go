@@ -203,7 +203,9 @@ func (s *server) advise(ctx context.Context, who access.Caller, call *call) ([]c
 	}
 	call.said = append(call.said, subject.Doubts...)
 	if call.service.Hook == patientView {
-		a, err := s.Adviser.Overview(ctx, who, advice.Question{Patient: subject.Patient, Doubtful: len(subject.Doubts) > 0, At: s.Now()})
+		q := subject.Question()
+		q.At = s.Now()
+		a, err := s.Adviser.Overview(ctx, who, q)
 		if err != nil {
 			return nil, err
 		}
@@ -216,7 +218,8 @@ func (s *server) advise(ctx context.Context, who access.Caller, call *call) ([]c
 	if err != nil {
 		return nil, err
 	}
-	q := advice.Question{Patient: subject.Patient, Doubtful: len(subject.Doubts) > 0, Class: class, Exceptions: call.exceptions, At: s.Now()}
+	q := subject.Question()
+	q.Class, q.Exceptions, q.At = class, call.exceptions, s.Now()
 	for _, o := range call.orders {
 		q.Orders = append(q.Orders, o.Order)
 	}

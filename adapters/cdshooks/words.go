@@ -107,7 +107,7 @@ func escape(text string) string {
 }
 
 // mostShown is how many candidates a card lays out.
-const mostShown = 5
+const mostShown = 3
 
 // detail is the card's Markdown: the results, the best first, with every reason.
 func (c *call) detail(one *advice.Answer) string {

@@ -33,8 +33,8 @@ Compare what stands in one table; figures of another hour or machine are of litt
 With --s3 and --redis the hub runs on these; the bucket and the database must be empty and are emptied again. Storing is
 then compared with plain PUTs of the same files, and FHIR work with a hub on the embedded default.
 
-The loads are ` + strings.Join(bench.Names(), ", ") + `. The last takes long and
-needs some 3 GB of disk: it is run when it is named, with as many results as --resources says. The exit code is 1 when a load went wrong, not when a goal was missed.`,
+The loads are ` + strings.Join(bench.Names(), ", ") + `. The last three take long and
+need some 3 GB of disk: they are run when they are named, recognise and large with as many results as --resources says. The exit code is 1 when a load went wrong, not when a goal was missed.`,
 		Example: `  concord bench --quick
   concord bench --only stow,frames --data /srv/data --json figures.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

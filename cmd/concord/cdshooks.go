@@ -61,39 +61,13 @@ func (c CDSConfig) check() error {
 
 // openAdvice makes the adviser that tells at ordering which results may be recognised.
 func (r *rooms) openAdvice(catalogue func() *recognition.Catalogue) {
+	directory := &persons.Directory{Follower: r.followers[settings.Records]}
 	r.adviser = &advice.Adviser{
 		Reader: r.reader, Records: settings.Records, Catalogue: catalogue, Members: r.registry,
 		Retrievable: r.archive.Retrievable, BodyTerm: mappings.BodyTerm,
 		Score: recognition.Coding{System: ecg.System, Code: ecg.QualityScore}, Now: time.Now,
 		Limits: advice.Limits{Orders: r.cfg.CDSOrders},
-		Linked: linked(&persons.Directory{Follower: r.followers[settings.Records]}),
-	}
-}
-
-// linked tells who a Patient is, and which Patients of the person share a number with somebody else: nothing of these, nor of
-// any where the Patient itself is one, is recognised.
-func linked(d *persons.Directory) func(context.Context, string) (advice.Person, error) {
-	return func(ctx context.Context, patient string) (advice.Person, error) {
-		all, err := d.Linked(ctx, patient)
-		if err != nil {
-			return advice.Person{}, err
-		}
-		p := advice.Person{Patients: make(map[string]advice.Standing, len(all))}
-		for _, one := range all {
-			doubtful, err := d.Quarantined(ctx, one)
-			if err != nil {
-				return advice.Person{}, err
-			}
-			if p.Patients[one] = advice.Certain; doubtful {
-				p.Patients[one] = advice.Doubtful
-			}
-		}
-		if p.Patients[patient] == advice.Doubtful {
-			for one := range p.Patients {
-				p.Patients[one] = advice.Doubtful
-			}
-		}
-		return p, nil
+		Linked: directory.Linked, Quarantined: directory.Quarantined,
 	}
 }
 

@@ -71,6 +71,7 @@ func groups() []group {
 		{"transaction", (*bench).transactionWorks, false, false},
 		{"read", (*bench).readWorks, false, false},
 		{"search", (*bench).searchWorks, false, false},
+		{"recognise", (*bench).recogniseWorks, false, true},
 		{"large", (*bench).largeWorks, false, true},
 		{"archive", (*bench).archiveWorks, false, true},
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +36,8 @@ type Question struct {
 	Doubtful bool
 	// At is the moment decided for; zero: now.
 	At time.Time
+
+	read bool // the caller has just read the Patient
 }
 
 // Advice is the answer to a Question.
@@ -102,22 +103,6 @@ type Report struct {
 	Title  string
 }
 
-// Person is who a Patient is beyond the member that sent it.
-type Person struct {
-	// Patients are all of the person, the one asked about among them, with their standing.
-	Patients map[string]Standing
-}
-
-// Standing says how far the results of a Patient may be taken for those of the Patient asked about.
-type Standing uint8
-
-const (
-	// Doubtful: linked with doubt, or quarantined for a contradiction. Nothing of it is recognised.
-	Doubtful Standing = iota
-	// Certain: the same Patient, or linked with certainty.
-	Certain
-)
-
 // Members knows the institutions.
 type Members interface {
 	Member(id string) (access.Member, bool)
@@ -129,8 +114,10 @@ type Adviser struct {
 	Records hub.Partition
 	// Catalogue is what is in force now.
 	Catalogue func() *recognition.Catalogue
-	// Linked tells who a Patient ("Patient/1") is; nil: each Patient is a person and certain.
-	Linked func(ctx context.Context, patient string) (Person, error)
+	// Linked are all Patients of the person that a Patient ("Patient/1") is, itself among them; nil: each is a person.
+	Linked func(ctx context.Context, patient string) ([]string, error)
+	// Quarantined tells whether a Patient may be somebody else's, or was linked with doubt; nil: none is.
+	Quarantined func(ctx context.Context, patient string) (bool, error)
 	// Qualification tells whether a member was qualified for an item when a result was taken, in a scope that covers the
 	// asker, and the mark the result then carried; nil: not known.
 	Qualification func(member, item string, taken time.Time, asker string) (recognition.Fact, string)
@@ -178,23 +165,28 @@ func (a *Adviser) Advise(ctx context.Context, who access.Caller, q Question) (Ad
 	return b.settled(ctx, who, &q, b.ordered)
 }
 
-// settled makes an advice that is of one state of the person.
-func (a *Adviser) settled(ctx context.Context, who access.Caller, q *Question, make func(context.Context, access.Caller, *Question, Person) (Advice, error)) (Advice, error) {
-	person, err := a.person(ctx, who, q.Patient)
-	if err != nil {
+// settled makes an advice that is of one state of the person. Who the Patients are is asked before anything of theirs is read
+// and again afterwards, and whether one is doubtful afterwards: an advice that was made of another person is made again.
+func (a *Adviser) settled(ctx context.Context, who access.Caller, q *Question, make func(context.Context, access.Caller, *Question, *gathering) (Advice, error)) (Advice, error) {
+	if err := a.known(ctx, who, q); err != nil {
 		return Advice{}, err
 	}
+	person, err := a.linked(ctx, q.Patient)
 	for range a.Limits.Again {
-		advice, err := make(ctx, who, q, person)
 		if err != nil {
 			return Advice{}, err
 		}
-		before := person
-		if person, err = a.linked(ctx, q.Patient); err != nil {
+		g := &gathering{Adviser: a, who: who, person: person, asked: q}
+		advice, err := make(ctx, who, q, g)
+		if err != nil {
 			return Advice{}, err
 		}
-		if maps.Equal(before.Patients, person.Patients) {
+		if !g.moved {
 			return advice, nil
+		}
+		person, err = a.linked(ctx, q.Patient)
+		if err != nil {
+			return Advice{}, err
 		}
 	}
 	return Advice{}, &hub.Error{Kind: hub.Unavailable, Msg: "the patient is being linked and unlinked", Retry: time.Second}
@@ -225,40 +217,60 @@ func idGrammar(id string) bool {
 	})
 }
 
-// person tells who the patient is, whom the caller must be able to read.
-func (a *Adviser) person(ctx context.Context, who access.Caller, patient string) (Person, error) {
-	name := hub.Name{Type: "Patient", ID: strings.TrimPrefix(patient, "Patient/")}
+// known finds out whether the caller may know of the Patient.
+func (a *Adviser) known(ctx context.Context, who access.Caller, q *Question) error {
+	if q.read {
+		return nil
+	}
+	name := hub.Name{Type: "Patient", ID: strings.TrimPrefix(q.Patient, "Patient/")}
 	if err := who.May(access.Read, name.Type); err != nil {
-		return Person{}, err
+		return err
 	}
-	if _, err := a.Reader.Read(ctx, who, a.Records, name); err != nil {
-		return Person{}, err
-	}
-	return a.linked(ctx, patient)
+	_, err := a.Reader.Read(ctx, who, a.Records, name)
+	return err
 }
 
-func (a *Adviser) linked(ctx context.Context, patient string) (Person, error) {
+// linked are all Patients of the person.
+func (a *Adviser) linked(ctx context.Context, patient string) ([]string, error) {
 	if a.Linked == nil {
-		return Person{Patients: map[string]Standing{patient: Certain}}, nil
+		return []string{patient}, nil
 	}
-	p, err := a.Linked(ctx, patient)
-	if err != nil {
-		return Person{}, err
+	all, err := a.Linked(ctx, patient)
+	if err != nil || !slices.Contains(all, patient) {
+		return []string{patient}, err
 	}
-	if _, ok := p.Patients[patient]; !ok {
-		return Person{Patients: map[string]Standing{patient: Certain}}, nil
+	return slices.Sorted(slices.Values(all)), nil
+}
+
+// standing looks again who the person is, and tells which of the Patients are certain. Where the asked one is not, none is.
+func (g *gathering) standing(ctx context.Context) (map[string]bool, error) {
+	now, err := g.linked(ctx, g.asked.Patient)
+	if g.moved = !slices.Equal(now, g.person); err != nil || g.moved || g.asked.Doubtful {
+		return nil, err
 	}
-	return p, nil
+	certain := make(map[string]bool, len(now))
+	for _, p := range now {
+		doubtful := false
+		if g.Quarantined != nil {
+			if doubtful, err = g.Quarantined(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+		if certain[p] = !doubtful; doubtful && p == g.asked.Patient {
+			return nil, nil
+		}
+	}
+	return certain, nil
 }
 
 // ordered answers for the orders of a question.
-func (a *Adviser) ordered(ctx context.Context, who access.Caller, q *Question, person Person) (Advice, error) {
+func (a *Adviser) ordered(ctx context.Context, who access.Caller, q *Question, g *gathering) (Advice, error) {
 	c := a.Catalogue()
 	orders := make([]wanted, len(q.Orders))
 	for i := range q.Orders {
 		orders[i] = want(&q.Orders[i], a.request(who, q, &q.Orders[i]), c, q.At)
 	}
-	return a.advise(ctx, who, q, person, c, orders)
+	return g.advise(ctx, c, orders)
 }
 
 func (a *Adviser) request(who access.Caller, q *Question, o *Order) recognition.Request {
@@ -269,19 +281,22 @@ func (a *Adviser) request(who access.Caller, q *Question, o *Order) recognition.
 	return r
 }
 
-func (a *Adviser) advise(ctx context.Context, who access.Caller, q *Question, person Person, c *recognition.Catalogue, orders []wanted) (Advice, error) {
-	if q.Doubtful {
-		doubtful := Person{Patients: make(map[string]Standing, len(person.Patients))}
-		for p := range person.Patients {
-			doubtful.Patients[p] = Doubtful
-		}
-		person = doubtful
-	}
-	g, err := a.gather(ctx, who, person, orders)
-	if err != nil {
+// advise reads and decides. Where the person is another one afterwards, what it says is not to be used.
+func (g *gathering) advise(ctx context.Context, c *recognition.Catalogue, orders []wanted) (Advice, error) {
+	if err := g.gather(ctx, orders); err != nil {
 		return Advice{}, err
 	}
-	advice := Advice{Patient: q.Patient, Person: slices.Sorted(maps.Keys(person.Patients)), At: q.At, Catalogue: c.Version, Answers: make([]Answer, len(orders))}
+	certain, err := g.standing(ctx)
+	if err != nil || g.moved {
+		return Advice{}, err
+	}
+	for i := range g.candidates {
+		if certain[g.results[i].Patient] {
+			g.candidates[i].Identity = recognition.Yes
+		}
+	}
+	q := g.asked
+	advice := Advice{Patient: q.Patient, Person: g.person, At: q.At, Catalogue: c.Version, Answers: make([]Answer, len(orders))}
 	for i := range orders {
 		advice.Answers[i] = g.answer(ctx, &orders[i], c, q.At)
 	}

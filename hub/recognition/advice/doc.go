@@ -6,8 +6,7 @@
 //   - An Order is a draft, as far as recognition reads it.
 //   - A Question is what is about to be ordered for one patient; an Advice is the answer to it.
 //   - An Answer is the Advice on one Order: its Decision, and the Result behind each of the Decision's Judgements.
-//   - A Person is all Patients of the patient that the hub has linked, and how certain that is.
-//   - A Standing says how far the results of one of these Patients may be taken for those of the one that was asked about.
+//   - A Subject is whom an asker means by one of its own patients, and a Doubt what it says and the hub knows otherwise.
 //
 // All that is read goes through hub/lookup: what policy, label or directive keep from the caller is neither a Result nor
 // counted nor a reason, and leaves an event of the audit trail alone. Nothing that was sent with a question is believed to

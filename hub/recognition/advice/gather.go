@@ -3,7 +3,6 @@ package advice
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +60,9 @@ func want(o *Order, request recognition.Request, c *recognition.Catalogue, at ti
 type gathering struct {
 	*Adviser
 	who        access.Caller
-	person     Person
+	asked      *Question
+	person     []string // all Patients, sorted, as they were before anything was read
+	moved      bool     // they are others now
 	results    []Result
 	candidates []recognition.Candidate // at the places of results
 	images     []bool                  // which of them are images
@@ -72,29 +73,28 @@ type gathering struct {
 
 // gather reads the results that the orders may be about, in one search for images and one for data. The newest come first,
 // and what was taken before every window began is not read on.
-func (a *Adviser) gather(ctx context.Context, who access.Caller, person Person, orders []wanted) (*gathering, error) {
-	g := &gathering{Adviser: a, who: who, person: person}
+func (g *gathering) gather(ctx context.Context, orders []wanted) error {
 	images, data := reach(orders, func(w *wanted) bool { return w.images }), reach(orders, func(w *wanted) bool { return w.data })
-	patients := strings.Join(slices.Sorted(maps.Keys(person.Patients)), ",")
-	if !images.IsZero() && who.May(access.Search, "ImagingStudy") == nil {
+	patients := strings.Join(g.person, ",")
+	if !images.IsZero() && g.who.May(access.Search, "ImagingStudy") == nil {
 		q, err := compile("ImagingStudy", "-started", fhir.Pair{Name: "patient", Value: patients})
 		if err == nil {
 			g.cutImages, err = g.read(ctx, q, images, g.study)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("search for images: %w", err)
+			return fmt.Errorf("search for images: %w", err)
 		}
 	}
-	if !data.IsZero() && who.May(access.Search, "Observation") == nil {
+	if !data.IsZero() && g.who.May(access.Search, "Observation") == nil {
 		q, err := measurements(patients, orders)
 		if err == nil {
 			g.cutData, err = g.read(ctx, q, data, g.observation)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("search for data: %w", err)
+			return fmt.Errorf("search for data: %w", err)
 		}
 	}
-	return g, nil
+	return nil
 }
 
 // reach is when the earliest window begins of those orders that some holds for; zero where it holds for none.

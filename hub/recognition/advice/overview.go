@@ -22,7 +22,7 @@ func (a *Adviser) Overview(ctx context.Context, who access.Caller, q Question) (
 }
 
 // everything answers as if each item of the catalogue were ordered that may be recognised at all.
-func (a *Adviser) everything(ctx context.Context, who access.Caller, q *Question, person Person) (Advice, error) {
+func (a *Adviser) everything(ctx context.Context, who access.Caller, q *Question, g *gathering) (Advice, error) {
 	c := a.Catalogue()
 	list := make([]Order, 0, len(c.Items))
 	for i := range c.Items {
@@ -35,7 +35,7 @@ func (a *Adviser) everything(ctx context.Context, who access.Caller, q *Question
 	for i := range list {
 		orders[i] = want(&list[i], a.request(who, q, &list[i]), c, q.At)
 	}
-	return a.advise(ctx, who, q, person, c, orders)
+	return g.advise(ctx, c, orders)
 }
 
 // asOrdered is an order of an item.

@@ -3,7 +3,6 @@ package advice
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -31,7 +30,7 @@ func (g *gathering) reports(ctx context.Context, answers []Answer) error {
 	if len(shown) == 0 || g.who.May(access.Search, "DiagnosticReport") != nil {
 		return nil
 	}
-	q, err := compile("DiagnosticReport", "-date", fhir.Pair{Name: "patient", Value: strings.Join(slices.Sorted(maps.Keys(g.person.Patients)), ",")})
+	q, err := compile("DiagnosticReport", "-date", fhir.Pair{Name: "patient", Value: strings.Join(g.person, ",")})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,11 @@ type Subject struct {
 	Doubts []Doubt
 }
 
+// Question is one about the subject. Nothing is recognised where there are doubts.
+func (s Subject) Question() Question {
+	return Question{Patient: s.Patient, Doubtful: len(s.Doubts) > 0, read: true}
+}
+
 // Doubt is something that was sent and contradicts the hub. It is not believed.
 type Doubt struct {
 	Element          string
