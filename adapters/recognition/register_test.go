@@ -49,7 +49,7 @@ func (d *desk) Note(_ context.Context, e audit.Event) error {
 	return nil
 }
 
-func open(t *testing.T, read bool) *desk {
+func open(t *testing.T) *desk {
 	gin.SetMode(gin.TestMode)
 	k := keeper.New(keeper.Options{})
 	conn := index.ConnectDialer(k.Dial)
@@ -68,11 +68,6 @@ func open(t *testing.T, read bool) *desk {
 	}
 	r := &register.Register{Follower: follower, Writer: writer, Starter: starter, Zone: fhir.ChinaTime(), Now: time.Now,
 		Institution: func(id string) (string, bool) { return "县人民医院", id == "county" }, Institutions: func() []string { return []string{"county"} }}
-	if read {
-		if err := r.Refresh(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	d := &desk{t: t}
 	engine := gin.New()
 	door.Mount(engine.Group("/recognition", func(c *gin.Context) {
@@ -116,7 +111,7 @@ func (d *desk) ask(person, method, path string, body io.Reader, headers ...strin
 }
 
 func TestTheDoorAsksWhoIsThereBeforeItReads(t *testing.T) {
-	d := open(t, true)
+	d := open(t)
 	unread := func() io.Reader { return anyBody{} }
 	for _, c := range []struct {
 		say, person, method, path string
@@ -138,9 +133,6 @@ func TestTheDoorAsksWhoIsThereBeforeItReads(t *testing.T) {
 			t.Errorf("%s: %d %s", c.say, status, text)
 		}
 	}
-	if status, header, text := open(t, false).ask("", "GET", "/catalogue", nil); status != 503 || header.Get("Retry-After") == "" {
-		t.Errorf("before the register is read: %d %s", status, text)
-	}
 }
 
 // anyBody is a body that must not matter.
@@ -149,7 +141,7 @@ type anyBody struct{}
 func (anyBody) Read(p []byte) (int, error) { return copy(p, "{}"), io.EOF }
 
 func TestProposalsAreTakenAsRowsAndAsResources(t *testing.T) {
-	d := open(t, true)
+	d := open(t)
 	_, _, text := d.ask("", "GET", "/catalogue/alt", nil)
 	var one struct {
 		Version string
@@ -219,7 +211,7 @@ func TestProposalsAreTakenAsRowsAndAsResources(t *testing.T) {
 }
 
 func TestAWorkbookIsImported(t *testing.T) {
-	d := open(t, true)
+	d := open(t)
 	status, header, text := d.ask("", "GET", "/qualifications/template", nil)
 	tables, err := sheet.Read([]byte(text), sheet.Limits{})
 	if status != 200 || err != nil || !strings.Contains(header.Get("Content-Disposition"), ".xlsx") {

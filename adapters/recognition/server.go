@@ -69,8 +69,8 @@ func Mount(g *gin.RouterGroup, d Deps) {
 			who, _ := access.CallerFrom(c.Request.Context())
 			c.Header("Cache-Control", "no-store")
 			err := r.may(who) // before the body is read
-			if err == nil {
-				err = s.Register.Ready()
+			if err == nil {   // what another hub was told a moment ago is told here
+				err = s.Register.Refresh(c.Request.Context())
 			}
 			var out any
 			if err == nil {

@@ -131,9 +131,3 @@ func (r *Register) Qualifications(a Asked) []Qualification {
 	})
 	return all
 }
-
-func sortExpiring(all []Expiring) {
-	slices.SortFunc(all, func(a, b Expiring) int {
-		return cmp.Or(strings.Compare(a.End, b.End), strings.Compare(a.Key(), b.Key()))
-	})
-}

@@ -60,7 +60,7 @@ func empty(v any) bool {
 	return false
 }
 
-// columns are the names of all columns of several rows, in the order of the table of columns, then by name.
+// columnsOf are the names of all columns of several rows, in the order of the table of columns, then by name.
 func columnsOf(rows ...Row) []string {
 	seen := map[string]bool{}
 	for _, r := range rows {

@@ -199,7 +199,7 @@ func (v version) has(n int) bool {
 	return n <= v.last && !slices.Contains(strings.Split(v.without, "."), strconv.Itoa(n))
 }
 
-// Standing is what became of a starter's row by releases.
+// overlay is what became of a row by releases.
 type overlay struct {
 	row     Row // nil: retired
 	release int
@@ -233,7 +233,7 @@ func (s *State) rows(v version) map[string]overlay {
 	return out
 }
 
-// Open are the proposals that wait for a ruling, the oldest first.
+// open are the proposals that wait for a ruling, the oldest first.
 func (s *State) open() []*Proposal {
 	var all []*Proposal
 	for _, p := range s.proposals {
