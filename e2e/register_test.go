@@ -120,6 +120,7 @@ func editCatalogue(t *testing.T, r *registerHubs) {
 		}
 		return true
 	})
+	r.decides(t, starter+"+1")
 	r.notRound(t)
 
 	// Of two who release at once one does.
@@ -175,6 +176,27 @@ func editCatalogue(t *testing.T, r *registerHubs) {
 	}
 	if out, errs, err := r.stores.Command(t, "fsck", "--deep"); err != nil {
 		t.Errorf("fsck: %v\n%s%s", err, out, errs)
+	}
+}
+
+// decides asks on every hub whether a result of 20 days ago may be recognised, as it may since the release.
+func (r *registerHubs) decides(t *testing.T, version string) {
+	t.Helper()
+	client := r.hubs[0].Client(r.member)
+	for path, body := range map[string]string{
+		"/fhir/Patient/p1": `{"resourceType":"Patient","id":"p1"}`,
+		"/fhir/Observation/o1": `{"resourceType":"Observation","id":"o1","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"1742-6"}]},"subject":{"reference":"Patient/p1"},
+			"effectiveDateTime":"` + time.Now().AddDate(0, 0, -20).Format(time.RFC3339) + `","valueQuantity":{"value":20,"unit":"U/L","system":"http://unitsofmeasure.org","code":"U/L"}}`,
+	} {
+		if a, err := client.JSON("PUT", path, []byte(body)); err != nil || a.Status != 201 {
+			t.Fatalf("%s: %s, %v", path, a, err)
+		}
+	}
+	for i, h := range r.hubs {
+		a, err := h.Client(r.member).Get("/fhir/ServiceRequest/$find-recognisable?patient=p1&code=http://loinc.org|1742-6&encounter-class=AMB")
+		if err != nil || a.Status != 200 || !strings.Contains(string(a.Body), `"valueString":"`+version+`"`) || !strings.Contains(string(a.Body), `"valueCode":"in-window"`) {
+			t.Errorf("hub %d: %s, %v", i, a, err)
+		}
 	}
 }
 
