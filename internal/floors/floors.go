@@ -52,6 +52,7 @@ func Doors() map[string][]string {
 		"hub/audit":          {"hub/commit", "hub/projection", "hub/settings"},
 		"hub/commit":         {"hub/projection"},
 		"hub/ecg":            {"hub/access", "hub/imaging", "hub/lookup", "hub/messages", "hub/projection"},
+		"hub/identity":       {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/projection"}, // hub/identity/persons; the rest is pure
 		"hub/imaging":        {"hub/access", "hub/commit", "hub/lookup", "hub/projection"},
 		"hub/laboratory":     {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/messages", "hub/projection"},
 		"hub/lookup":         {"hub/access", "hub/audit", "hub/projection"},
