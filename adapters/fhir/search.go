@@ -189,6 +189,7 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 		found.queries[i].After = after
 		found.queries[i].Count = counts(found.Search, &found.queries[i])
 	}
+	read := len(found.queries) == 1 && s.countOwn(found.Search, &found.queries[0])
 	res, err := s.results(ctx, q.who, found.queries, parameterNames(q.params))
 	if err != nil {
 		return nil, err
@@ -199,9 +200,17 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 	if found.Total == "none" {
 		res.Total = -1
 	}
+	if res.Records, res.Total, err = s.ownHits(ctx, q.who, found.queries, res.Records, res.Total); err != nil {
+		return nil, err
+	}
 	included, err := s.included(ctx, q.who, res.Records, found.includes)
 	if err != nil {
 		return nil, err
+	}
+	if read {
+		if res, err = countedOwn(res); err != nil {
+			return nil, err
+		}
 	}
 	sub := fhir.Subset{Summary: found.Summary, Elements: found.Elements}
 	if err := cut(sub, res.Records); err != nil {
@@ -263,7 +272,12 @@ func (s *Server) included(ctx context.Context, who access.Caller, hits []hub.Rec
 		return nil, nil
 	}
 	may := func(typ string) bool { return who.May(access.Search, typ) == nil }
-	return s.Reader.Follow(ctx, who, s.Partition, hits, includes, may)
+	found, err := s.Reader.Follow(ctx, who, s.Partition, hits, includes, may)
+	if err != nil {
+		return nil, err
+	}
+	found, _, err = s.own(ctx, who, found)
+	return found, err
 }
 
 // encode writes parameters as a query string, in their order.
