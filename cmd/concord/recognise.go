@@ -24,13 +24,13 @@ type recogniseOptions struct {
 	cases, catalogue, results, class, tier, at string
 	consortium, qualified, producer            string
 	regions, exceptions                        []string
-	explain                                    bool
+	explain, images                            bool
 }
 
 func recogniseCommand() *cobra.Command {
 	var o recogniseOptions
 	cmd := &cobra.Command{
-		Use: "recognise [ORDER.json]", Short: "Decide without a hub whether an earlier result may be recognised; check cases",
+		Use: "recognise [ORDER.json | PATH…]", Short: "Decide without a hub whether an earlier result may be recognised; check cases",
 		Long: `Decide, without a hub, whether results may stand for an order. ORDER.json is a ServiceRequest, --results a Bundle (or one
 resource) with ImagingStudies and Observations of one patient. What only a consortium knows is said by the flags; what is
 not said is not known. --explain lays out what each rule looked at and found.
@@ -38,11 +38,12 @@ not said is not known. --explain lays out what each rule looked at and found.
 --cases checks a truth table instead: it prints a line for each case that is decided otherwise, and how many there were. The
 exit code is 1 when there was one. Without a file (--cases=) it takes the one that comes with the program.
 
+--images lists what the studies in DICOM files and folders are taken for, and which descriptions nobody can read.
+
 --catalogue is a folder whose catalogue.yaml, items.yaml, dictionary.yaml and prices.yaml, as far as it has them, take the
 place of the program's.`,
 		Example: `  concord recognise order.json --results results.json --class AMB --tier lead --explain
   concord recognise --cases mappings/recognition/cases.yaml --catalogue my-catalogue`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var dir fs.FS
 			if o.catalogue != "" {
@@ -53,10 +54,12 @@ place of the program's.`,
 				return err
 			}
 			switch {
-			case cmd.Flags().Changed("cases") && len(args) == 0:
+			case cmd.Flags().Changed("cases") && len(args) == 0 && !o.images:
 				return o.check(cmd.OutOrStdout(), catalogue)
-			case cmd.Flags().Changed("cases") || len(args) == 0:
-				return &hub.Error{Kind: hub.Invalid, Msg: "either an order is to be decided or --cases are to be checked"}
+			case o.images && len(args) > 0 && !cmd.Flags().Changed("cases"):
+				return listImages(cmd.OutOrStdout(), catalogue, args)
+			case o.images || cmd.Flags().Changed("cases") || len(args) != 1:
+				return &hub.Error{Kind: hub.Invalid, Msg: "either one order is to be decided, or --cases are to be checked, or --images to be listed"}
 			}
 			return o.decide(cmd.OutOrStdout(), catalogue, args[0])
 		},
@@ -73,6 +76,7 @@ place of the program's.`,
 	f.StringVar(&o.consortium, "consortium", "", "whether producer and orderer are of one consortium: yes or no")
 	f.StringVar(&o.qualified, "qualified", "", "whether the producer was qualified: yes or no")
 	f.StringVar(&o.at, "at", "", "moment of the order, as 2026-11-22T10:00:00+08:00; now unless given")
+	f.BoolVar(&o.images, "images", false, "list what DICOM files are taken for")
 	f.BoolVar(&o.explain, "explain", false, "lay out what each rule looked at and found")
 	return cmd
 }
