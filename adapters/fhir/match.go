@@ -19,6 +19,8 @@ import (
 type Persons interface {
 	// Linked are all Patients of the person that a Patient ("Patient/a") is of, itself among them.
 	Linked(ctx context.Context, patient string) ([]string, error)
+	// Quarantined tells whether a Patient has a number that clearly somebody else has, too.
+	Quarantined(ctx context.Context, patient string) (bool, error)
 }
 
 // How many Patients $match answers with when it is not told, at most, and how many it compares.
@@ -194,10 +196,34 @@ func (s *Server) matches(ctx context.Context, who access.Caller, w *wanted) ([]m
 		}
 		found = append(found, matched{rec, e})
 	}
+	if err := s.doubt(ctx, found); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(found, func(a, b matched) int {
 		return cmp.Or(cmp.Compare(b.evidence.Probability, a.evidence.Probability), cmp.Compare(b.evidence.Bits, a.evidence.Bits), cmp.Compare(a.rec.Name.ID, b.rec.Name.ID))
 	})
 	return found, nil
+}
+
+// doubt takes the certainty from those whose number is somebody else's, too, until a person has looked whose it is.
+func (s *Server) doubt(ctx context.Context, found []matched) error {
+	if s.Persons == nil {
+		return nil
+	}
+	for i := range found {
+		e := &found[i].evidence
+		if e.Grade != identity.Certain {
+			continue
+		}
+		in, err := s.Persons.Quarantined(ctx, found[i].rec.Name.String())
+		if err != nil {
+			return err
+		}
+		if in {
+			e.Grade, e.Verdict, e.Probability = identity.Possible, identity.Ask, .5
+		}
+	}
+	return nil
 }
 
 // sharing makes asked look for those who have one of the keys, leaving out keys that too many have to say anything.
@@ -236,7 +262,7 @@ func (s *Server) onlyCertain(ctx context.Context, found []matched) (one []matche
 	if len(certain) < 2 {
 		return certain, "", nil
 	}
-	linked, err := s.Persons.Linked(ctx, certain[0].rec.Name.String())
+	linked, err := s.personOf(ctx, []string{certain[0].rec.Name.String()})
 	if err != nil {
 		return nil, "", err
 	}

@@ -24,6 +24,10 @@ func (g groups) Linked(_ context.Context, patient string) ([]string, error) {
 	return []string{patient}, nil
 }
 
+func (groups) Quarantined(_ context.Context, patient string) (bool, error) {
+	return patient == "Patient/quarantined", nil
+}
+
 // linked has the hub know these persons.
 func linked(persons ...[]string) func(*face.Deps) {
 	return func(d *face.Deps) { d.Persons = groups(persons) }
@@ -134,6 +138,12 @@ func TestOnlyCertainMatchesGivesOneOrNone(t *testing.T) {
 		c.as("village").put("Patient/v1", more).want(200)
 		c.post("Patient/$match", asked).want(200).is("total", "0", "entry.0.resource.resourceType", "OperationOutcome", "entry.0.resource.issue.0.severity", "information",
 			"entry.0.search.mode", "outcome")
+	})
+	t.Run("the one with the number is quarantined", func(t *testing.T) {
+		c := start(t, linked())
+		c.put("Patient/quarantined", person("quarantined", "欧阳", "铭哲", "male", "1985-03-12", "", citizen+"|"+liMing)).want(201)
+		c.post("Patient/$match", asked).want(200).is("total", "0")
+		c.post("Patient/$match", person("", "欧阳", "铭哲", "male", "1985-03-12", "", citizen+"|"+liMing)).want(200).is("entry.0.search.extension.0.valueCode", "possible")
 	})
 	t.Run("the number is somebody else's, too", func(t *testing.T) {
 		c := population(t, linked())
