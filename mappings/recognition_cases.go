@@ -63,6 +63,7 @@ type caseRow struct {
 type settingsRow struct {
 	Direction *directionRow         `yaml:"direction"`
 	Quality   map[string]qualityRow `yaml:"quality"`
+	Scopes    map[string]string     `yaml:"scopes"` // of items
 }
 
 type examRow struct {
@@ -286,10 +287,16 @@ func (c *RecognitionCase) Check(catalogue *recognition.Catalogue) (differences [
 }
 
 func (s *settingsRow) apply(c *recognition.Catalogue) (*recognition.Catalogue, error) {
-	if s.Direction == nil && s.Quality == nil {
+	if s.Direction == nil && s.Quality == nil && s.Scopes == nil {
 		return c, nil
 	}
 	rows := c.Rows
+	rows.Items = slices.Clone(rows.Items)
+	for i := range rows.Items {
+		if scope, ok := s.Scopes[rows.Items[i].ID]; ok {
+			rows.Items[i].Scope = scope
+		}
+	}
 	if d := s.Direction; d != nil {
 		rows.Direction = recognition.Direction{Peers: recognition.Acceptance(d.Peers), Higher: recognition.Acceptance(d.Higher),
 			Lower: recognition.Acceptance(d.Lower), Consortium: recognition.Acceptance(d.Consortium)}

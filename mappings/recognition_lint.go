@@ -142,7 +142,7 @@ func (r *itemRow) item(l *lint, systems map[string]string) recognition.Item {
 	}
 	i := recognition.Item{ID: r.ID, Kind: recognition.Kind(r.Kind), Chinese: r.Chinese, English: r.English, Codes: codings(columns, r.Codes),
 		Modalities: r.Modalities, Regions: r.Regions, Contrast: named(l, contrastNames, r.Contrast), Paired: r.Paired,
-		Side: named(l, sideNames, r.Side), Specimens: r.Specimens, Units: r.Unit, PerMillimole: r.PerMmol, Windows: r.Window.Windows,
+		Side: named(l, sideNames, r.Side), Scope: strings.Join(r.Scope, "|"), Specimens: r.Specimens, Units: r.Unit, PerMillimole: r.PerMmol, Windows: r.Window.Windows,
 		Rapid: r.Rapid, Delta: recognition.Delta{Absolute: r.Delta.Absolute, Percent: r.Delta.Percent},
 		Aliases: r.Aliases, Source: r.Source, Note: r.Note}
 	if r.Delta.Within != "" {
@@ -189,19 +189,4 @@ func named[T any](l *lint, names map[string]T, name string) T {
 		l.fault("%q is not known here", name)
 	}
 	return v
-}
-
-// luhn is the check of LOINC codes (LOINC Users' Guide, appendix on the check digit): mod 10, every second digit doubled.
-func luhn(digits string) bool {
-	sum := 0
-	for i := range len(digits) {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
 }

@@ -88,6 +88,7 @@ type itemRow struct {
 	Contrast   string              `yaml:"contrast"`
 	Paired     bool                `yaml:"paired"`
 	Side       string              `yaml:"side"`
+	Scope      oneOrMore           `yaml:"scope"`
 	Specimens  []string            `yaml:"specimens"`
 	Unit       oneOrMore           `yaml:"unit"`
 	PerMmol    float64             `yaml:"per_mmol"`

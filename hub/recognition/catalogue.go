@@ -64,6 +64,8 @@ type Item struct {
 	// order names none (both breasts), 0 when it must be named (a knee).
 	Paired bool
 	Side   Side
+	// Scope is where the item is recognised, as Covers reads it; empty: wherever the catalogue holds.
+	Scope string
 	// Specimens are the kinds that laboratory results may be of; none: any.
 	Specimens []string
 	// Units (UCUM) are those that values must be convertible to one of, the first being the catalogue's; they stand for each

@@ -67,14 +67,20 @@ func (a *ask) kind() Kind {
 	return Laboratory
 }
 
+// inCatalogue: an item that is recognised elsewhere only is as one that the catalogue does not have.
 func (a *ask) inCatalogue(c *Candidate) {
-	version := text(a.catalogue.Version)
+	version, here := text(a.catalogue.Version), No
+	if item := a.wanted.item; item != nil {
+		if here = Yes; item.Scope != "" {
+			here = a.catalogue.Covers(item.Scope, a.request.Regions)
+		}
+	}
 	switch {
-	case a.wanted.item != nil:
+	case here == Yes:
 		a.say(Pass, InCatalogue, version)
 	case c.SameConsortium == Yes:
 		a.say(Pass, ConsortiumAnyItem, version)
-	case c.SameConsortium == No:
+	case c.SameConsortium == No && here == No:
 		a.say(Fail, NotInCatalogue, version)
 	default:
 		a.say(Open, NotInCatalogue, version)
