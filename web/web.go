@@ -5,5 +5,5 @@ import "embed"
 
 // Files are the pages and what they load.
 //
-//go:embed *.html *.css
+//go:embed *.html *.css *.png
 var Files embed.FS

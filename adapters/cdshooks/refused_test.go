@@ -134,3 +134,28 @@ func TestFeedbackIsKeptAsItIsTold(t *testing.T) {
 		t.Error("wrong feedback was kept")
 	}
 }
+
+// FuzzHooksAreAnsweredOrRefused holds that no call makes the hub fail.
+func FuzzHooksAreAnsweredOrRefused(f *testing.F) {
+	w := clinic(f)
+	good := selecting("p1", order("d", "p1", "14682-9", ""))
+	for _, seed := range []string{good, strings.Replace(good, `"hook"`, `"prefetch":{"patient":{"resourceType":"Patient"}},"hook"`, 1), `{}`, `[]`, `{"hook":"order-select","context":{"draftOrders":{"entry":[null]}}}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		req, err := http.NewRequest(http.MethodPost, w.url+selectAt, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Test-Member", "county")
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if s := res.StatusCode; s != http.StatusOK && s != http.StatusBadRequest && s != http.StatusRequestEntityTooLarge {
+			t.Errorf("%q is answered %d", body, s)
+		}
+	})
+}
