@@ -229,3 +229,9 @@ func TestIdentityAMergeByMessage(t *testing.T) {
 	send(header("A40^ADT_A39", "3") + "PID|1||M1^^^COUNTY^MR||欧阳^铭哲||19850312|M\rMRG|M2^^^COUNTY^MR\r")
 	r.become(one, two)
 }
+
+// TestTheExamplesAboutIdentityRun executes the shell examples of docs/identity.md.
+func TestTheExamplesAboutIdentityRun(t *testing.T) {
+	r := startRegistry(t, hubproc.Embedded(t), 1)
+	runExamples(t, "identity", "HUB="+r.hubs[0].URL+"/fhir", "COUNTY="+r.of["county"], "VILLAGE="+r.of["village"], "ENGINEER="+r.engineer["county"])
+}
