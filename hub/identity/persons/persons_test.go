@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/audit"
@@ -51,14 +53,19 @@ func (silent) Note(context.Context, audit.Event) error { return nil }
 
 func open(t *testing.T, hubs int) *world {
 	t.Helper()
+	k := keeper.New(keeper.Options{})
+	t.Cleanup(func() { k.Close() })
+	return openOn(t, index.ConnectDialer(k.Dial), hubs)
+}
+
+func openOn(t *testing.T, conn redis.UniversalClient, hubs int) *world {
+	t.Helper()
 	model, err := mappings.ParseIdentity(mappings.IdentityTables(), mappings.IdentityWeights())
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
 	w := &world{t: t, objects: &memobjects.Store{}, index: index.Open(conn, index.StandardLayout(0)), model: model}
-	t.Cleanup(func() { conn.Close(); k.Close() })
+	t.Cleanup(func() { conn.Close() })
 	for range hubs {
 		w.hubs = append(w.hubs, w.start())
 	}
