@@ -210,6 +210,7 @@ func (o *Opportunity) kept() *Opportunity {
 		}
 		k.Orders = append(k.Orders, one)
 	}
+	k.givers = k.Givers()
 	for _, w := range o.Withdrawn {
 		k.Withdrawn = append(k.Withdrawn, Loss{strings.Clone(w.Result), intern(w.Cause), w.At})
 	}

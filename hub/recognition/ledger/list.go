@@ -82,7 +82,7 @@ func (l *Ledger) cells(see sight, f *Filter, m Measure) (all []cell) {
 				if i, there := seen[c.result]; !there {
 					seen[c.result] = len(all)
 					all = append(all, c)
-				} else if c.place() < all[i].place() { // of several offers the last one, whatever the order they are gone through in
+				} else if c.compare(all[i]) < 0 { // of several offers the last one, whatever the order they are gone through in
 					all[i] = c
 				}
 			}
@@ -92,11 +92,16 @@ func (l *Ledger) cells(see sight, f *Filter, m Measure) (all []cell) {
 			all = append(all, cells[0])
 		}
 	})
-	slices.SortFunc(all, func(a, b cell) int { return cmp.Compare(a.place(), b.place()) })
+	slices.SortFunc(all, cell.compare)
 	return all
 }
 
-// place orders cells: what was first offered last comes first.
+// compare orders cells: what was first offered last comes first.
+func (c cell) compare(other cell) int {
+	return cmp.Or(cmp.Compare(other.o.First.UnixMilli(), c.o.First.UnixMilli()), cmp.Compare(c.o.ID, other.o.ID), cmp.Compare(c.result, other.result))
+}
+
+// place is a cursor; places have the order of their cells.
 func (c cell) place() string {
 	return fmt.Sprintf("%016x-%s-%s", math.MaxInt64-c.o.First.UnixMilli(), c.o.ID, c.result)
 }

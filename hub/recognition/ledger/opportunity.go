@@ -44,7 +44,8 @@ type Opportunity struct {
 	Repeat      Repeat
 	Withdrawn   []Loss
 
-	key key // of an offer, to find that of the day before
+	key    key      // of an offer, to find that of the day before
+	givers []string // in memory: what Givers says
 }
 
 // key is what makes two opportunities different, but for the day.
@@ -127,6 +128,9 @@ func (o *Opportunity) best() []Shown {
 
 // Givers are the members whose results could stand for the order, sorted.
 func (o *Opportunity) Givers() []string {
+	if o.givers != nil {
+		return o.givers
+	}
 	var all []string
 	for _, s := range o.Shown {
 		if s.Best && s.Producer != "" {
@@ -285,7 +289,7 @@ func (o Opportunity) normal() Opportunity {
 			*t = time.Time{}
 		}
 	}
-	o.key = key{}
+	o.key, o.givers = key{}, nil
 	at(&o.First)
 	at(&o.Last)
 	at(&o.Choice.At)
