@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -73,6 +74,24 @@ func (r *rooms) openPersons(reg prometheus.Registerer) {
 	}}
 	r.reader.Linked = p.directory.LinkedAll
 	r.persons = p
+	for _, state := range []persons.State{persons.Open, persons.Linked, persons.Separate, persons.Contradiction} {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_identity_pairs", Help: "Pairs of Patients by what they wait for or how they were settled.",
+			ConstLabels: prometheus.Labels{"state": string(state)}}, counted(func(ctx context.Context) (int64, error) { return p.directory.Pairs(ctx, state) })))
+	}
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_identity_persons", Help: "Persons that have more than one Patient."}, counted(p.directory.Persons)))
+}
+
+// counted has a count read when it is asked for; NaN where it cannot be.
+func counted(count func(context.Context) (int64, error)) func() float64 {
+	return func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		n, err := count(ctx)
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(n)
+	}
 }
 
 func (r *rooms) mountIdentity(server *webserver.Server) {

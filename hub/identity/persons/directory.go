@@ -68,6 +68,22 @@ func (d *Directory) Quarantined(ctx context.Context, patient string) (bool, erro
 	return false, nil
 }
 
+// Pairs counts the Pairs of a State.
+func (d *Directory) Pairs(ctx context.Context, state State) (int64, error) {
+	return d.count(ctx, hub.Query{Type: PairType, All: []hub.Clause{exactly("state", string(state))}})
+}
+
+// Persons counts the Persons.
+func (d *Directory) Persons(ctx context.Context) (int64, error) {
+	return d.count(ctx, hub.Query{Type: "Person"})
+}
+
+func (d *Directory) count(ctx context.Context, q hub.Query) (int64, error) {
+	q.Count = true
+	page, err := d.Follower.Search(ctx, q)
+	return page.Total, err
+}
+
 // targets are the Patients that a Person links, sorted.
 func targets(rec *hub.Record) (of []string) {
 	doc, err := fhir.Parse(rec.Body, fhir.Limits{})

@@ -321,6 +321,12 @@ func TestASharedNumberOfTwoPeopleQuarantinesBoth(t *testing.T) {
 			t.Errorf("%s is not quarantined (%v)", id, err)
 		}
 	}
+	if n, err := w.hubs[0].directory.Pairs(t.Context(), persons.Contradiction); n != 1 || err != nil {
+		t.Errorf("%d contradictions are counted (%v)", n, err)
+	}
+	if n, err := w.hubs[0].directory.Persons(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d persons are counted (%v)", n, err)
+	}
 	list, _, err := w.hubs[0].board.List(t.Context(), engineer, persons.Filter{Limit: 10})
 	if err != nil || len(list) != 1 || list[0].State != persons.Contradiction {
 		t.Fatalf("the work list is %v (%v)", list, err)
