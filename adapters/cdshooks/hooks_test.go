@@ -296,3 +296,25 @@ func TestAPanelIsShownItemByItem(t *testing.T) {
 		t.Errorf("%s\n%s", card.Summary, card.Detail)
 	}
 }
+
+func TestAnotherKindOfSpecimenIsAnotherTest(t *testing.T) {
+	for kind, cards := range map[string]int{"SER": 1, "UR": 0} {
+		w := start(t)
+		w.write("county", `{"resourceType":"Patient","id":"p1"}`)
+		w.write("county", `{"resourceType":"Specimen","id":"s1","type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0487","code":"`+kind+`"}]}}`)
+		w.write("county", creatinine("o1", "p1", time.Hour, `,"specimen":{"reference":"Specimen/s1"}`))
+		w.cards(cards, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", "")))
+	}
+}
+
+func TestAComponentIsAResultOfItsOwn(t *testing.T) {
+	w := start(t)
+	w.write("county", `{"resourceType":"Patient","id":"p1"}`)
+	w.write("county", fmt.Sprintf(`{"resourceType":"Observation","id":"o1","status":"final","code":{"text":"生化"},"subject":{"reference":"Patient/p1"},"effectiveDateTime":"%s",
+		"component":[{"code":{"coding":[{"system":"http://loinc.org","code":"14682-9"}]},"valueQuantity":{"value":81,"unit":"umol/L","system":"http://unitsofmeasure.org","code":"umol/L"}}]}`,
+		time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)))
+	c := w.cards(1, "county", selectAt, selecting("p1", order("d", "p1", "14682-9", ""))).Cards[0]
+	if c.Indicator != "warning" || !strings.Contains(c.Summary, "81 umol/L") {
+		t.Errorf("card %+v", c)
+	}
+}

@@ -3,6 +3,7 @@ package advice
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +70,7 @@ type gathering struct {
 	// cut says of images and of data from when on not all was read; zero where everything was.
 	cutImages, cutData time.Time
 	there              map[string]recognition.Fact // whether the images of a study can be fetched
+	specimens          map[int]hub.Name            // of candidates that refer to one and say no more
 }
 
 // gather reads the results that the orders may be about, in one search for images and one for data. The newest come first,
@@ -93,6 +95,31 @@ func (g *gathering) gather(ctx context.Context, orders []wanted) error {
 		if err != nil {
 			return fmt.Errorf("search for data: %w", err)
 		}
+	}
+	return g.readSpecimens(ctx)
+}
+
+// readSpecimens learns of results that only refer to their specimen of what kind that is.
+func (g *gathering) readSpecimens(ctx context.Context) error {
+	if len(g.specimens) == 0 || g.who.May(access.Read, "Specimen") != nil {
+		return nil
+	}
+	names := slices.Collect(maps.Values(g.specimens))
+	slices.SortFunc(names, func(a, b hub.Name) int { return strings.Compare(a.ID, b.ID) })
+	recs, err := g.Reader.Many(ctx, g.who, g.Records, slices.Compact(names))
+	if err != nil {
+		return fmt.Errorf("read specimens: %w", err)
+	}
+	kinds := map[hub.Name]string{}
+	for i := range recs {
+		doc, err := fhir.Parse(recs[i].Body, fhir.Limits{})
+		if err != nil {
+			return fmt.Errorf("read %s: %w", recs[i].Name.Type, err)
+		}
+		kinds[recs[i].Name] = specimenKind(doc.Root())
+	}
+	for i, name := range g.specimens {
+		g.candidates[i].Exam.Specimen = kinds[name]
 	}
 	return nil
 }

@@ -23,6 +23,12 @@ func producerOf(rec *hub.Record, r fhir.Value) string {
 func (g *gathering) add(r Result, c recognition.Candidate, images bool) recognition.Span {
 	r.ID, c.Taken = c.ID, r.Taken
 	c.Retrievable = recognition.Yes // the record was just read; whether images can be had is asked later
+	if name, ok := strings.CutPrefix(c.Exam.Specimen, specimenAt); ok {
+		if g.specimens == nil {
+			g.specimens = map[int]hub.Name{}
+		}
+		c.Exam.Specimen, g.specimens[len(g.candidates)] = "", hub.Name{Type: "Specimen", ID: name}
+	}
 	g.results, g.candidates, g.images = append(g.results, r), append(g.candidates, c), append(g.images, images)
 	return r.Taken
 }
@@ -234,7 +240,8 @@ func quantity(q fhir.Value) recognition.Value {
 	return recognition.Value{Number: q.Get("value").Text(), Unit: unit}
 }
 
-// specimen is the kind of specimen that a result itself tells: by what the reference says, or by a contained Specimen.
+// specimen is the kind of specimen that a result itself tells, by what the reference says or by a contained Specimen; else
+// where to read it.
 func specimen(r fhir.Value) string {
 	ref := r.Get("specimen")
 	if id, ok := strings.CutPrefix(ref.Get("reference").Text(), "#"); ok {
@@ -242,15 +249,29 @@ func specimen(r fhir.Value) string {
 			if c.Get("id").Text() != id {
 				continue
 			}
-			for code := range c.Get("type").Get("coding").Items() {
-				if text := code.Get("code").Text(); text != "" {
-					return text
-				}
-			}
-			return c.Get("type").Get("text").Text()
+			return specimenKind(c)
 		}
 	}
-	return ref.Get("display").Text()
+	if text := ref.Get("display").Text(); text != "" {
+		return text
+	}
+	if id, ok := strings.CutPrefix(ref.Get("reference").Text(), "Specimen/"); ok && idGrammar(id) {
+		return specimenAt + id
+	}
+	return ""
+}
+
+// specimenAt begins what stands for the kind of a specimen that has to be read first.
+const specimenAt = "\x00Specimen/"
+
+// specimenKind is the code of a Specimen's type, else its text.
+func specimenKind(r fhir.Value) string {
+	for code := range r.Get("type").Get("coding").Items() {
+		if text := code.Get("code").Text(); text != "" {
+			return text
+		}
+	}
+	return r.Get("type").Get("text").Text()
 }
 
 // taken is when a result was taken: of a period, all of it.
