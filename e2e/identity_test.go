@@ -55,7 +55,7 @@ func threeMembers(r *registry) {
 	}
 	// The same by every way of asking for a patient.
 	c := r.hubs[len(r.hubs)-1].Client(r.of["village"])
-	for _, path := range []string{"/fhir/Observation?subject=Patient/v1", "/fhir/Patient/v1/Observation", "/fhir/Observation/$lastn?patient=v1&code=http://loinc.org|14749-6&max=9"} {
+	for _, path := range []string{"/fhir/Observation?subject=Patient/v1", "/fhir/Patient/v1/Observation", "/fhir/Patient/v1/$everything?_type=Observation", "/fhir/Observation/$lastn?patient=v1&code=http://loinc.org|14749-6&max=9"} {
 		if ids := r.ids(c, path); len(ids) != 3 {
 			t.Errorf("%s finds %v", path, ids)
 		}

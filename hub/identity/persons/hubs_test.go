@@ -25,7 +25,8 @@ func TestHubsSideBySideDoTheWorkOfOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sideBySide(t, openOn(t, conn, 3))
+		t.Cleanup(func() { conn.Close() })
+		sideBySide(t, openOn(t, index.Open(conn, index.StandardLayout(0)), 3))
 	})
 }
 

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/audit"
@@ -54,18 +52,18 @@ func (silent) Note(context.Context, audit.Event) error { return nil }
 func open(t *testing.T, hubs int) *world {
 	t.Helper()
 	k := keeper.New(keeper.Options{})
-	t.Cleanup(func() { k.Close() })
-	return openOn(t, index.ConnectDialer(k.Dial), hubs)
+	conn := index.ConnectDialer(k.Dial)
+	t.Cleanup(func() { conn.Close(); k.Close() })
+	return openOn(t, index.Open(conn, index.StandardLayout(0)), hubs)
 }
 
-func openOn(t *testing.T, conn redis.UniversalClient, hubs int) *world {
+func openOn(t *testing.T, ix hub.Index, hubs int) *world {
 	t.Helper()
 	model, err := mappings.ParseIdentity(mappings.IdentityTables(), mappings.IdentityWeights())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, objects: &memobjects.Store{}, index: index.Open(conn, index.StandardLayout(0)), model: model}
-	t.Cleanup(func() { conn.Close() })
+	w := &world{t: t, objects: &memobjects.Store{}, index: ix, model: model}
 	for range hubs {
 		w.hubs = append(w.hubs, w.start())
 	}
