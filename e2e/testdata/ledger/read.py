@@ -13,7 +13,7 @@ sheet = openpyxl.load_workbook(sys.argv[1]).active
 rows = list(sheet.iter_rows(values_only=True))
 total = dict(zip([str(c).split(" ")[-1] for c in rows[0]], rows[-1]))
 print("workbook", "offered", total["offered"], "accepted", total["accepted"], "rate", total["rate"])
-for cell in rows[-1][1:11]:
+for cell in rows[-1][2:12]:  # behind the two columns that name the row
     assert isinstance(cell, int), f"{cell!r} is no number"
 
 with open(sys.argv[2], encoding="utf-8") as f:
