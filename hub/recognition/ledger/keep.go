@@ -210,34 +210,41 @@ func opportunityAt(ctx context.Context, v *commit.View, n hub.Name) (o Opportuni
 	return o, there, nil
 }
 
-// choose writes a doctor's choice.
-func (l *Ledger) choose(ctx context.Context, member string, name hub.Name, f Feedback) error {
+// choose writes a doctor's choice. It waits where the card is not known yet.
+func (l *Ledger) choose(ctx context.Context, member string, name hub.Name, f Feedback) (waits bool, err error) {
 	var changed *Opportunity
 	loose := unmatched(member, f.Card)
 	o := Opportunity{ID: name.ID}
-	_, err := l.Writer.Submit(ctx, commit.Write{Member: Origin, Names: append(o.names(), loose), Plan: func(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
-		changed = nil
+	_, err = l.Writer.Submit(ctx, commit.Write{Member: Origin, Names: append(o.names(), loose), Plan: func(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
+		changed, waits = nil, false
 		before, there, err := opportunityAt(ctx, v, name)
 		if err != nil {
 			return nil, err
 		}
 		if !there {
+			waits = true
 			return l.keepUnmatched(ctx, v, loose, member, f)
 		}
 		if before.Member != member {
 			return nil, &hub.Error{Kind: hub.NotFound, Path: "card", Msg: "there is no such card"}
 		}
+		var drafts []commit.Draft
+		if _, waited, err := feedbackAt(ctx, v, loose); err != nil {
+			return nil, err
+		} else if waited {
+			drafts = append(drafts, commit.Draft{Name: loose, Delete: true})
+		}
 		next, differs := before.choose(f)
 		if !differs {
-			return nil, nil
+			return drafts, nil
 		}
 		changed = &next
-		return next.drafts(), nil
+		return append(drafts, next.drafts()...), nil
 	}})
 	if err == nil && changed != nil {
 		l.observe(Chosen, changed)
 	}
-	return err
+	return waits, err
 }
 
 // unmatched is the name under which feedback waits for the card it is about.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"regexp"
-	"sync"
+
 	"time"
 	"unicode/utf8"
 
@@ -90,7 +90,6 @@ type Ledger struct {
 
 	queue queue
 	book  book
-	once  sync.Once
 }
 
 // Event is something that became of an opportunity.
@@ -200,11 +199,17 @@ func (l *Ledger) Feedback(ctx context.Context, who access.Caller, f Feedback) er
 		f.At = now
 	}
 	f.At = f.At.UTC().Truncate(time.Millisecond)
-	name, err := l.byCard(ctx, f.Card)
-	if err != nil {
-		return err
+	for try := 0; ; try++ {
+		name, err := l.byCard(ctx, f.Card)
+		if err != nil {
+			return err
+		}
+		// A card that was written between the look and the feedback's own commit did not see the feedback waiting, so that one more
+		// look is needed; one that is written later does.
+		if waits, err := l.choose(ctx, who.Member, name, f); err != nil || !waits || try > 0 {
+			return err
+		}
 	}
-	return l.choose(ctx, who.Member, name, f)
 }
 
 // byCard finds the opportunity that was shown as a card: by its id, or by the card's where that is another. Where there is
