@@ -5,13 +5,14 @@
 DATA ?= .cache/demo
 LISTEN ?= 127.0.0.1:8080
 DIMSE ?= 127.0.0.1:11112
+MLLP ?= 127.0.0.1:2575
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## a hub with a demo consortium at http://127.0.0.1:8080; needs no services (DATA=folder LISTEN=address DIMSE=address)
+run: ## a hub with a demo consortium at http://127.0.0.1:8080; needs no services (DATA=folder LISTEN=, DIMSE=, MLLP=address)
 	@go build -o bin/concord ./cmd/concord
-	@exec bin/concord serve --demo --data "$(DATA)" --listen $(LISTEN) --dimse "$(DIMSE)"
+	@exec bin/concord serve --demo --data "$(DATA)" --listen $(LISTEN) --dimse "$(DIMSE)" --mllp "$(MLLP)"
 
 test: ## every test, MinIO and Redis included, without Docker
 	@scripts/test.sh

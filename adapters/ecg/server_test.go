@@ -37,7 +37,7 @@ func TestARecordingIsTheSameByWhicheverWayItComes(t *testing.T) {
 		}
 		o := c.resource("Observation", id)
 		subject := o["subject"].(map[string]any)["reference"].(string)
-		if o["status"] != "preliminary" || o["effectiveDateTime"] != "2026-03-01T09:30:00+08:00" {
+		if o["status"] != "final" || o["effectiveDateTime"] != "2026-03-01T09:30:00+08:00" {
 			t.Errorf("Observation: %v %v", o["status"], o["effectiveDateTime"])
 		}
 		codes := fmt.Sprint(o["component"])

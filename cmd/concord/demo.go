@@ -20,13 +20,13 @@ import (
 var errStoryTold = errors.New("the story is told")
 
 // demo takes in the demo's members where they are not there, and plays the story against the hub at base, which takes
-// DICOM associations at dicomAt unless that is empty.
-func (r *rooms) demo(ctx context.Context, base, dicomAt string, out io.Writer) error {
+// DICOM associations at dicomAt and HL7 v2 messages at mllpAt unless these are empty.
+func (r *rooms) demo(ctx context.Context, base, dicomAt, mllpAt string, out io.Writer) error {
 	cast, err := r.cast(ctx)
 	if err != nil {
 		return fmt.Errorf("prepare the demo: %w", err)
 	}
-	s := story.Setting{Base: base, DICOM: dicomAt, Title: r.cfg.AET, Data: r.where(), Now: time.Now(), Cast: cast}
+	s := story.Setting{Base: base, DICOM: dicomAt, MLLP: mllpAt, Title: r.cfg.AET, Data: r.where(), Now: time.Now(), Cast: cast}
 	if r.cfg.S3 == "" {
 		s.Samples = filepath.Join(r.cfg.Data, "samples")
 		if err := writeSamples(s.Samples, s.Now); err != nil {
@@ -66,10 +66,11 @@ func (r *rooms) cast(ctx context.Context) (c story.Cast, err error) {
 		{&c.Lead, "qingshan", "青山县人民医院", "Qingshan County Hospital", "QINGSHAN", access.Lead},
 		{&c.Linjiang, "linjiang", "临江社区卫生服务中心", "Linjiang Community Health Centre", "LINJIANG", access.Community},
 		{&c.Heping, "heping", "和平社区卫生服务中心", "Heping Community Health Centre", "HEPING", access.Community},
+		{&c.Xihe, "xihe", "西河镇卫生院", "Xihe Township Hospital", "XIHE", access.Community},
 		{&c.Left, "dongqiao", "东桥村卫生室", "Dongqiao Village Clinic", "DONGQIAO", access.Community},
 	} {
 		*m.at = story.Institution{ID: m.id, Name: m.name, English: m.english, AET: m.ae}
-		secret, err := r.registrar.Add(ctx, access.Member{ID: m.id, Name: m.name, Tier: m.tier, DICOM: access.DICOM{AETs: []string{m.ae}}})
+		secret, err := r.registrar.Add(ctx, access.Member{ID: m.id, Name: m.name, Tier: m.tier, DICOM: access.DICOM{AETs: []string{m.ae}}, HL7: access.HL7{Senders: []string{"LIS^" + m.ae}}})
 		if hub.Is(err, hub.Conflict) { // there from an earlier start
 			err = r.registrar.Enable(ctx, m.id)
 		}

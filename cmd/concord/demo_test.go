@@ -15,7 +15,7 @@ func tell(t *testing.T, data string) string {
 	defer cancel()
 	var out strings.Builder
 	cmd := root()
-	cmd.SetArgs([]string{"serve", "--demo-exit", "--data", data, "--listen", "127.0.0.1:0", "--dimse", "127.0.0.1:0"})
+	cmd.SetArgs([]string{"serve", "--demo-exit", "--data", data, "--listen", "127.0.0.1:0", "--dimse", "127.0.0.1:0", "--mllp", "127.0.0.1:0"})
 	cmd.SetOut(&out)
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		t.Fatalf("the demo ends with %v after printing:\n%s", err, out.String())
@@ -30,15 +30,20 @@ func TestTheDemoTellsItsStoryAndTellsItAgainOnTheSameData(t *testing.T) {
 	for _, step := range []string{
 		"青山县人民医院", "secret ", "token ",
 		"━━ 1 ", "POST", "/fhir/Patient", "201 Created",
-		"━━ 2 ", "/dicom-web/studies", "200 OK", "12 instances are durable",
+		"━━ 2 ", "C-STORE CONCORD", "12 × 0000 Success", "12 instances are durable",
 		"━━ 3 ", "27 created",
-		"━━ 4 ", "PatientID=", "One study was found",
-		"━━ 5 ", "/frames/1", "byte for byte",
-		"━━ 6 ", "718-7", "血红蛋白",
-		"━━ 8 ", "$find-recognisable", "outcome recognisable", "✓  region-covered", "检查部位覆盖", "in-window",
-		"━━ 9 ", "outcome not-recognisable", "✗  region-other", "outcome exempt",
-		"━━ 10 ", "‹heping›", "outcome recognisable", "肌酐", "outcome recognisable",
-		"━━ 11 ", "401 Unauthorized", "401 Unauthorized", "403 Forbidden",
+		"━━ 4 ", "MLLP 127.0.0.1:", "ORU^R01", "MSA|AA|", "provenance",
+		"━━ 5 ", "/ecg", "Signal quality",
+		"━━ 6 ", "PatientID=", "One study was found",
+		"━━ 7 ", "/frames/1", "byte for byte",
+		"━━ 8 ", "718-7", "血红蛋白",
+		"━━ 9 ", "/fhir/Person/", "4 Patients are one person", "finds the TSH of the other centre",
+		"━━ 10 ", "$find-recognisable", "outcome recognisable", "✓  region-covered", "检查部位覆盖", "in-window",
+		"━━ 11 ", "outcome not-recognisable", "✗  region-other", "outcome exempt",
+		"━━ 12 ", "recognition-order-select", "胸部CT平扫", "促甲状腺激素", "十二导联心电图", "/feedback",
+		"━━ 13 ", "/recognition/statistics", "3 offered, 2 accepted, 1 declined",
+		"━━ 14 ", "‹heping›", "outcome recognisable", "肌酐", "outcome recognisable",
+		"━━ 15 ", "401 Unauthorized", "401 Unauthorized", "403 Forbidden",
 		"The story is told", "DICOM", "CONCORD @ 127.0.0.1:", "curl ", "bin/concord upload", "storescu -aet HEPING -aec CONCORD 127.0.0.1 ", "findscu ",
 	} {
 		i := strings.Index(first[at:], step)

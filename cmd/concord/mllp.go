@@ -101,18 +101,18 @@ func (c MLLPConfig) tls(certFile, keyFile string) (*tls.Config, error) {
 func (c MLLPConfig) limits() hl7.Limits { return hl7.Limits{Bytes: c.MessageMB << 20} }
 
 // openHL7 mounts HL7 v2 on the server, opens the MLLP listeners and adds what serves them to g.
-func (r *rooms) openHL7(ctx context.Context, g *errgroup.Group, server *webserver.Server) error {
+func (r *rooms) openHL7(ctx context.Context, g *errgroup.Group, server *webserver.Server) (plain string, err error) {
 	cfg := r.cfg.MLLPConfig
 	if err := r.mapHL7(); err != nil {
-		return err
+		return "", err
 	}
 	c, err := cfg.config(r.cfg.Drain)
 	if err != nil {
-		return err
+		return "", err
 	}
 	secure, err := cfg.tls(r.cfg.TLSCert, r.cfg.TLSKey)
 	if err != nil {
-		return err
+		return "", err
 	}
 	deps := hl7v2.Deps{Intake: r.intake, Members: r.registry, Trail: r.trail, Allowances: server.Allowances(), Observe: newMLLPMetrics(server.Metrics())}
 	hl7v2.New(c, deps).Mount(server.Group("/hl7v2", hl7v2.WriteError))
@@ -125,15 +125,18 @@ func (r *rooms) openHL7(ctx context.Context, g *errgroup.Group, server *webserve
 		}
 		listener, err := net.Listen("tcp", l.address)
 		if err != nil {
-			return fmt.Errorf("listen for HL7 v2 on %s: %w", l.address, err)
+			return "", fmt.Errorf("listen for HL7 v2 on %s: %w", l.address, err)
 		}
 		slog.Info("listening for HL7 v2", "address", listener.Addr().String(), "tls", l.tls != nil)
+		if l.tls == nil {
+			plain = reachable(listener.Addr())
+		}
 		c := c
 		c.TLS = l.tls
 		s := hl7v2.New(c, deps)
 		g.Go(func() error { return s.Serve(ctx, listener) })
 	}
-	return nil
+	return plain, nil
 }
 
 // mllpMetrics is what HL7 v2 shows at /metrics.

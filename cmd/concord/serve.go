@@ -138,7 +138,8 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := r.openHL7(gctx, g, server); err != nil {
+	mllpAt, err := r.openHL7(gctx, g, server)
+	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	g.Go(func() error { return server.Serve(gctx, listener) })
@@ -164,7 +165,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
 	}
 	if cfg.Demo {
-		g.Go(func() error { return r.demo(gctx, "http://"+reachable(listener.Addr()), dicomAt, cmd.OutOrStdout()) })
+		g.Go(func() error { return r.demo(gctx, "http://"+reachable(listener.Addr()), dicomAt, mllpAt, cmd.OutOrStdout()) })
 	}
 	err = g.Wait()
 	stop()

@@ -6,5 +6,6 @@
 // DiagnosticReport. A Tracing is a recording on its way into FHIR. The Original is its bytes as they were sent: those of a
 // kept message, or of a DICOM instance. An opaque recording is one that is kept and named but not read.
 //
-// What a device states is never a physician's reading: Observation and DiagnosticReport are preliminary.
+// The Observation is the recording, which is complete, and final: curves may be recognised as pictures are. What a device states is
+// never a physician's reading: the DiagnosticReport is preliminary.
 package ecg

@@ -101,7 +101,7 @@ func (t *Tracing) identifiers() []models.Identifier {
 // observation has what was measured, by the device and, for quality, by the hub. The samples are not in it: they are asked for.
 func (t *Tracing) observation(device *models.Reference) models.Observation {
 	r := models.Observation{
-		Meta: t.meta(), Status: models.ObservationStatusPreliminary, Identifier: t.identifiers(), BasedOn: t.BasedOn,
+		Meta: t.meta(), Status: models.ObservationStatusFinal, Identifier: t.identifiers(), BasedOn: t.BasedOn,
 		Category: []models.CodeableConcept{coded(systemCategory, "procedure", "Procedure")}, Code: coded(systemLOINC, studyCode, studyName),
 		Subject: t.Subject, EffectiveDateTime: t.acquired(), Device: device,
 		DerivedFrom: []models.Reference{{Reference: ptr("DocumentReference/" + t.ID)}},

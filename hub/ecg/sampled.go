@@ -32,7 +32,7 @@ func Sampled(e Entry, r *ecg.Recording, g ecg.Group) ([]byte, error) {
 		DerivedFrom  []models.Reference       `json:"derivedFrom"`
 		Component    []component              `json:"component"`
 	}{
-		ResourceType: "Observation", Status: "preliminary", Category: []models.CodeableConcept{coded(systemCategory, "procedure", "Procedure")},
+		ResourceType: "Observation", Status: "final", Category: []models.CodeableConcept{coded(systemCategory, "procedure", "Procedure")},
 		Code: coded(systemLOINC, studyCode, studyName), Effective: instant(r.Acquired), DerivedFrom: []models.Reference{{Reference: ptr("DocumentReference/" + e.ID)}},
 	}
 	if e.Patient != "" || e.PatientName != "" {

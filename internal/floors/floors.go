@@ -68,7 +68,7 @@ func Doors() map[string][]string {
 		"internal/people":    {"internal/cnid", "internal/fhir", "internal/pinyin"},
 		"internal/pixels":    {"internal/dicom"},
 		"internal/sample":    {"internal/cnid", "internal/ecg"},
-		"internal/story":     {"internal/ecg", "internal/sample"},
+		"internal/story":     {"internal/dicom", "internal/ecg", "internal/hl7", "internal/sample", "internal/upperlayer"},
 		"internal/upload":    {"internal/ecg"},
 		"mappings":           {"hub/identity", "hub/laboratory", "hub/recognition"}, // their rules, as data
 	}

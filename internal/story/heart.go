@@ -12,22 +12,25 @@ import (
 	"concord/internal/sample"
 )
 
-// heart is an electrocardiogram of the centre's cart, in the format that carts send, and what the lead hospital sees of it.
+// heart is an electrocardiogram of a third institution's cart, in the format that carts send, and what the lead hospital sees of it.
 func (t *teller) heart(ctx context.Context) error {
-	t.scene("基层上传心电图", "the centre's cart sends an electrocardiogram")
+	t.scene("第三家机构上传心电图", "a third institution's cart sends an electrocardiogram")
+	_, at, err := t.enrol(ctx, t.Cast.Xihe, -1)
+	if err != nil {
+		return err
+	}
 	var file bytes.Buffer
 	if err := export.AECG(&file, sample.ECG(t.seed, t.person, t.taken), sample.UUID(t.seed, "ecg", 0)); err != nil {
 		return err
 	}
 	t.both("HL7 aECG 文件原样保存，同时成为 Observation 与 DiagnosticReport；设备的判读不是医师的诊断。",
 		"The HL7 aECG file is kept as it is and becomes an Observation and a DiagnosticReport; what a device states is no physician's reading.")
-	a, err := t.do(ctx, call{who: t.Cast.Linjiang, method: http.MethodPost, path: "/ecg", body: file.Bytes(), want: []int{201, 200}, headers: []string{"Content-Type", "application/xml"}})
+	a, err := t.do(ctx, call{who: t.Cast.Xihe, method: http.MethodPost, path: "/ecg", body: file.Bytes(), want: []int{201, 200}, headers: []string{"Content-Type", "application/xml"}})
 	if err != nil {
 		return err
 	}
-	at := a.header.Get("Location")
-	_, id, _ := strings.Cut(at, "/ecg/")
-	found, err := t.quiet(ctx, t.Cast.Lead, "/fhir/Observation?patient="+t.patient+"&code=http://loinc.org|11524-6")
+	_, id, _ := strings.Cut(a.header.Get("Location"), "/ecg/")
+	found, err := t.quiet(ctx, t.Cast.Lead, "/fhir/Observation?patient="+at+"&code=http://loinc.org|11524-6")
 	if err != nil {
 		return err
 	}

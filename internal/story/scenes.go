@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -13,37 +14,30 @@ import (
 	"strings"
 	"time"
 
+	"concord/internal/dicom"
 	"concord/internal/sample"
 )
 
-// register: the centre creates the patient, unless somebody with this identity card is there already.
+// register: the centre creates the patient, unless it has done so before.
 func (t *teller) register(ctx context.Context) error {
 	t.scene("基层登记患者", "the centre registers a patient")
 	p := t.person
 	t.both(fmt.Sprintf("%s登记患者%s%s：身份证号、健康卡号、病案号。", t.Cast.Linjiang.Name, p.Family, p.Given),
 		fmt.Sprintf("%s registers %s %s, with identity card, health card and record number.", t.Cast.Linjiang.English, p.FamilyPinyin, p.GivenPinyin))
-	a, err := t.do(ctx, call{who: t.Cast.Linjiang, method: http.MethodPost, path: "/fhir/Patient", body: sample.PatientResource(p), want: []int{200, 201},
-		headers: []string{"Content-Type", fhirJSON, "If-None-Exist", "identifier=" + sample.ResidentIDSystem + "|" + p.ResidentID}})
+	a, id, err := t.enrol(ctx, t.Cast.Linjiang, 0)
 	if err != nil {
 		return err
 	}
-	var got resource
-	if err := a.decode(&got); err != nil {
-		return err
-	}
-	if got.Type != "Patient" || got.ID == "" {
-		return fmt.Errorf("the hub answered a %s %q where the patient was expected", got.Type, got.ID)
-	}
-	t.patient = "Patient/" + got.ID
+	t.patient = id
 	if a.status == http.StatusCreated {
 		t.check("已登记："+t.patient, "Registered.")
 	} else {
-		t.check("此前已登记，不会重复："+t.patient, "Registered before, and not twice: If-None-Exist found the identity card.")
+		t.check("此前已登记，不会重复："+t.patient, "Registered before, and not twice: If-None-Exist found the number.")
 	}
 	return nil
 }
 
-// scan: the centre sends a CT series by STOW-RS (PS3.18 10.5).
+// scan: the centre sends a CT series, by C-STORE where the hub takes associations.
 func (t *teller) scan(ctx context.Context) error {
 	t.scene("基层上传影像", "the centre uploads a chest CT")
 	for f, err := range sample.CTSeries(t.seed, sample.Options{Slices: slices, Rows: edge, Columns: edge, Person: &t.person, Time: t.taken, Institution: t.Cast.Linjiang.Name}) {
@@ -55,6 +49,19 @@ func (t *teller) scan(ctx context.Context) error {
 	t.study = t.ct[0].StudyUID
 	t.both(fmt.Sprintf("昨日 9:30 的胸部 CT 平扫，%d 层，%d×%d。Patient ID 即病案号，影像因此归到该患者名下。", slices, edge, edge),
 		fmt.Sprintf("A plain chest CT of yesterday 9:30, %d slices of %d×%d. Its Patient ID is the record number, by which the study is linked to the patient.", slices, edge, edge))
+	if t.DICOM != "" {
+		if err := t.send(ctx); err != nil {
+			return err
+		}
+	} else if err := t.stow(ctx); err != nil {
+		return err
+	}
+	t.check(fmt.Sprintf("%d 个实例已落盘并进入日志。", slices), fmt.Sprintf("%d instances are durable and in the log.", slices))
+	return nil
+}
+
+// stow sends the series by STOW-RS (PS3.18 10.5), where the hub takes no associations.
+func (t *teller) stow(ctx context.Context) error {
 	body, boundary := related(t.ct)
 	a, err := t.do(ctx, call{who: t.Cast.Linjiang, method: http.MethodPost, path: "/dicom-web/studies", body: body, want: []int{200},
 		headers: []string{"Content-Type", `multipart/related; type="application/dicom"; boundary=` + boundary, "Accept", "application/dicom+json"}})
@@ -68,7 +75,6 @@ func (t *teller) scan(ctx context.Context) error {
 	if n := len(got["00081199"].Value); n != slices {
 		return fmt.Errorf("the hub lists %d instances as stored, %d were sent", n, slices)
 	}
-	t.check(fmt.Sprintf("%d 个实例已落盘并进入日志。", slices), fmt.Sprintf("%d instances are durable and in the log.", slices))
 	return nil
 }
 
@@ -178,13 +184,19 @@ func (t *teller) look(ctx context.Context) error {
 		chinese, english string
 	}{
 		{path + "/frames/1", "application/octet-stream", f.Pixels, "一帧像素", "One frame"},
-		{path, "application/dicom", f.Bytes(), "整个文件", "The whole file"},
+		{path, "application/dicom", f.Bytes(), "整个文件（数据集）", "The data set of the whole file"},
 	} {
 		a, err := t.do(ctx, call{who: t.Cast.Lead, method: http.MethodGet, path: one.path, headers: []string{"Accept", one.accept}, want: []int{200}})
 		if err != nil {
 			return err
 		}
-		got, sent := sha256.Sum256(a.body), sha256.Sum256(one.sent)
+		received, original := a.body, one.sent
+		if t.DICOM != "" && one.accept == "application/dicom" { // over an association there is no file around the data set
+			if received, original, err = dataSets(a.body, one.sent); err != nil {
+				return err
+			}
+		}
+		got, sent := sha256.Sum256(received), sha256.Sum256(original)
 		if got != sent {
 			return fmt.Errorf("%s has %d bytes with SHA-256 %x, sent were %d bytes with %x", one.path, len(a.body), got, len(one.sent), sent)
 		}
@@ -192,6 +204,23 @@ func (t *teller) look(ctx context.Context) error {
 			fmt.Sprintf("%s, %d bytes, is what was sent, byte for byte: SHA-256 %x…", one.english, len(a.body), got[:8]))
 	}
 	return nil
+}
+
+// dataSets are those of two files.
+func dataSets(a, b []byte) (x, y []byte, err error) {
+	for _, one := range []struct {
+		file []byte
+		set  *[]byte
+	}{{a, &x}, {b, &y}} {
+		r, _, err := dicom.DataSetOf(bytes.NewReader(one.file))
+		if err != nil {
+			return nil, nil, err
+		}
+		if *one.set, err = io.ReadAll(r); err != nil {
+			return nil, nil, err
+		}
+	}
+	return x, y, nil
 }
 
 // results: the lead hospital searches the laboratory results.

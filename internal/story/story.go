@@ -1,6 +1,7 @@
 // Package story plays the consortium's daily work against a running hub, over HTTP as any client would, and prints each
-// request and answer in Chinese and English: a centre registers a patient and sends a chest CT and laboratory results, the
-// lead hospital finds and reads them, and its order learns that the CT need not be made again.
+// request and answer in Chinese and English: a centre registers a patient and sends a chest CT by DICOM, another sends laboratory results
+// by HL7 v2, a third an electrocardiogram; the hub finds that their patients are one person; the lead hospital reads what there is, is
+// told while it orders what need not be made again, and its choice appears in the statistics.
 //
 // A scene is one step of the story; its checks end the story with an error when the hub answers otherwise than it should.
 package story
@@ -25,14 +26,16 @@ type Institution struct {
 }
 
 // Cast are the members that the story needs. Left is disabled: its token is good no more.
-type Cast struct{ Lead, Linjiang, Heping, Left Institution }
+type Cast struct{ Lead, Linjiang, Heping, Xihe, Left Institution }
 
 // Setting is where and when the story plays.
 type Setting struct {
 	Base string // the hub's address, such as http://127.0.0.1:8080
 	// DICOM is where the hub takes associations, such as 127.0.0.1:11112, and Title what it calls itself; empty: nowhere.
 	DICOM, Title string
-	Data         string // where its data lies, for the last page
+	// MLLP is where the hub takes HL7 v2 messages, such as 127.0.0.1:2575; empty: nowhere.
+	MLLP string
+	Data string // where its data lies, for the last page
 	// Samples is a folder with files to try `concord upload` on; empty: none.
 	Samples string
 	Now     time.Time
@@ -56,6 +59,8 @@ type teller struct {
 	patient string    // Patient/…
 	ct      []sample.File
 	study   string
+	// outpatient is the lead hospital's own Patient of the person.
+	outpatient string
 }
 
 // Tell waits until the hub is ready, then plays all scenes on out. The day of s.Now decides who falls ill: told twice on
@@ -72,7 +77,7 @@ func Tell(ctx context.Context, s Setting, out io.Writer) error {
 		return err
 	}
 	for i, scene := range []func(context.Context) error{
-		t.register, t.scan, t.laboratory, t.find, t.look, t.results, t.heart, t.order, t.contrary, t.colleague, t.refused,
+		t.register, t.scan, t.laboratory, t.message, t.heart, t.find, t.look, t.results, t.one, t.order, t.contrary, t.hook, t.counted, t.colleague, t.refused,
 	} {
 		t.number = i + 1
 		if err := scene(ctx); err != nil {
@@ -95,13 +100,13 @@ func (t *teller) title() {
 	t.line("  基层检查、上级诊断、区域互认 · examined at the centre, read at the lead hospital, recognised everywhere")
 	t.rule("═")
 	t.line("")
-	t.both("角色：三家机构，各有自己的令牌；另有一家已被停用。人物与影像均为虚构。",
-		"The cast: three institutions, each with its token, and one that was disabled. People and images are invented.")
+	t.both("角色：四家机构，各有自己的令牌；另有一家已被停用。人物与影像均为虚构。",
+		"The cast: four institutions, each with its token, and one that was disabled. People and images are invented.")
 	c := t.Cast
 	for _, m := range []struct {
 		Institution
 		role string
-	}{{c.Lead, "牵头 lead"}, {c.Linjiang, "基层 community"}, {c.Heping, "基层 community"}, {c.Left, "停用 disabled"}} {
+	}{{c.Lead, "牵头 lead"}, {c.Linjiang, "基层 community"}, {c.Heping, "基层 community"}, {c.Xihe, "基层 community"}, {c.Left, "停用 disabled"}} {
 		t.line("")
 		t.line("  " + t.bold(m.ID) + "  " + m.Name + " · " + m.English + "  (" + m.role + ")")
 		if m.Secret != "" {

@@ -117,6 +117,27 @@ func TestFeedbackThatComesBeforeItsCardIsNotLost(t *testing.T) {
 	}
 }
 
+func TestFeedbackThatMeetsItsCardOnTheWayIsNotLost(t *testing.T) {
+	for range 25 {
+		w := newWorld(t, newHouse(t))
+		card := w.CardID("county", w.made(offer{}))
+		said := make(chan error)
+		go func() {
+			said <- w.Feedback(t.Context(), as("county"), ledger.Feedback{Card: card, Outcome: ledger.Overridden, Reason: "decisive", At: morning})
+		}()
+		w.offer("county", offer{})
+		w.settle()
+		if err := <-said; err != nil {
+			t.Fatal(err)
+		}
+		w.settle()
+		w.wants("offered 1, declined 1")
+		if loose := w.find("Basic", "code=urn:concord:recognition|unmatched-feedback"); len(loose) != 0 {
+			t.Errorf("what was taken up still waits: %v", loose)
+		}
+	}
+}
+
 func TestFeedbackIsRefusedWithAClearWord(t *testing.T) {
 	w := newWorld(t, newHouse(t))
 	card := w.offer("county", offer{})
