@@ -28,6 +28,10 @@ type asking struct {
 	before watches
 	// everything: the policy lets the caller read all.
 	everything bool
+	// at is where the records were when they were asked last.
+	at hub.Marks
+	// unlinked: no Person was looked for, as there were none a moment ago; linking: they are looked for in any case.
+	unlinked, linking bool
 	// exact: Patients are meant, not persons.
 	exact bool
 	// clear: what was found may be read, and nobody need be asked about each record.
@@ -74,6 +78,9 @@ func (a *asking) page(ctx context.Context, q hub.Query) (hub.Page, error) {
 	page, err := a.index.Search(ctx, a.ps, q)
 	if err != nil {
 		return page, a.before.refused(err)
+	}
+	if m, has := page.Marks[a.Records]; has {
+		a.at = m
 	}
 	return page, a.before.completeAt(page.Marks)
 }

@@ -45,6 +45,7 @@ type Reader struct {
 	followers map[hub.Partition]*projection.Follower
 	policy    Policy
 	trail     Trail
+	usage     usage
 }
 
 // New makes a Reader over the partitions that followers has.

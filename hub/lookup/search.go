@@ -105,6 +105,18 @@ func (f *found) end(most int) {
 }
 
 func (a *asking) search(ctx context.Context, q hub.Query) (found, error) {
+	f, err := a.searchOnce(ctx, q)
+	if err != nil || !a.unlinked {
+		return f, err
+	}
+	if u, err := a.inUse(ctx, a.at); err != nil || !u.persons {
+		return f, err
+	}
+	a.linking, a.inner, a.verdict = true, map[*hub.Query]*inner{}, map[*hub.Query]map[reference]bool{} // the first Person came meanwhile
+	return a.searchOnce(ctx, q)
+}
+
+func (a *asking) searchOnce(ctx context.Context, q hub.Query) (found, error) {
 	if q.Limit <= 0 {
 		q.Limit, q.Sort, q.After = 0, nil, nil
 		if !q.Count {

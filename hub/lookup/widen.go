@@ -29,6 +29,10 @@ func (a *asking) widen(ctx context.Context, q hub.Query) (hub.Query, error) {
 	if len(named) == 0 {
 		return q, nil
 	}
+	if !a.linking && a.usage.noPersons() {
+		a.unlinked = true
+		return q, nil
+	}
 	slices.Sort(named)
 	before := a.watch(a.ps...)
 	linked, err := a.Linked(ctx, slices.Compact(named))

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"concord/hub"
@@ -19,18 +20,30 @@ import (
 //
 // What a reader was refused so leaves one trace: an event of the audit trail.
 
-// withholding tells which things may be withheld at all, so that nobody pays for what is not in use.
-type withholding struct {
-	directives bool            // there is, or was, a Consent
-	restricted map[string]bool // types of which some resource is, or was, labelled
+// inUse tells what there is, or was, of that which few consortia use all the time, so that nobody pays for what is not in use.
+type inUse struct {
+	directives bool            // Consents
+	restricted map[string]bool // types of which some resource is labelled
+	persons    bool            // Persons, which link Patients
 }
 
-func (w withholding) none() bool { return !w.directives && len(w.restricted) == 0 }
+// open: nothing may be withheld.
+func (u inUse) open() bool { return !u.directives && len(u.restricted) == 0 }
 
-// withholding asks the index whether anything may be withheld.
-func (r *Reader) withholding(ctx context.Context) (w withholding, err error) {
+// usage is what was in use when the records were at some marks.
+type usage struct {
+	mu   sync.Mutex
+	at   hub.Marks
+	what inUse
+}
+
+// inUse asks the index what is in use, unless it was asked at these very marks of the records before; zero marks ask anew.
+func (r *Reader) inUse(ctx context.Context, at hub.Marks) (u inUse, err error) {
 	if r.Records == "" {
-		return w, nil
+		return u, nil
+	}
+	if u, known := r.usage.found(at); known {
+		return u, nil
 	}
 	before := r.watch(r.Records)
 	types, err := r.index.Types(ctx, r.Records)
@@ -38,20 +51,45 @@ func (r *Reader) withholding(ctx context.Context) (w withholding, err error) {
 		err = before.complete(ctx)
 	}
 	if err != nil {
-		return w, before.refused(err)
+		return u, before.refused(err)
 	}
 	for _, t := range types {
 		switch typ, trait, _ := strings.Cut(t, "#"); {
 		case t == "Consent":
-			w.directives = true
+			u.directives = true
+		case t == "Person":
+			u.persons = true
 		case trait == fhir.Restricted:
-			if w.restricted == nil {
-				w.restricted = map[string]bool{}
+			if u.restricted == nil {
+				u.restricted = map[string]bool{}
 			}
-			w.restricted[typ] = true
+			u.restricted[typ] = true
 		}
 	}
-	return w, nil
+	r.usage.keep(at, u)
+	return u, nil
+}
+
+func (k *usage) found(at hub.Marks) (u inUse, known bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.what, at.Generation != "" && at == k.at
+}
+
+// keep remembers what was in use at marks or later; what is in use only grows.
+func (k *usage) keep(at hub.Marks, u inUse) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if at.Generation != "" {
+		k.at, k.what = at, u
+	}
+}
+
+// noPersons: when the index was asked last, there were none.
+func (k *usage) noPersons() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.at.Generation != "" && !k.what.persons
 }
 
 // stand is what is asked for a record when it may be withheld: itself, or what speaks for it.
@@ -75,11 +113,11 @@ func (r *Reader) disclosable(ctx context.Context, who access.Caller, p hub.Parti
 	if len(others) == 0 {
 		return may, nil
 	}
-	w, err := r.withholding(ctx)
+	w, err := r.inUse(ctx, hub.Marks{})
 	if err != nil {
 		return nil, err
 	}
-	if w.none() || p == r.Records && !w.directives && !slices.ContainsFunc(others, func(i int) bool { return w.restricted[recs[i].Name.Type] }) {
+	if w.open() || p == r.Records && !w.directives && !slices.ContainsFunc(others, func(i int) bool { return w.restricted[recs[i].Name.Type] }) {
 		for _, i := range others {
 			may[i] = true
 		}
@@ -211,7 +249,7 @@ func ownerOf(rec *hub.Record) string {
 const mostDirectives = 10_000
 
 // directives reads the Consents about patients, by patient.
-func (r *Reader) directives(ctx context.Context, w withholding, patients []string) (map[string][]access.Directive, error) {
+func (r *Reader) directives(ctx context.Context, w inUse, patients []string) (map[string][]access.Directive, error) {
 	if !w.directives || len(patients) == 0 {
 		return nil, nil
 	}
@@ -260,9 +298,9 @@ func (a *asking) sees(ctx context.Context, q *hub.Query) (bool, error) {
 	if !a.everything || fhir.HasSecurityContext(q.Type) {
 		return false, nil
 	}
-	w, err := a.withholding(ctx)
+	w, err := a.inUse(ctx, a.at)
 	switch {
-	case err != nil || w.none():
+	case err != nil || w.open():
 		return err == nil, err
 	case w.restricted[q.Type] || len(q.Routes) == 0 || slices.ContainsFunc(q.Routes, func(route string) bool { return !strings.HasPrefix(route, "Patient/") }):
 		return false, nil
@@ -284,7 +322,7 @@ func (r *Reader) Hidden(ctx context.Context, who access.Caller, p hub.Partition,
 	if len(names) == 0 {
 		return nil, nil
 	}
-	if w, err := r.withholding(ctx); err != nil || w.none() {
+	if w, err := r.inUse(ctx, hub.Marks{}); err != nil || w.open() {
 		return nil, err
 	}
 	recs, err := r.present(ctx, p, names)

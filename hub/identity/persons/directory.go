@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"concord/hub"
 	"concord/hub/projection"
@@ -13,7 +14,16 @@ import (
 // Directory tells which Patients are one person, as of the commits that are visible now.
 type Directory struct {
 	Follower *projection.Follower // of the records
+
+	mu   sync.Mutex
+	read map[hub.Loc]linking // Persons by where they lie, which never changes
 }
+
+// linking is what a Person record says; nil: it is not the hub's.
+type linking []string
+
+// mostRead is how many Persons are remembered before all are forgotten: some 20 MB.
+const mostRead = 100_000
 
 // Linked are all Patients of the person that a Patient ("Patient/a") is of, itself among them, sorted.
 func (d *Directory) Linked(ctx context.Context, patient string) ([]string, error) {
@@ -31,21 +41,53 @@ const asked = 500
 func (d *Directory) LinkedAll(ctx context.Context, patients []string) (map[string][]string, error) {
 	all := map[string][]string{}
 	for some := range slices.Chunk(patients, asked) {
-		recs, err := find(ctx, d.Follower, "Person", "link", some, len(some)*2)
+		locs, err := locate(ctx, d.Follower, "Person", "link", some, len(some)*2)
 		if err != nil {
 			return nil, err
 		}
-		for i := range recs {
-			if recs[i].Member != Origin {
-				continue
-			}
-			of := targets(&recs[i])
+		links, err := d.links(ctx, locs)
+		if err != nil {
+			return nil, err
+		}
+		for _, of := range links {
 			for _, p := range of {
 				if slices.Contains(some, p) {
 					all[p] = of
 				}
 			}
 		}
+	}
+	return all, nil
+}
+
+// links reads what Persons link, or remembers it.
+func (d *Directory) links(ctx context.Context, locs []hub.Loc) (all []linking, err error) {
+	var unread []hub.Loc
+	d.mu.Lock()
+	for _, loc := range locs {
+		if of, known := d.read[loc]; known {
+			all = append(all, of)
+		} else {
+			unread = append(unread, loc)
+		}
+	}
+	d.mu.Unlock()
+	recs, err := d.Follower.Log().Records(ctx, unread)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.read == nil || len(d.read) > mostRead {
+		d.read = map[hub.Loc]linking{}
+	}
+	for i := range recs {
+		var of linking
+		if recs[i].Member == Origin {
+			of = targets(&recs[i])
+		}
+		d.read[unread[i]] = of
+		all = append(all, of)
 	}
 	return all, nil
 }
@@ -101,6 +143,15 @@ func targets(rec *hub.Record) (of []string) {
 
 // find reads the current records of a type that have one of the values of an Exact parameter, at most limit and one more.
 func find(ctx context.Context, f *projection.Follower, typ, param string, values []string, limit int) ([]hub.Record, error) {
+	locs, err := locate(ctx, f, typ, param, values, limit)
+	if err != nil {
+		return nil, err
+	}
+	return f.Log().Records(ctx, locs)
+}
+
+// locate says where the records lie that find reads.
+func locate(ctx context.Context, f *projection.Follower, typ, param string, values []string, limit int) ([]hub.Loc, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
@@ -116,5 +167,5 @@ func find(ctx context.Context, f *projection.Follower, typ, param string, values
 	for i, h := range page.Hits {
 		locs[i] = h.Head.Loc
 	}
-	return f.Log().Records(ctx, locs)
+	return locs, nil
 }
