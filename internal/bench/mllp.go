@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"concord/internal/hl7"
+	"concord/internal/sample"
 )
 
 // laboratory is what the load calls itself where messages name their sender.
@@ -70,9 +72,11 @@ func dialLaboratory(ctx context.Context, address string) (*laboratoryLine, error
 // report sends the nth report and wants it accepted. Every tenth patient comes back.
 func (l *laboratoryLine) report(start, n int64) error {
 	control := fmt.Sprintf("%x-%d", start, n)
+	p := sample.NewPerson(uint64(start) + uint64(n/10))
 	text := fmt.Sprintf("MSH|^~\\&|%s|LAB|HUB|C|20260105083000+0800||ORU^R01^ORU_R01|%s|P|2.5.1||||||UNICODE UTF-8\r"+
-		"PID|1||P%d^^^BENCH^MR||测试^病人||19700102|F\rPV1|1|O\rORC|RE|O%[2]s|F%[2]s\r"+
-		"OBR|1|O%[2]s|F%[2]s|24323-8^生化全套^LN|||20260105080000+0800|||||||||||||||20260105082500+0800|||F\r", laboratory, control, n/10)
+		"PID|1||P%d^^^BENCH^MR||%s^%s||%s|%s\rPV1|1|O\rORC|RE|O%[2]s|F%[2]s\r"+
+		"OBR|1|O%[2]s|F%[2]s|24323-8^生化全套^LN|||20260105080000+0800|||||||||||||||20260105082500+0800|||F\r", laboratory, control, n/10,
+		p.Family, p.Given, p.Birth.Format("20060102"), strings.ToUpper(p.Gender()[:1]))
 	for i, r := range [...]string{"2345-7^葡萄糖^LN||5.%d|mmol/L|3.9-6.1", "2160-0^肌酐^LN||8%d|umol/L|44-97", "3094-0^尿素^LN||4.%d|mmol/L|2.6-7.5", "2823-3^钾^LN||4.%d|mmol/L|3.5-5.3", "2951-2^钠^LN||13%d|mmol/L|137-147"} {
 		text += fmt.Sprintf("OBX|%d|NM|"+r+"|N|||F|||20260105080000+0800\r", i+1, n%10)
 	}

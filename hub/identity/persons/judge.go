@@ -97,29 +97,31 @@ func (w *world) read(rec *hub.Record) {
 	p.traits, p.body, p.keys = &t, rec.Body, w.model.Keys(&t)
 }
 
-// candidates are the Patients that may be the person whom the keys are of.
+// candidates are the Patients that may be the person whom the keys are of. A key that is shared by many says nothing, unless it is a
+// number's, and is passed over.
 func candidates(ctx context.Context, f *projection.Follower, m *identity.Model, keys []string) ([]hub.Record, error) {
-	recs, err := find(ctx, f, "Patient", identity.KeyParam, keys, mostCandidates)
-	if err != nil || len(recs) <= mostCandidates {
-		return recs, err
+	locs, err := locate(ctx, f, "Patient", identity.KeyParam, keys, mostCandidates)
+	if err != nil {
+		return nil, err
 	}
-	// Some key is shared by many: such keys say nothing, and are passed over.
-	var some []hub.Record
-	for _, key := range keys {
-		few, err := find(ctx, f, "Patient", identity.KeyParam, []string{key}, m.KeyHolders)
-		if err != nil {
-			return nil, err
-		}
-		if len(few) > m.KeyHolders && !identity.IsNumberKey(key) {
-			continue
-		}
-		for i := range few {
-			if !slices.ContainsFunc(some, func(r hub.Record) bool { return r.Name == few[i].Name }) {
-				some = append(some, few[i])
+	if len(locs) > mostCandidates {
+		locs = locs[:0]
+		for _, key := range keys {
+			holders, err := locate(ctx, f, "Patient", identity.KeyParam, []string{key}, m.KeyHolders)
+			if err != nil {
+				return nil, err
+			}
+			if len(holders) > m.KeyHolders && !identity.IsNumberKey(key) {
+				continue
+			}
+			for _, loc := range holders {
+				if !slices.Contains(locs, loc) {
+					locs = append(locs, loc)
+				}
 			}
 		}
 	}
-	return some, nil
+	return f.Log().Records(ctx, locs)
 }
 
 // judge compares a Patient with all that may be the same person, and brings its Pairs up to date.
