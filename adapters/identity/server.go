@@ -23,6 +23,7 @@ import (
 	"concord/hub/identity/persons"
 	"concord/hub/lookup"
 	"concord/internal/fhir"
+	"concord/internal/webfault"
 )
 
 // Board is the work list: persons.Board.
@@ -72,7 +73,7 @@ func Mount(g *gin.RouterGroup, d Deps) {
 			c.Header("Cache-Control", "no-store")
 			out, err := r.answer(c, who)
 			if err != nil {
-				WriteError(c, err)
+				webfault.Write(c, err)
 				return
 			}
 			c.JSON(http.StatusOK, out)

@@ -14,6 +14,7 @@ import (
 	"concord/hub/audit"
 	"concord/hub/messages"
 	"concord/internal/webbody"
+	"concord/internal/webfault"
 )
 
 // note puts something done with messages into the trail, before it is done.
@@ -201,7 +202,7 @@ func (s *Server) tryAll(c *gin.Context, who access.Caller, asked *replayAsked) e
 			return err
 		}
 		c.Error(err)
-		return out.Encode(fault{Error: hub.KindOf(err).String(), Message: "the dry run ended here"})
+		return out.Encode(webfault.Fault{Error: hub.KindOf(err).String(), Message: "the dry run ended here"})
 	}
 	c.Header("Content-Type", "application/x-ndjson")
 	return out.Encode(sum)

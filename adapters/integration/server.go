@@ -15,6 +15,7 @@ import (
 	"concord/hub/access"
 	"concord/hub/audit"
 	"concord/hub/messages"
+	"concord/internal/webfault"
 )
 
 // Trail takes notes of what is disclosed beside the Reader, and of what is changed.
@@ -67,7 +68,7 @@ func Mount(g *gin.RouterGroup, d Deps) *Server {
 			who, _ := access.CallerFrom(c.Request.Context())
 			c.Header("Cache-Control", "no-store")
 			if err := r.answer(c, who); err != nil {
-				WriteError(c, err)
+				webfault.Write(c, err)
 			}
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"concord/hub/access"
 	"concord/hub/audit"
 	"concord/hub/laboratory"
+	"concord/internal/webfault"
 )
 
 // Trail takes notes of what was changed.
@@ -58,7 +59,7 @@ func Mount(g *gin.RouterGroup, d Deps) {
 			c.Header("Cache-Control", "no-store")
 			out, err := r.answer(c, who)
 			if err != nil {
-				WriteError(c, err)
+				webfault.Write(c, err)
 				return
 			}
 			c.JSON(http.StatusOK, out)

@@ -21,6 +21,7 @@ import (
 	"concord/hub/audit"
 	"concord/hub/recognition/register"
 	"concord/internal/webbody"
+	"concord/internal/webfault"
 )
 
 // Trail takes notes of what was changed.
@@ -78,7 +79,7 @@ func Mount(g *gin.RouterGroup, d Deps) {
 			}
 			switch {
 			case err != nil:
-				WriteError(c, err)
+				webfault.Write(c, err)
 			case out != nil:
 				c.JSON(http.StatusOK, out)
 			}

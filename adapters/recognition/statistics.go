@@ -15,6 +15,7 @@ import (
 	"concord/hub/access"
 	"concord/hub/audit"
 	"concord/hub/recognition/ledger"
+	"concord/internal/webfault"
 )
 
 // Ledger keeps what was offered and counts it.
@@ -55,7 +56,7 @@ func MountLedger(g *gin.RouterGroup, d LedgerDeps) {
 			out, err := r.answer(c, who)
 			switch {
 			case err != nil:
-				WriteError(c, err)
+				webfault.Write(c, err)
 			case out != nil:
 				c.JSON(http.StatusOK, out)
 			}

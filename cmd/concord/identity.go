@@ -15,6 +15,7 @@ import (
 	"concord/adapters/webserver"
 	"concord/hub/identity/persons"
 	"concord/hub/settings"
+	"concord/internal/webfault"
 	"concord/mappings"
 )
 
@@ -97,7 +98,7 @@ func counted(count func(context.Context) (int64, error)) func() float64 {
 func (r *rooms) mountIdentity(server *webserver.Server) {
 	board := &persons.Board{Reader: r.reader, Records: settings.Records, Follower: r.followers[settings.Records], Writer: r.writers[settings.Records], Model: r.identity,
 		Trail: r.trail, Now: time.Now}
-	door.Mount(server.Group("/identity", door.WriteError), door.Deps{Board: board, Reader: r.reader, Records: settings.Records,
+	door.Mount(server.Group("/identity", webfault.Write), door.Deps{Board: board, Reader: r.reader, Records: settings.Records,
 		Observe: func(what string) { r.persons.decisions.WithLabelValues(what).Inc() }})
 }
 

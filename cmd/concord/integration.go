@@ -7,6 +7,7 @@ import (
 	"concord/hub/messages"
 	"concord/hub/settings"
 	"concord/internal/hl7"
+	"concord/internal/webfault"
 )
 
 // incomingOf is a message of a format as the adapter that takes it would make it.
@@ -27,7 +28,7 @@ func textOf(m *messages.Message, raw []byte) (string, bool) {
 
 // mountIntegration puts the engineer's bench on the server.
 func (r *rooms) mountIntegration(server *webserver.Server) {
-	integration.Mount(server.Group("/integration", integration.WriteError), integration.Deps{
+	integration.Mount(server.Group("/integration", webfault.Write), integration.Deps{
 		Log:    &messages.Log{Reader: r.reader, Partition: settings.Records},
 		Intake: r.intake, Jobs: r.jobs, Trail: r.trail, MaxMessage: int64(r.cfg.MessageMB) << 20,
 		Read: func(format string, raw []byte) messages.Incoming { return incomingOf(format, raw, r.cfg.limits()) }, Text: textOf,

@@ -18,6 +18,7 @@ import (
 	"concord/hub"
 	"concord/hub/laboratory"
 	"concord/hub/settings"
+	"concord/internal/webfault"
 	"concord/mappings"
 )
 
@@ -83,7 +84,7 @@ func (r *rooms) openLaboratory(reg prometheus.Registerer) error {
 
 func (r *rooms) mountLaboratory(server *webserver.Server) {
 	l := r.laboratory
-	door.Mount(server.Group("/laboratory", door.WriteError), door.Deps{
+	door.Mount(server.Group("/laboratory", webfault.Write), door.Deps{
 		Queue:  &laboratory.Queue{Reader: r.reader, Records: settings.Records, Writer: r.writers[settings.Records], Rules: l.rules.Load, Maps: l.maps, Read: l.read},
 		Board:  &laboratory.Board{Reader: r.reader, Records: settings.Records, Now: time.Now},
 		Alarms: l.alarms, Trail: r.trail, Now: time.Now,

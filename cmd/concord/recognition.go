@@ -17,6 +17,7 @@ import (
 	"concord/hub/recognition/register"
 	"concord/hub/settings"
 	"concord/internal/fhir"
+	"concord/internal/webfault"
 	"concord/mappings"
 )
 
@@ -73,7 +74,7 @@ func (r *rooms) openRecognition(reg prometheus.Registerer) error {
 }
 
 func (r *rooms) mountRecognition(server *webserver.Server) {
-	group := server.Group("/recognition", door.WriteError)
+	group := server.Group("/recognition", webfault.Write)
 	r.mountLedger(group)
 	door.Mount(group, door.Deps{Register: r.recognition.register, Trail: r.trail, Now: time.Now})
 }

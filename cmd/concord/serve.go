@@ -165,7 +165,9 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)
 	}
 	if cfg.Demo {
-		g.Go(func() error { return r.demo(gctx, "http://"+reachable(listener.Addr()), dicomAt, mllpAt, cmd.OutOrStdout()) })
+		g.Go(func() error {
+			return r.demo(gctx, "http://"+reachable(listener.Addr()), dicomAt, mllpAt, cmd.OutOrStdout())
+		})
 	}
 	err = g.Wait()
 	stop()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"concord/internal/sample"
 )
 
 // A district whose doctors order: each patient has five results of the laboratory, every second one an imaging study.
@@ -53,6 +55,7 @@ func (b *bench) recogniseWorks(ctx context.Context) ([]Work, error) {
 		{Title: "order-select, 8 drafts", Unit: "req", Clients: b.clients(8), Goal: Goal{Of: "ms", AtMost: 10}, hub: selecting},
 		{Title: "order-select, 8 drafts", Unit: "req", Clients: b.clients(8), Goal: Goal{Of: "p99", AtMost: 50}, hub: selecting},
 		{Title: "order-select, 8 drafts", Unit: "req", Clients: 1, Goal: Goal{Of: "ms", AtMost: 10}, hub: selecting},
+		{Title: "$match of one that is there", Unit: "req", Clients: b.clients(8), Goal: Goal{Of: "ms", AtMost: 10}, hub: b.matching(patients)},
 		{Title: "patient-view", Unit: "req", Clients: b.clients(8), hub: on("/cds-services/recognition-patient-view", `"uuid"`, patientView)},
 	}, nil
 }
@@ -91,7 +94,8 @@ func district(first, n int) (bundle []byte, entries int) {
 	out.WriteString(`{"resourceType":"Bundle","type":"transaction","entry":[`)
 	for i := first; i < first+n; i++ {
 		id := recogniseID(i)
-		put("Patient", id, `"active":true,"gender":"female","birthDate":"%04d-%02d-%02d","name":[{"text":"测试%d"}]`, 1930+i%90, 1+i%12, 1+i%28, i)
+		p := sample.NewPerson(uint64(i))
+		put("Patient", id, `"active":true,"identifier":[{"system":"%s","value":"%s"}],%s`, sample.ResidentIDSystem, p.ResidentID, described(p))
 		for k, of := range recognised()[:resultsEach] {
 			at := now.Add(-time.Duration(1+(i+k*31)%(20*24)) * time.Hour).Format(time.RFC3339)
 			if k == 0 {
@@ -108,6 +112,24 @@ func district(first, n int) (bundle []byte, entries int) {
 	}
 	out.WriteString(`]}`)
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n\t\t\t\t"), nil), entries
+}
+
+// described is what a Patient says of a person besides the number.
+func described(p sample.Person) string {
+	return fmt.Sprintf(`"gender":"%s","birthDate":"%s","name":[{"text":"%s%s","family":"%[3]s","given":["%[4]s"]}],"telecom":[{"system":"phone","value":"%[5]s"}],"address":[{"text":"%[6]s"}]`,
+		p.Gender(), p.Birth.Format(time.DateOnly), p.Family, p.Given, p.Phone, p.Address)
+}
+
+// matching asks who people are whose number is not at hand.
+func (b *bench) matching(patients int) turn {
+	return func(ctx context.Context, clients, round int) (Sample, error) {
+		return load(ctx, b.hub, clients, b.reading(round), func(i int) call {
+			at := i * 7919 % patients
+			body := `{"resourceType":"Parameters","parameter":[{"name":"resource","resource":{"resourceType":"Patient",` + described(sample.NewPerson(uint64(at))) + `}},{"name":"count","valueInteger":5}]}`
+			q := b.hub.request("POST", "/fhir/Patient/$match", []string{"Content-Type", "application/fhir+json"}, []byte(body))
+			return call{q, 1, func(a answer) error { return holds(a, `"id":"`+recogniseID(at)+`"`, 1) }}
+		})
+	}
 }
 
 const hookInstance = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
