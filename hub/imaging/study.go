@@ -21,6 +21,10 @@ const (
 // SourcePrefix begins meta.source of what was derived; the id of the member whose data it comes from follows.
 const SourcePrefix = "urn:concord:member:"
 
+// ProtocolURL is the extension of a series that holds its Protocol Name (0018,1030), by which scanners often say more than by a
+// description.
+const ProtocolURL = "urn:concord:extension:protocol-name"
+
 // ListedInstances is how many instances an ImagingStudy names, those that came first: some 200 bytes each, and the whole
 // resource is written anew as its study grows. The counts are exact beyond it.
 const ListedInstances = 5000
@@ -185,6 +189,9 @@ func (s *seriesOf) resource(sites map[string]models.Coding) models.ImagingStudyS
 		Modality:          models.Coding{System: ptr(systemDCM), Code: ptr(orUnknown(s.text(modality)))},
 		NumberOfInstances: ptr(s.count), Instance: s.instances, Started: s.time(0x00080021, 0x00080031),
 		BodySite: s.bodySite(sites), Laterality: s.laterality(),
+	}
+	if name := s.text(0x00181030); name != "" {
+		r.Extension = append(r.Extension, models.Extension{Url: ProtocolURL, ValueString: &name})
 	}
 	if r.Started == nil {
 		r.Started = s.time(0x00400244, 0x00400245)

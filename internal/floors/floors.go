@@ -58,7 +58,7 @@ func Doors() map[string][]string {
 		"hub/lookup":         {"hub/access", "hub/audit", "hub/projection"},
 		"hub/messages":       {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/projection"},
 		"hub/quota":          {"hub/access", "hub/commit", "hub/projection"},
-		"hub/recognition":    {"hub/access", "hub/audit", "hub/commit", "hub/lookup", "hub/projection"},
+		"hub/recognition":    {"hub/access", "hub/audit", "hub/commit", "hub/imaging", "hub/lookup", "hub/projection"},
 		"internal/bench":     {"internal/sample", "internal/dicom", "internal/hl7", "internal/upperlayer"},
 		"internal/dicom":     {"internal/pinyin"},
 		"internal/ecg":       {"internal/dicom"},

@@ -7,6 +7,7 @@ import (
 
 	"concord/hub"
 	"concord/hub/access"
+	"concord/hub/imaging"
 	"concord/hub/recognition"
 	"concord/internal/fhir"
 )
@@ -46,6 +47,11 @@ func (g *gathering) study(rec *hub.Record, r fhir.Value) recognition.Span {
 		c.Exam.Modalities = append(c.Exam.Modalities, m.Get("code").Text())
 	}
 	for series := range r.Get("series").Items() {
+		for e := range series.Get("extension").Items() {
+			if e.Get("url").Text() == imaging.ProtocolURL && len(c.Exam.Series) < mostSeries {
+				c.Exam.Series = append(c.Exam.Series, e.Get("valueString").Text())
+			}
+		}
 		if d := series.Get("description").Text(); d != "" && len(c.Exam.Series) < mostSeries {
 			c.Exam.Series = append(c.Exam.Series, d)
 		}
