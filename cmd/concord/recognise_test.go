@@ -70,7 +70,7 @@ func TestTheImagesOfTheCorpusFindTheirItem(t *testing.T) {
 	if corpus == "" {
 		t.Skip("CONCORD_CORPUS names no folder")
 	}
-	out, err := recognise(t, "--images", filepath.Join(corpus, "dicom", "sop"), filepath.Join(corpus, "dicom", "charset"), filepath.Join(corpus, "dicom", "series-ct-3"))
+	out, err := recognise(t, "--images", filepath.Join(corpus, "dicom", "sop"), filepath.Join(corpus, "dicom", "charset"), filepath.Join(corpus, "dicom", "derived"))
 	for _, want := range []string{"dr-chest", "ct-chest-plain", "us-heart", "mr-abdomen"} {
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s is not among what was found: %v\n%s", want, err, out)
