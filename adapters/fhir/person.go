@@ -10,7 +10,6 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/identity/persons"
-	"concord/hub/lookup"
 	"concord/internal/fhir"
 )
 
@@ -176,22 +175,28 @@ func (s *Server) ownHits(ctx context.Context, who access.Caller, queries []hub.Q
 	return kept, -1, fault
 }
 
-// countOwn has Persons that meet a condition counted by reading them, where they are to be counted: the index counts what a
-// caller may not see.
-func (s *Server) countOwn(found *fhir.Search, query *hub.Query) (read bool) {
-	if query.Type != "Person" || len(query.All) == 0 {
-		return false
+// countOwn counts the Persons that meet a condition by reading them, where they are to be counted and something may be hidden from the
+// caller: the index counts that, too. counted is false where the index may count. A total of more than a page is not told.
+func (s *Server) countOwn(ctx context.Context, who access.Caller, found *fhir.Search, query *hub.Query) (total int64, counted bool, err error) {
+	if query.Type != "Person" || len(query.All) == 0 || !query.Count {
+		return 0, false, nil
 	}
-	if query.Count = false; found.Summary == "count" {
-		query.Limit, read = s.Limits.Page, true
+	if withholds, err := s.Reader.Withholds(ctx); err != nil || !withholds && who.May(access.Read, "Patient") == nil {
+		return 0, false, err
 	}
-	return read
-}
-
-// countedOwn is the answer of a count of Persons that were read.
-func countedOwn(res lookup.Result) (lookup.Result, error) {
-	if res.Next != nil {
-		return res, &hub.Error{Kind: hub.TooCostly, Msg: "the condition meets more Persons than are counted", Hint: "narrow it"}
+	query.Count = false
+	all := *query
+	all.After, all.Skip, all.Limit = nil, 0, s.Limits.Page+1
+	recs, err := s.Reader.Weigh(ctx, who, s.Partition, all)
+	if err != nil {
+		return 0, false, err
 	}
-	return lookup.Result{Total: int64(len(res.Records))}, nil
+	if len(recs) > s.Limits.Page {
+		if found.Summary == "count" {
+			err = &hub.Error{Kind: hub.TooCostly, Msg: "the condition meets more Persons than are counted", Hint: "narrow it"}
+		}
+		return -1, true, err
+	}
+	kept, _, err := s.ownHits(ctx, who, []hub.Query{all}, recs, 0)
+	return int64(len(kept)), true, err
 }

@@ -189,7 +189,12 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 		found.queries[i].After = after
 		found.queries[i].Count = counts(found.Search, &found.queries[i])
 	}
-	read := len(found.queries) == 1 && s.countOwn(found.Search, &found.queries[0])
+	total, counted := int64(0), false
+	if len(found.queries) == 1 {
+		if total, counted, err = s.countOwn(ctx, q.who, found.Search, &found.queries[0]); err != nil {
+			return nil, err
+		}
+	}
 	res, err := s.results(ctx, q.who, found.queries, parameterNames(q.params))
 	if err != nil {
 		return nil, err
@@ -203,14 +208,12 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 	if res.Records, res.Total, err = s.ownHits(ctx, q.who, found.queries, res.Records, res.Total); err != nil {
 		return nil, err
 	}
+	if counted {
+		res.Total = total
+	}
 	included, err := s.included(ctx, q.who, res.Records, found.includes)
 	if err != nil {
 		return nil, err
-	}
-	if read {
-		if res, err = countedOwn(res); err != nil {
-			return nil, err
-		}
 	}
 	sub := fhir.Subset{Summary: found.Summary, Elements: found.Elements}
 	if err := cut(sub, res.Records); err != nil {

@@ -96,7 +96,7 @@ func defaults() Config {
 		MaxBinaryMB: 1024, AttachmentKB: 64, MaxPageMB: 50,
 		ECGFileMB: 32, ECGReadMB: 64, ECGSeconds: 60,
 		MemberRate: 50000, MemberConcurrent: 1024,
-		DIMSEConfig: defaultDIMSE(), MLLPConfig: defaultMLLP(), LaboratoryConfig: defaultLaboratory(), CDSConfig: defaultCDS(),
+		DIMSEConfig: defaultDIMSE(), MLLPConfig: defaultMLLP(), LaboratoryConfig: defaultLaboratory(), IdentityConfig: IdentityConfig{Link: true}, CDSConfig: defaultCDS(),
 	}
 }
 

@@ -24,10 +24,13 @@ type IdentityConfig struct {
 	// Model is a folder with tables.yaml and model.yaml, or one of them, in the place of those of the program. It is part of
 	// the index's stamp: all hubs of a consortium, and concord rebuild, have the same.
 	Model string `koanf:"identity-model"`
+	// Link has this hub judge Patients as they come, and link those that are one person.
+	Link bool `koanf:"link-patients"`
 }
 
 func identityFlags(f *pflag.FlagSet) {
 	f.String("identity-model", "", "`folder` with tables.yaml and model.yaml about how people are told apart, instead of those of the program")
+	f.Bool("link-patients", true, "judge patients as they come, and link those of one person; without it only persons link")
 }
 
 // openIdentity reads the model and has the projection make its keys.
@@ -109,4 +112,9 @@ func (p *personsRoom) wake() {
 	}
 }
 
-func (p *personsRoom) run(ctx context.Context) { p.linker.Run(ctx) }
+// runLinker links Patients until ctx ends, if this hub is to.
+func (r *rooms) runLinker(ctx context.Context) {
+	if r.cfg.IdentityConfig.Link {
+		r.persons.linker.Run(ctx)
+	}
+}

@@ -159,7 +159,7 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 	behind.Go(func() { r.quota.Run(background) })
 	behind.Go(func() { r.recognition.run(background) })
 	behind.Go(func() { r.ledger.run(background) })
-	behind.Go(func() { r.persons.run(background) })
+	behind.Go(func() { r.runLinker(background) })
 	behind.Go(func() { r.jobs.Run(background) })
 	if r.embedded != nil {
 		go r.embedded.keepSaved(background, cfg.Snapshot, r.applied)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 
 	"concord/e2e/hubproc"
@@ -72,6 +74,16 @@ type hub struct {
 func load(t *testing.T, running *hubproc.Hub, token string) *hub {
 	h := &hub{client: running.Client(token), base: publicURL + "/fhir", store: NewStore(definitions(t), publicURL+"/fhir")}
 	h.client.HTTP.Timeout *= 6
+	const own = "Measure/recognition-rate" // what the hub writes itself when it begins
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		if a, err := h.client.Get("/fhir/" + own); err == nil && a.Status == http.StatusOK {
+			break
+		}
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("the hub has no %s", own)
+		}
+	}
+	h.order = append(h.order, own)
 	refused := h.put(t, examples(t)) + h.put(t, ours(h.base))
 	t.Logf("%d examples were refused", refused)
 	h.picture(t)

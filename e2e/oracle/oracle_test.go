@@ -57,7 +57,7 @@ func TestTheHubOnMinioAndRedisAnswersAsTheSpecificationSays(t *testing.T) {
 const publicURL = "http://hub.example"
 
 func start(t *testing.T, stores hubproc.Stores) *hubproc.Hub {
-	return hubproc.Start(t, stores, "--public-url", publicURL)
+	return hubproc.Start(t, stores, "--public-url", publicURL, "--link-patients=false") // the specification knows nothing of persons
 }
 
 func startMinio(t *testing.T) (url string) {

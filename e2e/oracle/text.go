@@ -102,6 +102,7 @@ var pinyin = map[rune][]string{
 	'县': {"xian"}, '镇': {"zhen"}, '人': {"ren"}, '民': {"min"}, '医': {"yi"}, '院': {"yuan"}, '卫': {"wei"}, '生': {"sheng"}, '社': {"she"}, '中': {"zhong"}, '心': {"xin"},
 	'阴': {"yin"}, '性': {"xing"}, '弱': {"ruo"}, '童': {"tong"}, '年': {"nian"}, '体': {"ti"}, '结': {"jie"}, '果': {"guo"},
 	'月': {"yue"}, '红': {"hong"}, '建': {"jian"}, '国': {"guo"}, '志': {"zhi"}, '文': {"wen"}, '马': {"ma"}, '超': {"chao"}, '林': {"lin"}, '高': {"gao"},
+	'检': {"jian"}, '查': {"cha", "zha"}, '验': {"yan"}, '互': {"hu"}, '认': {"ren"}, '率': {"lv", "lu", "shuai"},
 }
 
 // sounds spells a normalised text in pinyin and in initials, without spaces, in every combination of readings; nil when

@@ -317,6 +317,12 @@ func (a *asking) sees(ctx context.Context, q *hub.Query) (bool, error) {
 	return len(directives) == 0, err
 }
 
+// Withholds tells whether anything at all may be withheld from somebody: a label or a Consent was ever used.
+func (r *Reader) Withholds(ctx context.Context) (bool, error) {
+	u, err := r.inUse(ctx, hub.Marks{})
+	return !u.open(), err
+}
+
 // Hidden leaves those of names that are there and that who may not know of.
 func (r *Reader) Hidden(ctx context.Context, who access.Caller, p hub.Partition, names []hub.Name) ([]hub.Name, error) {
 	if len(names) == 0 {
