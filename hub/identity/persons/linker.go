@@ -25,9 +25,8 @@ type Linker struct {
 	Index    hub.Index
 	Writer   *commit.Committer
 	Model    *identity.Model
-	// Poll is how often other hubs' commits are looked for; default 2 s. Settle is how long Patients that come are waited for, so that
-	// many are judged for one commit; default 100 ms.
-	Poll, Settle time.Duration
+	// Poll is how often other hubs' commits are looked for; default 2 s.
+	Poll time.Duration
 	// Observe, if set, is told after each commit how many commits of the log are still to be followed, and how many Patients
 	// were judged.
 	Observe func(behind uint64, judged int)
@@ -74,10 +73,6 @@ func (l *Linker) Run(ctx context.Context) {
 	if poll == 0 {
 		poll = 2 * time.Second
 	}
-	settle := l.Settle
-	if settle == 0 {
-		settle = 100 * time.Millisecond
-	}
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
@@ -92,11 +87,6 @@ func (l *Linker) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-l.wake:
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(settle):
-			}
 		case <-tick.C:
 		}
 	}
