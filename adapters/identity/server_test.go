@@ -72,7 +72,7 @@ func start(t *testing.T) *world {
 	t.Cleanup(w.writer.Close)
 	reader := lookup.New(ix, objects, map[hub.Partition]*projection.Follower{records: follower}, access.Mutual{}, w)
 	reader.Records = records
-	w.linker = &persons.Linker{Follower: follower, Index: ix, Writer: w.writer, Model: model}
+	w.linker = &persons.Linker{Follower: follower, Writer: w.writer, Model: model}
 	board := &persons.Board{Reader: reader, Records: records, Follower: follower, Writer: w.writer, Model: model, Trail: w, Now: time.Now}
 	engine := gin.New()
 	group := engine.Group("/identity", func(c *gin.Context) {

@@ -70,7 +70,7 @@ func start(t *testing.T) *world {
 	t.Cleanup(w.writer.Close)
 	reader := lookup.New(ix, objects, map[hub.Partition]*projection.Follower{records: follower}, access.Mutual{}, w)
 	alarms := &laboratory.Alarms{Follower: follower, Writer: w.writer, Rules: use, Now: time.Now}
-	w.watch = &laboratory.Watch{Name: "alarms", Follower: follower, Index: ix, Writer: w.writer, Derive: alarms.Derive}
+	w.watch = &laboratory.Watch{Name: "alarms", Follower: follower, Writer: w.writer, Derive: alarms.Derive}
 	engine := gin.New()
 	group := engine.Group("/laboratory", func(c *gin.Context) {
 		who := access.NewCaller(c.GetHeader("Test-Member"), c.GetHeader("Test-Scope"), "t")

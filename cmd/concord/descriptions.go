@@ -29,7 +29,7 @@ func (r *rooms) openDescriptions(catalogue func() *recognition.Catalogue) {
 		return member, catalogue().Unmapped(candidates[0].Exam), nil
 	}}
 	r.laboratory.watches = append(r.laboratory.watches, &laboratory.Watch{Name: "descriptions", Type: "ImagingStudy",
-		Follower: r.followers[settings.Records], Index: r.index, Writer: r.writers[settings.Records], Derive: d.Derive})
+		Follower: r.followers[settings.Records], Writer: r.writers[settings.Records], Derive: d.Derive})
 	r.laboratory.read = func(description string) bool {
 		return catalogue().ItemShown(recognition.Exam{Text: []string{description}}) != nil
 	}

@@ -72,7 +72,7 @@ func (r *rooms) openPersons(reg prometheus.Registerer) {
 	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_identity_decisions_total", Help: "What persons said of pairs of Patients: link, separate, undo."}, []string{"what"})
 	reg.MustRegister(judged, behind, decisions)
 	p := &personsRoom{directory: &persons.Directory{Follower: records}, decisions: decisions}
-	p.linker = &persons.Linker{Follower: records, Index: r.index, Writer: r.writers[settings.Records], Model: r.identity, Observe: func(left uint64, n int) {
+	p.linker = &persons.Linker{Follower: records, Writer: r.writers[settings.Records], Model: r.identity, Observe: func(left uint64, n int) {
 		judged.Add(float64(n))
 		behind.Set(float64(left))
 	}}

@@ -75,7 +75,7 @@ func (r *rooms) openLaboratory(reg prometheus.Registerer) error {
 		Observe: func(what string) { criticals.WithLabelValues(what).Inc() }}
 	deltas := &laboratory.Deltas{Follower: records, Writer: writer, Rules: l.rules.Load, Timers: timers}
 	for name, derive := range map[string]func(context.Context, []hub.Record) error{"alarms": l.alarms.Derive, "deltas": deltas.Derive} {
-		l.watches = append(l.watches, &laboratory.Watch{Name: name, Follower: records, Index: r.index, Writer: writer, Derive: derive})
+		l.watches = append(l.watches, &laboratory.Watch{Name: name, Follower: records, Writer: writer, Derive: derive})
 	}
 	r.intake.Refiners = append(r.intake.Refiners, &laboratory.Refiner{Rules: l.rules.Load, Maps: l.maps.Current})
 	r.laboratory = l

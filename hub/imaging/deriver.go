@@ -150,25 +150,20 @@ type markMove struct {
 
 // Advance derives the next studies of p; more is true when it should be called again.
 func (d *Deriver) Advance(ctx context.Context, p hub.Partition) (more bool, err error) {
-	for _, f := range []*projection.Follower{d.Followers[p], d.Followers[d.Records]} {
-		if err := f.Check(ctx); err != nil {
-			return false, err
-		}
-	}
 	m := markMove{name: hub.Name{Type: MarkType, ID: "imaging/" + string(p)}}
 	if m.from, err = d.through(ctx, m.name); err != nil {
 		return false, err
 	}
-	marks, err := d.Index.Marks(ctx, p)
-	if err != nil || m.from == marks.Applied {
+	applied, err := d.Followers[p].Complete(ctx)
+	if err != nil || m.from == applied {
 		return false, err
 	}
 	from := m.from
-	if from > marks.Applied { // the records were restored from a later copy than this partition: derive all again
+	if from > applied { // the records were restored from a later copy than this partition: derive all again
 		from = 0
 	}
 	var changes []change
-	if changes, m.to, err = d.changed(ctx, p, from, marks.Applied); err != nil {
+	if changes, m.to, err = d.changed(ctx, p, from, applied); err != nil {
 		return false, err
 	}
 	done, err := d.commitAll(ctx, changes, m)
@@ -177,7 +172,7 @@ func (d *Deriver) Advance(ctx context.Context, p hub.Partition) (more bool, err 
 			d.Settled(c.study)
 		}
 	}
-	return !done || m.to < marks.Applied, err
+	return !done || m.to < applied, err
 }
 
 // commitAll derives studies and writes what changed, the last of it together with the mark. done is false when somebody else

@@ -27,25 +27,22 @@ type linkKeys struct {
 
 // advanceLinks derives the studies again that the next commits of records may link otherwise.
 func (d *Deriver) advanceLinks(ctx context.Context) (more bool, err error) {
-	if err := d.Followers[d.Records].Check(ctx); err != nil {
-		return false, err
-	}
 	m := markMove{name: hub.Name{Type: MarkType, ID: "imaging/links"}}
 	if m.from, err = d.through(ctx, m.name); err != nil {
 		return false, err
 	}
-	marks, err := d.Index.Marks(ctx, d.Records)
+	applied, err := d.Followers[d.Records].Complete(ctx)
 	if err != nil {
 		return false, err
 	}
-	if d.looked > marks.Applied { // the records were restored from a copy
+	if d.looked > applied { // the records were restored from a copy
 		d.looked = 0
 	}
 	begin := max(m.from, d.looked)
-	if begin >= marks.Applied {
+	if begin >= applied {
 		return false, nil
 	}
-	m.to = min(marks.Applied, begin+batchOfRecords)
+	m.to = min(applied, begin+batchOfRecords)
 	any, err := d.anyStudy(ctx)
 	if err != nil {
 		return false, err
@@ -60,7 +57,7 @@ func (d *Deriver) advanceLinks(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	} else {
-		m.to = marks.Applied
+		m.to = applied
 	}
 	if len(changes) > 0 || m.to-m.from >= batchOfRecords {
 		done, err := d.commitAll(ctx, changes, m)
@@ -69,7 +66,7 @@ func (d *Deriver) advanceLinks(ctx context.Context) (more bool, err error) {
 		}
 	}
 	d.looked = m.to
-	return m.to < marks.Applied, nil
+	return m.to < applied, nil
 }
 
 func (d *Deriver) anyStudy(ctx context.Context) (bool, error) {

@@ -24,7 +24,7 @@ func TestDescriptionsOfImagesWaitInTheQueue(t *testing.T) {
 		}
 		return strings.TrimPrefix(r.Meta.Source, "urn:concord:member:"), []string{r.Description}, nil
 	}}
-	w.watches = []*laboratory.Watch{{Name: "descriptions", Type: "ImagingStudy", Follower: w.follower, Index: w.watches[0].Index, Writer: w.writer, Derive: d.Derive}}
+	w.watches = []*laboratory.Watch{{Name: "descriptions", Type: "ImagingStudy", Follower: w.follower, Writer: w.writer, Derive: d.Derive}}
 	for id, text := range map[string]string{"1": "某特殊扫描", "2": "某特殊扫描", "3": "胸部CT平扫"} {
 		w.write(laboratory.Origin, `{"resourceType":"ImagingStudy","id":"`+id+`","meta":{"source":"urn:concord:member:village"},"status":"available","subject":{"reference":"Patient/1"},"description":"`+text+`"}`)
 	}

@@ -19,7 +19,6 @@ type Watch struct {
 	// Name is that of its mark; watches of one name on several hubs do the same.
 	Name     string
 	Follower *projection.Follower // of the records
-	Index    hub.Index
 	Writer   *commit.Committer
 	// Type is the type of the resources that are followed, default Observation.
 	Type string
@@ -88,28 +87,25 @@ func (w *Watch) Run(ctx context.Context) {
 
 // Advance follows the next commits; more is true when it should be called again. It is called by one at a time.
 func (w *Watch) Advance(ctx context.Context) (more bool, err error) {
-	if err := w.Follower.Check(ctx); err != nil {
-		return false, err
-	}
 	if !w.begun {
 		if w.at, err = w.kept(ctx); err != nil {
 			return false, err
 		}
 		w.noted, w.begun = w.at, true
 	}
-	marks, err := w.Index.Marks(ctx, w.Follower.Log().Partition)
+	applied, err := w.Follower.Complete(ctx)
 	if err != nil {
 		return false, err
 	}
-	if w.at > marks.Applied { // restored from an earlier copy
+	if w.at > applied { // restored from an earlier copy
 		w.at, w.noted = 0, 0
 	}
-	if w.at == marks.Applied {
+	if w.at == applied {
 		return false, nil
 	}
 	var recs []hub.Record
 	reached, full := w.at, false
-	err = w.Follower.Log().Commits(ctx, w.at+1, min(marks.Applied, w.at+roundCommits), func(c *hub.Commit, _ []byte) error {
+	err = w.Follower.Log().Commits(ctx, w.at+1, min(applied, w.at+roundCommits), func(c *hub.Commit, _ []byte) error {
 		if full {
 			return nil
 		}
@@ -135,7 +131,7 @@ func (w *Watch) Advance(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
-	return reached < marks.Applied, nil
+	return reached < applied, nil
 }
 
 func (w *Watch) mark() hub.Name { return hub.Name{Type: markType, ID: "laboratory/" + w.Name} }

@@ -104,8 +104,8 @@ func newWorld(t testing.TB, h *house) *world {
 	w.alarms = &laboratory.Alarms{Follower: w.follower, Writer: w.writer, Rules: use, Now: w.clock}
 	deltas := &laboratory.Deltas{Follower: w.follower, Writer: w.writer, Rules: use}
 	w.watches = []*laboratory.Watch{
-		{Name: "alarms", Follower: w.follower, Index: h.index, Writer: w.writer, Derive: w.alarms.Derive},
-		{Name: "deltas", Follower: w.follower, Index: h.index, Writer: w.writer, Derive: deltas.Derive}}
+		{Name: "alarms", Follower: w.follower, Writer: w.writer, Derive: w.alarms.Derive},
+		{Name: "deltas", Follower: w.follower, Writer: w.writer, Derive: deltas.Derive}}
 	reader := lookup.New(h.index, h.objects, map[hub.Partition]*projection.Follower{records: w.follower}, access.Mutual{}, w)
 	w.queue = &laboratory.Queue{Reader: reader, Records: records, Writer: w.writer, Rules: use, Maps: w.maps}
 	w.board = &laboratory.Board{Reader: reader, Records: records, Now: w.clock}

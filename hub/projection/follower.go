@@ -93,20 +93,27 @@ func (w Watch) Refused(err error) error {
 // Check says whether the index is complete now. It fails with Unavailable when the index was emptied, went back (a
 // Redis that failed over) or never was at the tail, and sets a catch-up going.
 func (f *Follower) Check(ctx context.Context) error {
+	_, err := f.Complete(ctx)
+	return err
+}
+
+// Complete is Check, and says which commit is the last that the complete index has. Who follows the log needs both of one
+// look: an index that is emptied after a Check is behind where one came to, and one that was restored from an earlier copy is, too.
+func (f *Follower) Complete(ctx context.Context) (applied uint64, err error) {
 	f.mu.Lock()
 	generation, floor := f.generation, f.floor // before the marks are read: a commit may land in between
 	f.mu.Unlock()
 	m, err := f.index.Marks(ctx, f.log.Partition)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if generation != "" && m.Generation == generation && m.Applied >= floor {
 		f.floor = max(f.floor, m.Applied)
-		return nil
+		return m.Applied, nil
 	}
-	return f.incompleteLocked(m)
+	return 0, f.incompleteLocked(m)
 }
 
 // incompleteLocked sets a catch-up going and says why there is no answer.

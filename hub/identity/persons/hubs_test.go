@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,4 +114,49 @@ func (h *one) write(ctx context.Context, id, body string) error {
 		return []commit.Draft{{Name: name, Member: "m" + id, Body: func(v uint64, at time.Time) []byte { return doc.Splice(id, v, at) }}}, nil
 	}})
 	return err
+}
+
+// lapsing is an index that has lost half of its commits at one look, as one that was emptied and is being made anew.
+type lapsing struct {
+	hub.Index
+	looks atomic.Int64
+	at    int64
+}
+
+func (l *lapsing) Marks(ctx context.Context, p hub.Partition) (hub.Marks, error) {
+	m, err := l.Index.Marks(ctx, p)
+	if l.looks.Add(1) == l.at {
+		m.Applied /= 2
+	}
+	return m, err
+}
+
+// What was judged once is not judged again because the index was emptied at the moment when the linker looked how far to go.
+func TestAnIndexThatIsMadeAnewIsNotFollowedFromTheBeginning(t *testing.T) {
+	w := open(t, 1)
+	for n := range 6 {
+		w.put("village", fmt.Sprintf("Patient/p%d", n), charts()[n].body())
+	}
+	w.settle()
+	h := w.hubs[0]
+	through, err := h.follower.Complete(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := int64(1); at <= 8; at++ {
+		seam := &lapsing{Index: w.index, at: at}
+		w.index = seam
+		again := w.start()
+		w.index = seam.Index
+		seam.looks.Store(0)
+		for range 3 {
+			if _, err := again.linker.Advance(t.Context()); err != nil && !hub.Is(err, hub.Unavailable) {
+				t.Fatal(err)
+			}
+		}
+		if now, err := h.follower.Complete(t.Context()); err != nil || now != through {
+			t.Errorf("lost at look %d: %d commits instead of %d, %v", at, now, through, err)
+			through = now
+		}
+	}
 }

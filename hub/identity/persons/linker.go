@@ -22,7 +22,6 @@ import (
 // written together with what it does: several hubs do the work of one.
 type Linker struct {
 	Follower *projection.Follower // of the records
-	Index    hub.Index
 	Writer   *commit.Committer
 	Model    *identity.Model
 	// Poll is how often other hubs' commits are looked for; default 2 s.
@@ -94,34 +93,31 @@ func (l *Linker) Run(ctx context.Context) {
 
 // Advance judges the Patients of the next commits; more is true when it should be called again. It is called by one at a time.
 func (l *Linker) Advance(ctx context.Context) (more bool, err error) {
-	if err := l.Follower.Check(ctx); err != nil {
-		return false, err
-	}
 	m, err := readMark(ctx, l.Follower)
 	if err != nil {
 		return false, err
 	}
-	marks, err := l.Index.Marks(ctx, l.Follower.Log().Partition)
+	applied, err := l.Follower.Complete(ctx)
 	if err != nil {
 		return false, err
 	}
-	if m.Through > marks.Applied { // restored from an earlier copy
+	if m.Through > applied { // restored from an earlier copy
 		m.Through = 0
 	}
-	if l.idle > marks.Applied || l.seen != m.version {
+	if l.idle > applied || l.seen != m.version {
 		l.idle, l.seen = 0, m.version
 	}
 	from := max(m.Through, l.idle)
-	if from >= marks.Applied {
+	if from >= applied {
 		return false, nil
 	}
-	ids, reached, err := l.changed(ctx, from, marks.Applied)
+	ids, reached, err := l.changed(ctx, from, applied)
 	if err != nil {
 		return false, err
 	}
 	if len(ids) == 0 && reached < m.Through+idleCommits {
 		l.idle = reached
-		return reached < marks.Applied, nil
+		return reached < applied, nil
 	}
 	w := newWorld(l.Follower, l.Model)
 	for _, id := range ids {
@@ -138,9 +134,9 @@ func (l *Linker) Advance(ctx context.Context) (more bool, err error) {
 		return true, nil
 	}
 	if err == nil && l.Observe != nil {
-		l.Observe(marks.Applied-reached, len(ids))
+		l.Observe(applied-reached, len(ids))
 	}
-	return reached < marks.Applied, err
+	return reached < applied, err
 }
 
 // changed lists the Patients that the next commits changed.

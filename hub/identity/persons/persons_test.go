@@ -81,7 +81,7 @@ func (w *world) start() *one {
 	}
 	h.writer = commit.New(log, h.follower, commit.Options{})
 	h.directory = &persons.Directory{Follower: h.follower}
-	h.linker = &persons.Linker{Follower: h.follower, Index: w.index, Writer: h.writer, Model: w.model}
+	h.linker = &persons.Linker{Follower: h.follower, Writer: h.writer, Model: w.model}
 	h.reader = lookup.New(w.index, w.objects, map[hub.Partition]*projection.Follower{records: h.follower}, access.Mutual{}, silent{})
 	h.reader.Records, h.reader.Linked = records, h.directory.LinkedAll
 	h.board = &persons.Board{Reader: h.reader, Records: records, Follower: h.follower, Writer: h.writer, Model: w.model, Trail: silent{}, Now: time.Now}

@@ -33,22 +33,19 @@ func (l *Ledger) refresh(ctx context.Context) (uint64, error) {
 	b := &l.book
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	if err := l.Follower.Check(ctx); err != nil {
-		return 0, err
-	}
-	marks, err := l.Index.Marks(ctx, l.Follower.Log().Partition)
+	applied, err := l.Follower.Complete(ctx)
 	if err != nil {
 		return 0, err
 	}
 	switch {
-	case b.at == marks.Applied && b.all != nil:
+	case b.at == applied && b.all != nil:
 		return b.at, nil
-	case b.all == nil || b.at > marks.Applied || marks.Applied-b.at > mostBehind:
-		return l.read(ctx, marks.Applied)
+	case b.all == nil || b.at > applied || applied-b.at > mostBehind:
+		return l.read(ctx, applied)
 	}
 	var changed []*Opportunity
 	var gone []string
-	err = l.Follower.Log().Commits(ctx, b.at+1, marks.Applied, func(c *hub.Commit, _ []byte) error {
+	err = l.Follower.Log().Commits(ctx, b.at+1, applied, func(c *hub.Commit, _ []byte) error {
 		for i := range c.Records {
 			if rec := &c.Records[i]; rec.Name.Type == "GuidanceResponse" {
 				if o, ok := ReadOpportunity(rec); ok {
@@ -71,7 +68,7 @@ func (l *Ledger) refresh(ctx context.Context) (uint64, error) {
 	for _, o := range changed {
 		b.put(o)
 	}
-	b.at = marks.Applied
+	b.at = applied
 	return b.at, nil
 }
 

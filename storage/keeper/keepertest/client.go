@@ -118,6 +118,17 @@ func (c *client) scanAll(args []string) (reply, error) {
 	return all, fmt.Errorf("%s does not end", args[0])
 }
 
+// sameSpan tells that two replies to TTL may be of one moment to live until: the servers are told and asked one after the other,
+// and half a second between them turns a rounded second.
+func sameSpan(args []string, a, b reply) bool {
+	if !strings.EqualFold(args[0], "ttl") || a.kind != ':' || b.kind != ':' {
+		return false
+	}
+	x, errX := strconv.Atoi(a.text)
+	y, errY := strconv.Atoi(b.text)
+	return errX == nil && errY == nil && x > 0 && y > 0 && x-y >= -1 && x-y <= 1
+}
+
 // settle sorts what a command lists in no order.
 func settle(args []string, r reply) reply {
 	if r.kind != '*' {
