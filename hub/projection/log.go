@@ -18,6 +18,8 @@ type Log struct {
 	Objects   hub.Objects
 	Partition hub.Partition
 	Cache     *Cache // may be nil
+
+	recent recent
 }
 
 // Commit reads commit seq whole. A commit that is not there yet is a NotFound error.
@@ -158,12 +160,27 @@ func (l *Log) Tail(ctx context.Context, from uint64) (uint64, error) {
 	return lo, nil
 }
 
-// Commits reads from..to in order, a few ahead of the consumer, and stops at the first error.
+// Commits gives from..to in order, a few ahead of the consumer, and stops at the first error. Those who follow the log share what
+// was read for one of them: nothing in a commit, nor its bytes, must be changed.
 func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Commit, []byte) error) error {
+	for ; from <= to; from++ { // who is near the end needs neither a goroutine nor a reading
+		r := l.recent.get(from)
+		if r == nil {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := yield(r.commit, r.data); err != nil {
+			return err
+		}
+	}
+	if from > to {
+		return nil
+	}
 	type result struct {
-		c    *hub.Commit
-		data []byte
-		err  error
+		read
+		err error
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -179,8 +196,8 @@ func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Comm
 				return
 			}
 			go func() {
-				c, data, err := l.Commit(ctx, seq)
-				slot <- result{c, data, err}
+				r, err := l.shared(ctx, seq)
+				slot <- result{r, err}
 			}()
 		}
 	}()
@@ -189,7 +206,7 @@ func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Comm
 		if r.err != nil {
 			return r.err
 		}
-		if err := yield(r.c, r.data); err != nil {
+		if err := yield(r.commit, r.data); err != nil {
 			return err
 		}
 	}
