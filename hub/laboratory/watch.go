@@ -103,19 +103,8 @@ func (w *Watch) Advance(ctx context.Context) (more bool, err error) {
 	if w.at == applied {
 		return false, nil
 	}
-	var recs []hub.Record
-	reached, full := w.at, false
-	err = w.Follower.Log().Commits(ctx, w.at+1, min(applied, w.at+roundCommits), func(c *hub.Commit, _ []byte) error {
-		if full {
-			return nil
-		}
-		for i := range c.Records {
-			if c.Records[i].Name.Type == cmp.Or(w.Type, "Observation") {
-				recs = append(recs, c.Records[i])
-			}
-		}
-		reached, full = c.Seq, len(recs) >= roundRecords
-		return nil
+	recs, reached, err := w.Follower.Log().Changed(ctx, w.at, min(applied, w.at+roundCommits), roundRecords, func(n hub.Name) bool {
+		return n.Type == cmp.Or(w.Type, "Observation")
 	})
 	if err != nil {
 		return false, err

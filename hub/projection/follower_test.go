@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,5 +120,38 @@ func apply(t *testing.T, ix hub.Index, log *projection.Log, from, to uint64) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// counting counts what is read of a store.
+type counting struct {
+	hub.Objects
+	reads atomic.Int64
+}
+
+func (c *counting) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	c.reads.Add(1)
+	return c.Objects.Open(ctx, key, offset, length)
+}
+
+func TestThoseWhoFollowALogReadEachCommitOnce(t *testing.T) {
+	_, log := house(t, 50)
+	store := &counting{Objects: log.Objects}
+	log = &projection.Log{Objects: store, Partition: records}
+	all := func(hub.Name) bool { return true }
+	recs, reached, err := log.Changed(t.Context(), 0, 50, 3, all)
+	if err != nil || len(recs) != 3 || reached != 3 {
+		t.Fatalf("%d records through commit %d, %v", len(recs), reached, err)
+	}
+	if n := store.reads.Load(); n > 20 {
+		t.Errorf("three commits were wanted and %d read", n)
+	}
+	for range 7 {
+		if recs, reached, err = log.Changed(t.Context(), 0, 50, 1000, all); err != nil || len(recs) != 50 || reached != 50 {
+			t.Fatalf("%d records through commit %d, %v", len(recs), reached, err)
+		}
+	}
+	if n := store.reads.Load(); n > 50 {
+		t.Errorf("50 commits were read %d times", n)
 	}
 }

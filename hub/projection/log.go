@@ -5,6 +5,7 @@ package projection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -107,6 +108,9 @@ func (l *Log) read(ctx context.Context, seq uint64, off, n int64) ([]byte, error
 		return nil, err
 	}
 	defer r.Close()
+	if known, ok := r.(interface{ Size() int64 }); ok {
+		n = known.Size()
+	}
 	if n < 0 {
 		return io.ReadAll(r)
 	}
@@ -161,7 +165,7 @@ func (l *Log) Tail(ctx context.Context, from uint64) (uint64, error) {
 }
 
 // Commits gives from..to in order, a few ahead of the consumer, and stops at the first error. Those who follow the log share what
-// was read for one of them: nothing in a commit, nor its bytes, must be changed.
+// was read for one of them: nothing in a commit, nor its bytes, must be changed. With Enough, yield ends the reading.
 func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Commit, []byte) error) error {
 	for ; from <= to; from++ { // who is near the end needs neither a goroutine nor a reading
 		r := l.recent.get(from)
@@ -172,7 +176,7 @@ func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Comm
 			return err
 		}
 		if err := yield(r.commit, r.data); err != nil {
-			return err
+			return unlessEnough(err)
 		}
 	}
 	if from > to {
@@ -207,8 +211,36 @@ func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Comm
 			return r.err
 		}
 		if err := yield(r.commit, r.data); err != nil {
-			return err
+			return unlessEnough(err)
 		}
 	}
 	return ctx.Err()
+}
+
+// Enough is what a reader of commits says who needs no more of them. It is no failure.
+var Enough = errors.New("enough was read")
+
+func unlessEnough(err error) error {
+	if err == Enough {
+		return nil
+	}
+	return err
+}
+
+// Changed reads the records that are wanted of the commits after `after`, through `to` at most. It ends with the commit that makes
+// them `most` or more, and says which was the last that it read.
+func (l *Log) Changed(ctx context.Context, after, to uint64, most int, wanted func(hub.Name) bool) (recs []hub.Record, reached uint64, err error) {
+	reached = after
+	err = l.Commits(ctx, after+1, to, func(c *hub.Commit, _ []byte) error {
+		for i := range c.Records {
+			if wanted(c.Records[i].Name) {
+				recs = append(recs, c.Records[i])
+			}
+		}
+		if reached = c.Seq; len(recs) >= most {
+			return Enough
+		}
+		return nil
+	})
+	return recs, reached, err
 }

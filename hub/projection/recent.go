@@ -19,10 +19,10 @@ type read struct {
 	data   []byte
 }
 
-// Bounds of what is kept for others, by commits and by the bytes of each: some 16 MB a partition at most.
+// Bounds of what is kept for others, by commits and by the bytes of each: 32 MB a partition at most.
 const (
-	recentCommits = 256
-	recentBytes   = 64 << 10
+	recentCommits = 128
+	recentBytes   = 256 << 10
 )
 
 func (r *recent) get(seq uint64) *read {

@@ -141,20 +141,12 @@ func (l *Linker) Advance(ctx context.Context) (more bool, err error) {
 
 // changed lists the Patients that the next commits changed.
 func (l *Linker) changed(ctx context.Context, from, applied uint64) (ids []string, reached uint64, err error) {
-	reached = from
-	full := false
-	err = l.Follower.Log().Commits(ctx, from+1, min(applied, from+roundCommits), func(c *hub.Commit, _ []byte) error {
-		if full {
-			return nil
+	recs, reached, err := l.Follower.Log().Changed(ctx, from, min(applied, from+roundCommits), roundPatients, func(n hub.Name) bool { return n.Type == "Patient" })
+	for i := range recs {
+		if id := recs[i].Name.ID; !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
-		for i := range c.Records {
-			if n := c.Records[i].Name; n.Type == "Patient" && !slices.Contains(ids, n.ID) {
-				ids = append(ids, n.ID)
-			}
-		}
-		reached, full = c.Seq, len(ids) >= roundPatients
-		return nil
-	})
+	}
 	return ids, reached, err
 }
 

@@ -88,19 +88,8 @@ func (w *Follow) Advance(ctx context.Context) (more bool, err error) {
 	if w.at == tail {
 		return false, nil
 	}
-	var recs []hub.Record
-	reached, full := w.at, false
-	err = l.Follower.Log().Commits(ctx, w.at+1, min(tail, w.at+roundCommits), func(c *hub.Commit, _ []byte) error {
-		if full {
-			return nil
-		}
-		for i := range c.Records {
-			if follows(c.Records[i].Name.Type) {
-				recs = append(recs, c.Records[i])
-			}
-		}
-		reached, full = c.Seq, len(recs) >= roundRecords
-		return nil
+	recs, reached, err := l.Follower.Log().Changed(ctx, w.at, min(tail, w.at+roundCommits), roundRecords, func(n hub.Name) bool {
+		return follows(n.Type)
 	})
 	if err != nil {
 		return false, err
