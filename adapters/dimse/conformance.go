@@ -263,6 +263,6 @@ func (w *statement) characters() {
 func (w *statement) security() {
 	w.line("## 10 Security")
 	w.line("")
-	w.line("TLS 1.2 and 1.3 (BCP 195) on a port of its own, with or without client certificates. User identity: JSON Web Token (type 5), name and passcode (type 2).")
+	w.line("TLS 1.2 and 1.3 (BCP 195) on a port of its own, with or without client certificates; the same where application entities that are registered so are called. User identity: JSON Web Token (type 5), name and passcode (type 2).")
 	w.line("Who calls is known before the first message is read; every disclosure is in the audit trail.")
 }

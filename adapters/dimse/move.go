@@ -30,26 +30,6 @@ func (s *Server) moving() []Service {
 	}
 }
 
-// destination is an application entity that takes instances, and the member it belongs to.
-type destination struct {
-	title, address string
-	who            access.Caller
-}
-
-// destination finds an application entity by its title. One that is not known, has no address, or belongs to a member that
-// may not act is NotFound.
-func (s *Server) destination(title string) (destination, error) {
-	m, ok := s.Members.ByAET(title)
-	if !ok || m.Destinations[title] == "" {
-		return destination{}, &hub.Error{Kind: hub.NotFound, Path: "MoveDestination", Msg: "is no application entity with a known address",
-			Hint: "concord member dicom ID --aet TITLE@HOST:PORT"}
-	}
-	if _, err := s.Members.Active(m.ID, s.Now()); err != nil {
-		return destination{}, &hub.Error{Kind: hub.NotFound, Path: "MoveDestination", Msg: "belongs to no active member", Err: err}
-	}
-	return destination{title, m.Destinations[title], access.NewCaller(m.ID, "system/"+access.ImagingStudy+".rs", "")}, nil
-}
-
 // move answers C-MOVE.
 func (s *Server) move(root dicom.Root) Handler {
 	return func(ctx context.Context, r *upperlayer.Request) {
@@ -182,12 +162,4 @@ func proposals(items []item) (batch []item, contexts []upperlayer.ProposedContex
 		}
 	}
 	return items, contexts
-}
-
-// dial opens an association to a member's application entity.
-func (s *Server) dial(ctx context.Context, to destination, p upperlayer.Proposal) (*upperlayer.Association, error) {
-	p.Called, p.Calling = to.title, s.AETitle
-	d := upperlayer.Dialer{Options: s.Options}
-	d.TLS = nil // destinations are addresses in the members' own networks
-	return d.Dial(ctx, to.address, p)
 }

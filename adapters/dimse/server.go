@@ -9,6 +9,7 @@ package dimse
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -50,7 +51,13 @@ type Config struct {
 	Trusted []netip.Prefix
 	// Private are SOP classes stored besides the standard ones (1.2.840.10008.5.1.4.1.1.*).
 	Private []string
-	TLS     *tls.Config
+	// TLS, if set, is spoken with who calls.
+	TLS *tls.Config
+	// Certificate is shown to application entities that are called over TLS and ask for one; nil: none. Authorities vouch for
+	// theirs, besides the certificates that members registered; nil: the authorities of the system.
+	Certificate *tls.Certificate
+	Authorities *x509.CertPool
+
 	Version string
 	Limits  upperlayer.Limits
 	Options upperlayer.Options

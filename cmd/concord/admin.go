@@ -135,9 +135,9 @@ func titles(d access.DICOM) string {
 type dicomFlags struct{ titles, networks, certificates []string }
 
 func (d *dicomFlags) on(f *pflag.FlagSet) {
-	f.StringSliceVar(&d.titles, "aet", nil, "application entity `TITLE`s it calls from; TITLE@HOST:PORT: it takes instances there")
+	f.StringSliceVar(&d.titles, "aet", nil, "application entity `TITLE`s it calls from; TITLE@HOST:PORT: it takes instances there, TITLE@tls://HOST:PORT: over TLS")
 	f.StringSliceVar(&d.networks, "network", nil, "addresses or `networks` from which its titles are believed (default: those of serve --dimse-trusted)")
-	f.StringSliceVar(&d.certificates, "certificate", nil, "PEM `files` of the client certificates it calls with")
+	f.StringSliceVar(&d.certificates, "certificate", nil, "PEM `files` of the certificates it calls with, and shows where it is called over TLS")
 }
 
 func (d *dicomFlags) read() (access.DICOM, error) {

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -26,6 +28,8 @@ type DIMSEConfig struct {
 	// DIMSE is the address of the DICOM listener, DIMSETLS that of the one over TLS with --tls-cert; empty: none.
 	DIMSE    string `koanf:"dimse"`
 	DIMSETLS string `koanf:"dimse-tls"`
+	// TLSCA is a PEM file of the authorities of application entities that are called over TLS; empty: those of the system.
+	TLSCA string `koanf:"dimse-tls-ca"`
 	// AET is the hub's own application entity title; with Strict it must be called by it.
 	AET    string `koanf:"dimse-aet"`
 	Strict bool   `koanf:"dimse-strict"`
@@ -52,6 +56,7 @@ func dimseFlags(f *pflag.FlagSet) {
 	d := defaultDIMSE()
 	f.String("dimse", "", "DICOM `address`, such as :11112")
 	f.String("dimse-tls", "", "DICOM `address` over TLS with --tls-cert, such as :2762")
+	f.String("dimse-tls-ca", "", "PEM `file` of the authorities of those who are called over TLS (default: the system's)")
 	f.String("dimse-aet", d.AET, "the hub's application entity `title`")
 	f.Bool("dimse-strict", d.Strict, "reject associations that call another title than --dimse-aet")
 	f.String("dimse-trusted", d.Trusted, "`networks` from which AE titles are believed of members without networks of their own")
@@ -80,17 +85,26 @@ func (c DIMSEConfig) config(certFile, keyFile string) (dimse.Config, error) {
 		}
 		out.Trusted = append(out.Trusted, p.Masked())
 	}
-	if c.DIMSETLS == "" {
-		return out, nil
+	if c.TLSCA != "" {
+		pem, err := os.ReadFile(c.TLSCA)
+		if err != nil {
+			return out, fmt.Errorf("read the authorities for DICOM: %w", err)
+		}
+		if out.Authorities = x509.NewCertPool(); !out.Authorities.AppendCertsFromPEM(pem) {
+			return out, &hub.Error{Kind: hub.Invalid, Path: "dimse-tls-ca", Msg: "the file has no PEM certificate"}
+		}
 	}
 	if certFile == "" || keyFile == "" {
-		return out, &hub.Error{Kind: hub.Invalid, Path: "dimse-tls", Msg: "needs a certificate and its key", Hint: "set tls-cert and tls-key"}
+		if c.DIMSETLS != "" {
+			return out, &hub.Error{Kind: hub.Invalid, Path: "dimse-tls", Msg: "needs a certificate and its key", Hint: "set tls-cert and tls-key"}
+		}
+		return out, nil
 	}
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return out, fmt.Errorf("read the certificate for DICOM: %w", err)
 	}
-	out.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	out.Certificate, out.TLS = &cert, &tls.Config{Certificates: []tls.Certificate{cert}}
 	return out, nil
 }
 

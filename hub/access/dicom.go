@@ -16,8 +16,11 @@ import (
 	"concord/hub"
 )
 
-// NewDICOM reads what an administrator typed: titles as TITLE or TITLE@HOST:PORT (where it takes instances), networks as
-// addresses or prefixes, certificates as PEM.
+// overTLS is before a destination that is called over TLS.
+const overTLS = "tls://"
+
+// NewDICOM reads what an administrator typed: titles as TITLE, TITLE@HOST:PORT (where it takes instances) or
+// TITLE@tls://HOST:PORT, networks as addresses or prefixes, certificates as PEM.
 func NewDICOM(titles, networks []string, certificates [][]byte) (DICOM, error) {
 	d := DICOM{}
 	for _, t := range titles {
@@ -66,6 +69,12 @@ func Fingerprint(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Destination is where an application entity takes instances, as host:port, and whether TLS is spoken there. An empty address
+// is of one that takes none.
+func (d DICOM) Destination(title string) (address string, secure bool) {
+	return strings.CutPrefix(d.Destinations[title], overTLS)
+}
+
 // Within tells whether an address is in the member's networks.
 func (d DICOM) Within(a netip.Addr) bool {
 	return slices.ContainsFunc(d.Networks, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
@@ -83,11 +92,12 @@ func (d DICOM) check() error {
 				Hint: "1 to 16 printable ASCII characters, no backslash, no space at either end (PS3.5 6.2, AE)"}
 		}
 	}
-	for title, address := range d.Destinations {
+	for title := range d.Destinations {
+		address, _ := d.Destination(title)
 		host, port, err := net.SplitHostPort(address)
 		n, perr := strconv.Atoi(port)
 		if err != nil || perr != nil || host == "" || n < 1 || n > 65535 {
-			return &hub.Error{Kind: hub.Invalid, Path: "aet", Msg: fmt.Sprintf("%.64q is not where %s can listen", address, title), Hint: "TITLE@HOST:PORT"}
+			return &hub.Error{Kind: hub.Invalid, Path: "aet", Msg: fmt.Sprintf("%.64q is not where %s can listen", address, title), Hint: "TITLE@HOST:PORT, or TITLE@tls://HOST:PORT"}
 		}
 	}
 	return nil

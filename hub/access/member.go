@@ -45,9 +45,10 @@ type DICOM struct {
 	AETs []string `json:"aets,omitempty"`
 	// Networks are the addresses, as prefixes, from which its titles, and its senders of messages, are believed.
 	Networks []netip.Prefix `json:"networks,omitempty"`
-	// Certificates are the client certificates it calls with: the SHA-256 of each, lower-case hexadecimal.
+	// Certificates are those it calls with, and shows where it is called over TLS: the SHA-256 of each, lower-case hexadecimal.
 	Certificates []string `json:"certificates,omitempty"`
-	// Destinations are where its application entities take instances: title → host:port. Its titles are among AETs.
+	// Destinations are where its application entities take instances: title → host:port, or tls://host:port where TLS is
+	// spoken. Its titles are among AETs.
 	Destinations map[string]string `json:"destinations,omitempty"`
 }
 
