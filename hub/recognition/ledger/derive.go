@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -13,11 +14,89 @@ import (
 	"concord/internal/fhir"
 )
 
-// derive writes what follows from one version of a thing.
-func (l *Ledger) derive(ctx context.Context, rec *hub.Record) error {
+// derive writes what follows from versions of things, which came in this order.
+func (l *Ledger) derive(ctx context.Context, recs []hub.Record) error {
+	offers, err := l.offers(ctx, recs)
+	if err != nil {
+		return err
+	}
+	for i := range recs {
+		if o := offers[&recs[i]]; o != nil {
+			err = l.deriveOffer(ctx, o)
+		} else {
+			err = l.deriveOne(ctx, &recs[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offer is an opportunity with the ServiceRequests that the hub has under the names of its orders.
+type offer struct {
+	Opportunity
+	orders map[string]hub.Loc // by Order.ID
+}
+
+// offers are the opportunities among records. The orders of all are looked up at once: most are drafts that the hub never sees.
+func (l *Ledger) offers(ctx context.Context, recs []hub.Record) (map[*hub.Record]*offer, error) {
+	offers := map[*hub.Record]*offer{}
+	var names []hub.Name
+	for i := range recs {
+		if recs[i].Name.Type != "GuidanceResponse" {
+			continue
+		}
+		o, ok := ReadOpportunity(&recs[i])
+		if !ok {
+			continue
+		}
+		offers[&recs[i]] = &offer{Opportunity: o, orders: map[string]hub.Loc{}}
+		for k := range o.Orders {
+			if name, ok := o.Orders[k].named(); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return offers, nil
+	}
+	slices.SortFunc(names, func(a, b hub.Name) int { return cmp.Compare(a.ID, b.ID) })
+	names = slices.Compact(names)
+	heads, err := l.Follower.Heads(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	there := map[hub.Name]hub.Loc{}
+	for i, h := range heads {
+		if h.Version > 0 && !h.Deleted {
+			there[names[i]] = h.Loc
+		}
+	}
+	for _, o := range offers {
+		for k := range o.Orders {
+			if name, ok := o.Orders[k].named(); ok && there[name].Seq > 0 {
+				o.orders[o.Orders[k].ID] = there[name]
+			}
+		}
+	}
+	return offers, nil
+}
+
+// named is the ServiceRequest that an order, which nobody has joined to one yet, may be by its id.
+func (r *Order) named() (hub.Name, bool) {
+	name := nameOf(r.ID)
+	if name.ID == "" {
+		name.ID = r.ID
+	}
+	return hub.Name{Type: "ServiceRequest", ID: name.ID}, r.Reference == "" && fhir.ValidID(name.ID)
+}
+
+// deriveOne is derive for one that is no opportunity.
+func (l *Ledger) deriveOne(ctx context.Context, rec *hub.Record) error {
 	switch rec.Name.Type {
 	case "GuidanceResponse":
-		return l.deriveOffer(ctx, rec)
+		return nil
 	case "ServiceRequest":
 		return l.deriveOrder(ctx, rec)
 	case "Patient", "Person":
@@ -37,21 +116,17 @@ func (l *Ledger) derive(ctx context.Context, rec *hub.Record) error {
 }
 
 // deriveOffer looks for what was there before the opportunity was written: its order, and corrections of what it relies on.
-func (l *Ledger) deriveOffer(ctx context.Context, rec *hub.Record) error {
-	o, ok := ReadOpportunity(rec)
-	if !ok {
-		return nil
-	}
+func (l *Ledger) deriveOffer(ctx context.Context, o *offer) error {
 	if o.relied() && len(o.Withdrawn) == 0 {
-		if err := l.withdraw(ctx, &o); err != nil {
+		if err := l.withdraw(ctx, &o.Opportunity); err != nil {
 			return err
 		}
 	}
-	for _, r := range o.Orders {
-		if r.Reference != "" {
+	for k := range o.Orders {
+		if o.Orders[k].Reference != "" {
 			continue
 		}
-		orders, err := l.ordersOf(ctx, &r)
+		orders, err := l.ordersOf(ctx, o, &o.Orders[k])
 		if err != nil {
 			return err
 		}
@@ -65,19 +140,10 @@ func (l *Ledger) deriveOffer(ctx context.Context, rec *hub.Record) error {
 }
 
 // ordersOf finds ServiceRequests that the hub has under the names of an order.
-func (l *Ledger) ordersOf(ctx context.Context, r *Order) (recs []hub.Record, err error) {
+func (l *Ledger) ordersOf(ctx context.Context, o *offer, r *Order) (recs []hub.Record, err error) {
 	var locs []hub.Loc
-	if name := nameOf(r.ID); name.ID != "" && fhir.ValidID(name.ID) || fhir.ValidID(r.ID) {
-		if name.ID == "" {
-			name.ID = r.ID
-		}
-		heads, err := l.Follower.Heads(ctx, []hub.Name{{Type: "ServiceRequest", ID: name.ID}})
-		if err != nil {
-			return nil, err
-		}
-		if heads[0].Version > 0 && !heads[0].Deleted {
-			locs = append(locs, heads[0].Loc)
-		}
+	if loc, there := o.orders[r.ID]; there {
+		locs = append(locs, loc)
 	}
 	for _, id := range r.Identifiers {
 		if id.System == "" {

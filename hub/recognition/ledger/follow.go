@@ -94,10 +94,8 @@ func (w *Follow) Advance(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for i := range recs {
-		if err := l.derive(ctx, &recs[i]); err != nil {
-			return false, err
-		}
+	if err := l.derive(ctx, recs); err != nil {
+		return false, err
 	}
 	w.at = reached
 	if w.at >= w.noted+marksEvery {
