@@ -114,6 +114,13 @@ func choice(vr string) (string, string) {
 	return vr, "Fixed"
 }
 
+// younger are transfer syntaxes that PS3.6 has and pydicom's table does not: UID, name, keyword.
+var younger = [][3]string{
+	{"1.2.840.10008.1.2.4.110", "JPEG XL Lossless", "JPEGXLLossless"},
+	{"1.2.840.10008.1.2.4.111", "JPEG XL JPEG Recompression", "JPEGXLJPEGRecompression"},
+	{"1.2.840.10008.1.2.4.112", "JPEG XL", "JPEGXL"},
+}
+
 func uidSource(text string) string {
 	kinds := map[string]string{"SOP Class": "SOPClass", "Meta SOP Class": "SOPClass", "Transfer Syntax": "TransferSyntax"}
 	var rows []string
@@ -123,6 +130,11 @@ func uidSource(text string) string {
 			continue
 		}
 		rows = append(rows, fmt.Sprintf("{%q, %q, %q, %s},\n", m[1], m[2]+m[3], m[6], kinds[m[4]]))
+	}
+	for _, u := range younger {
+		if row := fmt.Sprintf("{%q, %q, %q, TransferSyntax},\n", u[0], u[1], u[2]); !slices.Contains(rows, row) {
+			rows = append(rows, row)
+		}
 	}
 	slices.Sort(rows)
 	return "var uids = [...]UID{\n" + strings.Join(rows, "") + "}\n"
