@@ -99,9 +99,9 @@ func (s *Server) metadataJSON(c *gin.Context, at imaging.Place) error {
 			return err
 		}
 	}
-	size := metadataSize(recs, base)
-	if zip && size > 4<<10 {
-		packed, err := pack(recs, base)
+	told := tell(recs, base)
+	if zip && told.size > 4<<10 {
+		packed, err := told.pack()
 		if err != nil {
 			return err
 		}
@@ -110,11 +110,11 @@ func (s *Server) metadataJSON(c *gin.Context, at imaging.Place) error {
 		}
 		return sendPacked(c, packed)
 	}
-	h.Set("Content-Length", strconv.Itoa(size))
+	h.Set("Content-Length", strconv.Itoa(told.size))
 	c.Writer.WriteHeader(http.StatusOK)
 	c.Writer.WriteHeaderNow()
 	if c.Request.Method != http.MethodHead {
-		if err := writeMetadata(rawWriter(c), recs, base); err != nil {
+		if err := told.write(rawWriter(c)); err != nil {
 			c.Error(err)
 		}
 	}
@@ -177,57 +177,82 @@ func shelfName(at imaging.Place, base string) string {
 	return name + "." + hub.Digest([]byte(base))[:1] + ".json.gz"
 }
 
-// writeMetadata puts the stored headers between brackets, with addresses of bulk values that hold anywhere.
-func writeMetadata(to io.Writer, recs []hub.Record, base string) error {
-	w := bufio.NewWriterSize(to, 64<<10)
+// told are stored headers on their way to a client, as they stand between brackets in its answer, with addresses of bulk values that
+// hold anywhere.
+type told struct {
+	recs []hub.Record
+	cuts [][]cut // of each record
+	size int     // bytes that write writes
+}
+
+// cut is a place in a header where an address is to be put in.
+type cut struct {
+	at      int
+	address string
+}
+
+func tell(recs []hub.Record, base string) told {
+	t := told{recs: recs, cuts: make([][]cut, len(recs)), size: 1}
+	var cuts []cut // space for all
 	for i := range recs {
+		from := len(cuts)
+		cuts = cutsOf(cuts, &recs[i], base)
+		t.cuts[i] = cuts[from:len(cuts):len(cuts)]
+		t.size += 1 + len(recs[i].Body)
+		for _, c := range t.cuts[i] {
+			t.size += len(c.address)
+		}
+	}
+	return t
+}
+
+// cutsOf appends those of one header. It looks for slashes, which are few.
+func cutsOf(cuts []cut, rec *hub.Record, base string) []cut {
+	address := ""
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(rec.Body[i:], '/')
+		if n < 0 {
+			return cuts
+		}
+		if i += n; !bytes.HasSuffix(rec.Body[:i+1], []byte(relativeBulk)) {
+			continue
+		}
+		if address == "" {
+			address = location(base, rec) + "/"
+		}
+		cuts = append(cuts, cut{i + 1 - len("bulk/"), address})
+	}
+}
+
+func (t *told) write(to io.Writer) error {
+	w := bufio.NewWriterSize(to, 64<<10)
+	for i := range t.recs {
 		w.WriteByte("[,"[min(i, 1)])
-		writeAbsolute(w, &recs[i], base)
+		t.header(w, i)
 	}
 	w.WriteByte(']')
 	return w.Flush()
 }
 
-// metadataSize is the number of bytes that writeMetadata writes.
-func metadataSize(recs []hub.Record, base string) int {
-	size := 1
-	for i := range recs {
-		size += 1 + len(recs[i].Body)
-		if n := bytes.Count(recs[i].Body, []byte(relativeBulk)); n > 0 {
-			size += n * (len(location(base, &recs[i])) + 1)
-		}
-	}
-	return size
-}
-
-// writeAbsolute writes one header.
-func writeAbsolute(w interface {
+// header writes the i-th one.
+func (t *told) header(w interface {
 	io.Writer
 	io.StringWriter
-}, rec *hub.Record, base string) {
-	body, address := []byte(rec.Body), ""
-	for {
-		i := bytes.Index(body, []byte(relativeBulk))
-		if i < 0 {
-			w.Write(body)
-			return
-		}
-		if address == "" {
-			address = location(base, rec) + "/"
-		}
-		at := i + len(relativeBulk) - len("bulk/")
-		w.Write(body[:at])
-		w.WriteString(address)
-		w.Write(body[at : i+len(relativeBulk)])
-		body = body[i+len(relativeBulk):]
+}, i int) {
+	body, done := t.recs[i].Body, 0
+	for _, c := range t.cuts[i] {
+		w.Write(body[done:c.at])
+		w.WriteString(c.address)
+		done = c.at
 	}
+	w.Write(body[done:])
 }
 
-func pack(recs []hub.Record, base string) ([]byte, error) {
+func (t *told) pack() ([]byte, error) {
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
 	if err == nil {
-		err = writeMetadata(z, recs, base)
+		err = t.write(z)
 	}
 	if err == nil {
 		err = z.Close()

@@ -146,7 +146,8 @@ func (s *Server) prepareMetadata(ctx context.Context, at imaging.Place, locs []h
 	if err != nil {
 		return err
 	}
-	packed, err := pack(recs, *base)
+	told := tell(recs, *base)
+	packed, err := told.pack()
 	if err == nil {
 		s.shelveNow(at, shelfName(at, *base), state, packed)
 	}

@@ -20,10 +20,10 @@ func (s *Server) metadataXML(c *gin.Context) {
 		return
 	}
 	base := s.base(c)
-	parts := make([]part, len(recs))
+	parts, told := make([]part, len(recs)), tell(recs, base)
 	for i := range recs {
 		var object bytes.Buffer
-		writeAbsolute(&object, &recs[i], base)
+		told.header(&object, i)
 		parts[i] = bytesPart(typeXML, nativeXML(object.Bytes()))
 		parts[i].location = location(base, &recs[i]) + "/metadata"
 	}

@@ -177,38 +177,55 @@ func space(b []byte, i int) int {
 	return i
 }
 
-// skipJSON finds the end of the value that begins at i; it counts brackets and does not check what they enclose.
+// skipJSON finds the end of the value that begins at i; it counts brackets and does not check what they enclose. Each header that is
+// read passes through it, so it looks at a byte once.
 func skipJSON(b []byte, i int) int {
-	depth := 0
-	for i < len(b) {
+	if i >= len(b) {
+		return len(b)
+	}
+	switch b[i] {
+	case '"':
+		return skipString(b, i)
+	case '{', '[':
+		return skipNested(b, i)
+	}
+	for ; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-			if i++; depth == 0 {
-				return min(i, len(b))
-			}
+			return skipString(b, i)
 		case '{', '[':
+			return skipNested(b, i)
+		case '}', ']', ',', ' ', '\n', '\r', '\t', ':':
+			return i
+		}
+	}
+	return len(b)
+}
+
+// skipString finds the end of the string that begins at i, len(b) where it has none.
+func skipString(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		if c := b[i]; c == '"' {
+			return i + 1
+		} else if c == '\\' {
+			i++
+		}
+	}
+	return len(b)
+}
+
+// skipNested is skipString for an object or an array.
+func skipNested(b []byte, i int) int {
+	for depth := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			i = skipString(b, i) - 1
+		case c|0x20 == '{': // [, too
 			depth++
-			i++
-		case '}', ']':
-			if depth == 0 {
-				return i
-			}
-			i++
+		case c|0x20 == '}': // ], too
 			if depth--; depth == 0 {
-				return i
+				return i + 1
 			}
-		case ',', ' ', '\n', '\r', '\t', ':':
-			if depth == 0 {
-				return i
-			}
-			i++
-		default:
-			i++
 		}
 	}
 	return len(b)

@@ -62,8 +62,13 @@ func hmget(c *call) {
 		return
 	}
 	c.array(len(c.args) - 2)
+	at := 0
 	for _, name := range c.args[2:] {
-		if val, ok := v.field(name); ok {
+		var val []byte
+		if ok = v.kind != none; ok {
+			val, ok, at = v.hashGetFrom(at, name)
+		}
+		if ok {
 			c.bulk(val)
 		} else {
 			c.null()

@@ -70,6 +70,24 @@ func (v *value) hashGet(field []byte) (val []byte, ok bool) {
 	return val, ok
 }
 
+// hashGetFrom is hashGet for who asks for one field after the other: it looks behind the last one first, at from, and says
+// where to go on. Fields asked for in the order in which they were set cost one walk together.
+func (v *value) hashGetFrom(from int, field []byte) (val []byte, ok bool, next int) {
+	if v.kind == bigMap {
+		val, ok = v.object().(*bigHash).fields.get(field)
+		return val, ok, 0
+	}
+	p, val, ok := findField(v.data[from:], field)
+	if ok {
+		return val, ok, from + p.end
+	}
+	p, val, ok = findField(v.data[:from], field)
+	if ok {
+		return val, ok, p.end
+	}
+	return nil, false, from
+}
+
 // hashSet sets field and reports whether it is new.
 func (v *value) hashSet(field, val []byte) (added bool) {
 	if v.kind == bigMap {
