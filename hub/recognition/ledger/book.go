@@ -112,28 +112,45 @@ func (b *book) clear() {
 }
 
 func (b *book) put(o *Opportunity) {
+	before := b.all[o.ID]
 	b.all[o.ID] = o
 	if b.first.IsZero() || o.First.Before(b.first) {
 		b.first = o.First
 	}
-	note := func(in map[string][]string, key string) {
-		if list := in[key]; key != "" && !slices.Contains(list, o.ID) {
-			in[key] = append(list, o.ID)
+	note := func(in map[string][]string, under func(*Opportunity) []string) {
+		var there []string
+		if before != nil {
+			there = under(before)
 		}
-	}
-	note(b.patients, o.Patient)
-	for i := range o.Shown {
-		if o.Shown[i].Best {
-			note(b.results, o.Shown[i].Result)
-		}
-	}
-	for i := range o.Orders {
-		if o.Orders[i].Reference == "" {
-			for _, name := range o.Orders[i].keys(o.Member) {
-				note(b.orders, name)
+		for _, key := range under(o) { // not looked for in the list: EHRs that call each draft "1" make long ones
+			if key != "" && !slices.Contains(there, key) {
+				in[key] = append(in[key], o.ID)
 			}
 		}
 	}
+	note(b.patients, func(o *Opportunity) []string { return []string{o.Patient} })
+	note(b.results, (*Opportunity).firstOffered)
+	note(b.orders, (*Opportunity).awaited)
+}
+
+// firstOffered are the results that were offered first.
+func (o *Opportunity) firstOffered() (results []string) {
+	for i := range o.Shown {
+		if o.Shown[i].Best {
+			results = append(results, o.Shown[i].Result)
+		}
+	}
+	return results
+}
+
+// awaited are the names of orders that have not come.
+func (o *Opportunity) awaited() (keys []string) {
+	for i := range o.Orders {
+		if o.Orders[i].Reference == "" {
+			keys = append(keys, o.Orders[i].keys(o.Member)...)
+		}
+	}
+	return keys
 }
 
 // keys are the names by which an order of a member is recognised when it comes.

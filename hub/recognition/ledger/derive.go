@@ -179,10 +179,16 @@ func (l *Ledger) deriveOrder(ctx context.Context, rec *hub.Record) error {
 		keys = append(keys, id.Get("system").Text()+"|"+id.Get("value").Text())
 	}
 	patient := patientIn(r)
-	for _, o := range l.book.of(byOrder, keys...) {
-		if mine, err := l.samePerson(ctx, o, patient); err != nil {
+	waiting := l.book.of(byOrder, keys...)
+	if len(waiting) > 0 && patient != "" {
+		person, err := l.person(ctx, patient)
+		if err != nil {
 			return err
-		} else if mine && o.Member == ownerOf(rec, r) {
+		}
+		for _, o := range waiting {
+			if o.Member != ownerOf(rec, r) || !slices.Contains(person, o.Patient) {
+				continue
+			}
 			if err := l.attach(ctx, o, rec, keys); err != nil {
 				return err
 			}
@@ -235,15 +241,12 @@ func ownerOf(rec *hub.Record, r fhir.Value) string {
 	return rec.Member
 }
 
-func (l *Ledger) samePerson(ctx context.Context, o *Opportunity, patient string) (bool, error) {
-	if patient == o.Patient || patient == "" {
-		return patient != "", nil
-	}
+// person are the Patients of the person that one is of, itself among them.
+func (l *Ledger) person(ctx context.Context, patient string) ([]string, error) {
 	if l.Linked == nil {
-		return false, nil
+		return []string{patient}, nil
 	}
-	person, err := l.Linked(ctx, o.Patient)
-	return slices.Contains(person, patient), err
+	return l.Linked(ctx, patient)
 }
 
 // attach writes the reference of an order into an opportunity.
@@ -297,13 +300,9 @@ func (l *Ledger) repeated(ctx context.Context, rec *hub.Record, patient string, 
 	if patient == "" || !l.book.since(at) {
 		return nil
 	}
-	person := []string{patient}
-	if l.Linked != nil {
-		linked, err := l.Linked(ctx, patient)
-		if err != nil {
-			return err
-		}
-		person = append(person, linked...)
+	person, err := l.person(ctx, patient)
+	if err != nil {
+		return err
 	}
 	c := l.Catalogue()
 	for _, o := range l.book.of(byPatient, person...) {
