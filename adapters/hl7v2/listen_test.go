@@ -67,6 +67,7 @@ func TestAcknowledgementIsAsTheSenderAsksFor(t *testing.T) {
 		"errors only, and there is one":     {dead(oru("12", "ER", "ER")), "AE"},
 		"success only, and it is":           {oru("13", "SU", "SU"), "CA AA"},
 		"application on error, refused":     {strings.Replace(oru("14", "", "ER"), "|2.5.1|", "|3.0|", 1), "AR"},
+		"words that are no conditions":      {oru("19", " EVN", "A01"), "AA"},
 		"an acknowledgement":                {strings.Replace(oru("15", "", ""), "ORU^R01^ORU_R01", "ACK", 1), ""},
 		"no type":                           {strings.Replace(oru("16", "", ""), "ORU^R01^ORU_R01", "", 1), "AR"},
 		"two components that are delimiter": {"MSH|^^\\&|LIS\r", "AR"},

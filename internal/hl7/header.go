@@ -33,8 +33,12 @@ func (h Header) Name() string {
 	return h.Type + "^" + h.Event
 }
 
-// Enhanced tells whether the sender asks for acknowledgement in enhanced mode (2.9.3): it fills MSH-15 or MSH-16.
-func (h Header) Enhanced() bool { return h.Accept != "" || h.Reply != "" }
+// Enhanced tells whether the sender asks for acknowledgement in enhanced mode (2.9.3): it fills MSH-15 or MSH-16. Text that is
+// no condition asks for nothing, so that a sender with a broken header is answered at all.
+func (h Header) Enhanced() bool { return isCondition(h.Accept) || isCondition(h.Reply) }
+
+// isCondition tells whether a text is of table 0155.
+func isCondition(s string) bool { return s == "AL" || s == "NE" || s == "ER" || s == "SU" }
 
 // Before tells whether the message's version is older than another one, such as "2.5". What names none is old.
 func (h Header) Before(version string) bool { return versionNumber(h.Version) < versionNumber(version) }
