@@ -17,6 +17,7 @@ func FuzzScanFile(f *testing.F) {
 	f.Add(instance("1.2.840.10008.1.2.4.50").open(tagPixel, "OB").fragment([]byte{0, 0, 0, 0}).fragment([]byte{0xFF, 0xD8}).endSequence().Bytes())
 	f.Add(instance(explicitLittle).sequenceOf(0x00081140, anyLength, func(b *builder) { b.text(0x00081150, "UI", "1.2").endItem() }).Bytes())
 	f.Add(instance(explicitLittle).text(tagCharset, "CS", "GBK").text(0x00101000, "LO", "\xd5\xc5\\\x95\x5c").text(0x00201041, "DS", "+1.50\\x").Bytes())
+	f.Add(instance(explicitLittle).text(tagCharset, "LO", "GB\x95\xb1").text(0x00101000, "LO", "\xd5\xc5").Bytes())
 	limits := Limits{Header: 1 << 20}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var before, after runtime.MemStats

@@ -248,10 +248,10 @@ func (e Element) order() binary.ByteOrder {
 }
 
 // texts decodes, splits and trims (PS3.5 6.2: padding and leading spaces are not significant, but leading ones of
-// LT, ST, UT and UR are).
+// LT, ST, UT and UR are). Without a set, as of the element that names the sets, whatever VR it claims, the text is ASCII.
 func texts(e Element, set *charset.Set) []string {
 	var s string
-	if e.VR.Text() {
+	if e.VR.Text() && set != nil {
 		out, _ := set.Append(nil, e.Value)
 		s = string(out)
 	} else {
