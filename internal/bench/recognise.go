@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,14 @@ func (b *bench) recogniseWorks(ctx context.Context) ([]Work, error) {
 		}
 	}
 	patients := max(perRecognise, total/resultsEach)
+	before, err := b.judged(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := b.loadRecognise(ctx, patients); err != nil {
+		return nil, err
+	}
+	if err := b.linked(ctx, before, patients); err != nil {
 		return nil, err
 	}
 	on := func(path, mark string, body func(patient string) []byte) turn {
@@ -78,6 +86,47 @@ func (b *bench) loadRecognise(ctx context.Context, patients int) error {
 		b.say("loaded %d of %d patients: %.0f resources/s", min(n, from+tenth)*perRecognise, patients, sent.Rate())
 	}
 	return nil
+}
+
+// judged is how many Patients the hub has compared with the others since it was started.
+func (b *bench) judged(ctx context.Context) (n int, err error) {
+	const metric = "\nconcord_identity_judged_total "
+	_, err = load(ctx, b.hub, 1, bounds{count: 1, time: time.Minute}, func(int) call {
+		return call{b.hub.get("/metrics", "text/plain"), 1, func(a answer) error {
+			_, text, ok := strings.Cut(string(a.Body), metric)
+			text, _, _ = strings.Cut(text, "\n")
+			value, bad := strconv.ParseFloat(text, 64)
+			if n = int(value); a.Status != 200 || !ok || bad != nil {
+				return fmt.Errorf("read how many patients were judged: status %d without a number", a.Status)
+			}
+			return nil
+		}}
+	})
+	return n, err
+}
+
+// linked waits until the hub has judged the patients that were sent: a district is asked at rest, not while it is filled.
+func (b *bench) linked(ctx context.Context, before, patients int) error {
+	began, told := time.Now(), time.Now()
+	for {
+		n, err := b.judged(ctx)
+		if err != nil || n-before >= patients {
+			b.say("%d patients were compared with the others %v after the last of them came", n-before, time.Since(began).Round(time.Second))
+			return err
+		}
+		if time.Since(told) > 20*time.Second {
+			told = time.Now()
+			b.say("%d of %d patients are compared with the others", n-before, patients)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+		if time.Since(began) > 2*time.Hour {
+			return fmt.Errorf("wait until patients are compared: not done after %v", time.Since(began).Round(time.Second))
+		}
+	}
 }
 
 // district is a transaction with patients from first on, and how many entries it has.
