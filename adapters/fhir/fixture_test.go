@@ -20,6 +20,7 @@ import (
 	"concord/hub/access"
 	"concord/hub/audit"
 	"concord/hub/commit"
+	"concord/hub/identity/persons"
 	"concord/hub/lookup"
 	"concord/hub/projection"
 	"concord/internal/fhir"
@@ -51,6 +52,7 @@ type client struct {
 	member string
 	scope  string
 	trail  *trail
+	linker *persons.Linker // which is not run
 }
 
 // start runs one hub in this process, on a store in memory and a keeper.
@@ -72,7 +74,8 @@ func startMany(t testing.TB, n int, change ...func(*face.Deps)) []*client {
 	for i := range clients {
 		project := fhir.NewProjection(nil).With(model.Terms)
 		log := &projection.Log{Objects: objects, Partition: records, Cache: projection.NewCache(64 << 20)}
-		follower := projection.NewFollower(log, ix, &projection.Projectors{Default: project})
+		follower := projection.NewFollower(log, ix, &projection.Projectors{Default: project, ByType: map[string]hub.Projector{
+			persons.PairType: projected(persons.ProjectPair), "hub.mark": projected(func([]byte) (hub.Entry, error) { return hub.Entry{Route: "mark"}, nil })}})
 		if err := follower.CatchUp(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +93,8 @@ func startMany(t testing.TB, n int, change ...func(*face.Deps)) []*client {
 		face.Mount(group, deps)
 		server := httptest.NewServer(engine)
 		t.Cleanup(func() { server.Close(); writer.Close() })
-		clients[i] = &client{t: t, base: server.URL + "/fhir", member: "m1", scope: access.AllResources, trail: notes}
+		clients[i] = &client{t: t, base: server.URL + "/fhir", member: "m1", scope: access.AllResources, trail: notes,
+			linker: &persons.Linker{Follower: follower, Writer: writer, Model: model}}
 	}
 	return clients
 }
@@ -250,3 +254,8 @@ func TestTheFixtureStoresAndFinds(t *testing.T) {
 		t.Errorf("found %v", ids)
 	}
 }
+
+// projected makes a hub.Projector of a function of the body.
+type projected func(body []byte) (hub.Entry, error)
+
+func (p projected) Project(rec *hub.Record) (hub.Entry, error) { return p(rec.Body) }

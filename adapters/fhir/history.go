@@ -56,9 +56,6 @@ func (s *Server) history(ctx context.Context, q *question) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if recs, _, err = s.own(ctx, q.who, recs); err != nil {
-		return nil, err
-	}
 	if err := cut(sub, recs); err != nil {
 		return nil, err
 	}

@@ -49,9 +49,6 @@ func (s *Server) result(c *gin.Context, who access.Caller, op *operation, rec hu
 	switch {
 	case op.met != nil:
 		met, err := s.Reader.Read(c.Request.Context(), who, s.Partition, *op.met)
-		if err == nil {
-			met, err = s.ownOne(c.Request.Context(), who, met)
-		}
 		return done{status: http.StatusOK, rec: met}, err
 	case op.verb == remove && op.draft < 0:
 		return done{status: http.StatusNoContent}, nil

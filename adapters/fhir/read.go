@@ -35,10 +35,7 @@ func (s *Server) current(ctx context.Context, q *question) (hub.Record, error) {
 	if rec.Version > 0 && hub.Is(err, hub.Gone) {
 		err = &gone{err, rec.Version}
 	}
-	if err != nil {
-		return rec, err
-	}
-	return s.ownOne(ctx, q.who, rec)
+	return rec, err
 }
 
 // vread answers with one version (R4 http.html#vread).
@@ -58,23 +55,7 @@ func (s *Server) version(ctx context.Context, q *question) (hub.Record, error) {
 	if err != nil {
 		return hub.Record{}, err
 	}
-	rec, err := s.Reader.Version(ctx, q.who, s.Partition, q.name(), version)
-	if err != nil {
-		return rec, err
-	}
-	return s.ownOne(ctx, q.who, rec)
-}
-
-// ownOne is own for one record.
-func (s *Server) ownOne(ctx context.Context, who access.Caller, rec hub.Record) (hub.Record, error) {
-	left, _, err := s.own(ctx, who, []hub.Record{rec})
-	if err == nil && len(left) == 0 {
-		err = &hub.Error{Kind: hub.NotFound, Msg: "there is no " + rec.Name.String()}
-	}
-	if err != nil {
-		return hub.Record{}, err
-	}
-	return left[0], nil
+	return s.Reader.Version(ctx, q.who, s.Partition, q.name(), version)
 }
 
 // show answers with a record as far as it is wanted.

@@ -189,12 +189,6 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 		found.queries[i].After = after
 		found.queries[i].Count = counts(found.Search, &found.queries[i])
 	}
-	total, counted := int64(0), false
-	if len(found.queries) == 1 {
-		if total, counted, err = s.countOwn(ctx, q.who, found.Search, &found.queries[0]); err != nil {
-			return nil, err
-		}
-	}
 	res, err := s.results(ctx, q.who, found.queries, parameterNames(q.params))
 	if err != nil {
 		return nil, err
@@ -204,12 +198,6 @@ func (s *Server) find(ctx context.Context, q *question, types []string, within f
 	}
 	if found.Total == "none" {
 		res.Total = -1
-	}
-	if res.Records, res.Total, err = s.ownHits(ctx, q.who, found.queries, res.Records, res.Total); err != nil {
-		return nil, err
-	}
-	if counted {
-		res.Total = total
 	}
 	included, err := s.included(ctx, q.who, res.Records, found.includes)
 	if err != nil {
@@ -275,12 +263,7 @@ func (s *Server) included(ctx context.Context, who access.Caller, hits []hub.Rec
 		return nil, nil
 	}
 	may := func(typ string) bool { return who.May(access.Search, typ) == nil }
-	found, err := s.Reader.Follow(ctx, who, s.Partition, hits, includes, may)
-	if err != nil {
-		return nil, err
-	}
-	found, _, err = s.own(ctx, who, found)
-	return found, err
+	return s.Reader.Follow(ctx, who, s.Partition, hits, includes, may)
 }
 
 // encode writes parameters as a query string, in their order.

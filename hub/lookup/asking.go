@@ -87,7 +87,7 @@ func (a *asking) page(ctx context.Context, q hub.Query) (hub.Page, error) {
 
 // count says how many candidates q has.
 func (a *asking) count(ctx context.Context, q hub.Query) (int, error) {
-	c := q.Candidates()
+	c := asIndexed(q.Candidates())
 	c.Sort, c.After, c.Skip, c.Limit, c.Count = nil, nil, 0, 0, true
 	page, err := a.page(ctx, c)
 	return int(page.Total), err
@@ -126,7 +126,7 @@ func (a *asking) read(ctx context.Context, things []*thing) error {
 	return nil
 }
 
-// admit reads things and leaves those that the caller may read.
+// admit reads things and leaves those that the caller may read, and of Persons what the caller may see of them.
 func (a *asking) admit(ctx context.Context, things []*thing) ([]*thing, error) {
 	if err := a.read(ctx, things); err != nil {
 		return nil, err
@@ -146,6 +146,11 @@ func (a *asking) admit(ctx context.Context, things []*thing) ([]*thing, error) {
 		}
 		for i, rec := range recs {
 			may[rec] = allowed[i]
+		}
+	}
+	for _, t := range things {
+		if t.rec.Name.Type == golden {
+			t.entry = a.projecting(t)
 		}
 	}
 	return slices.DeleteFunc(things, func(t *thing) bool { return !may[&t.rec] }), nil

@@ -62,7 +62,7 @@ func (r *Reader) VersionsIn(ctx context.Context, who access.Caller, p hub.Partit
 		for i := range got {
 			all[i] = &got[i]
 		}
-		may, err := r.readable(ctx, who, p, all)
+		may, err := r.readableVersions(ctx, who, p, all)
 		if err != nil {
 			return nil, 0, more, err
 		}
@@ -79,7 +79,9 @@ func (r *Reader) VersionsIn(ctx context.Context, who access.Caller, p hub.Partit
 					more = recs[len(recs)-1].Loc
 				}
 			}
-			next = rec.Time
+			if rec.Name.Type != golden || may[i] { // what changed nothing ends nothing
+				next = rec.Time
+			}
 		}
 	}
 	if !known {
@@ -206,7 +208,7 @@ func (w *walk) commit(ctx context.Context, c *hub.Commit) (full bool, err error)
 			some = append(some, rec)
 		}
 	}
-	may, err := w.readable(ctx, w.who, w.p, some)
+	may, err := w.readableVersions(ctx, w.who, w.p, some)
 	if err != nil {
 		return false, err
 	}

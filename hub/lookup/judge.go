@@ -227,7 +227,7 @@ func (a *asking) referred(ctx context.Context, things []*thing, c *hub.Clause) (
 // pointing reads a page of what meets the inner search and refers to one of things, and notes in found which. more tells
 // that another page begins behind last.
 func (a *asking) pointing(ctx context.Context, in *inner, c *hub.Clause, things []*thing, found map[*thing]bool, after *hub.Position, limit int) (more bool, last *hub.Position, err error) {
-	q := in.query.Candidates()
+	q := asIndexed(in.query.Candidates())
 	to, canonical, err := pointer(c, things)
 	if err != nil {
 		return false, nil, err
@@ -237,7 +237,7 @@ func (a *asking) pointing(ctx context.Context, in *inner, c *hub.Clause, things 
 		q.Routes = []string{things[0].rec.Name.String()}
 	}
 	beyond := in.beyond()
-	enough := len(things) == 1 && len(beyond) == 0 && !canonical // that there is one is all we ask
+	enough := len(things) == 1 && q.Type != golden && len(beyond) == 0 && !canonical // that there is one is all we ask
 	if enough {
 		if enough, err = a.sees(ctx, &q); err != nil {
 			return false, nil, err

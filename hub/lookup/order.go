@@ -65,30 +65,40 @@ func checkAfter(q *hub.Query) error {
 	return nil
 }
 
-// keys computes where t stands in an order that has a computed key.
-func keys(sorts []hub.Sort, t *thing) (hub.Position, error) {
-	pos := hub.Position{Keys: make([]string, len(sorts)), Num: t.head.Num, Partition: t.head.Partition}
+// place says where t stands in an order, by its record: as an index says it where it could.
+func place(sorts []hub.Sort, t *thing) (hub.Position, error) {
+	pos := hub.Position{Num: t.head.Num, Partition: t.head.Partition}
+	if computed(sorts) {
+		pos.Keys = make([]string, len(sorts))
+	} else {
+		pos.Values = make([]float64, len(sorts))
+	}
 	for i, s := range sorts {
-		key, ok := "", false
+		var key string
+		var low float64
+		ok := false
 		if s.Key != nil {
 			key, ok = s.Key(&t.rec)
 		} else {
-			low, err := least(s.Param, t)
-			if err != nil {
+			var err error
+			if low, err = least(s.Param, t); err != nil {
 				return pos, err
 			}
 			if ok = !math.IsNaN(low); ok {
 				key = orderedText(low)
 			}
 		}
-		if ok {
-			pos.Keys[i] = key
-			continue
-		}
-		if pos.Missing == nil {
+		switch {
+		case !ok && pos.Missing == nil:
 			pos.Missing = make([]bool, len(sorts))
+			fallthrough
+		case !ok:
+			pos.Missing[i] = true
+		case pos.Keys != nil:
+			pos.Keys[i] = key
+		default:
+			pos.Values[i] = low
 		}
-		pos.Missing[i] = true
 	}
 	return pos, nil
 }

@@ -152,7 +152,7 @@ func (r *Reader) Versions(ctx context.Context, who access.Caller, p hub.Partitio
 		return nil, 0, err
 	}
 	read := len(recs)
-	if recs, err = r.allowed(ctx, who, p, recs); err != nil {
+	if recs, err = allowed(recs, func(some []*hub.Record) ([]bool, error) { return r.readableVersions(ctx, who, p, some) }); err != nil {
 		return nil, 0, err
 	}
 	if read > 0 && len(recs) == 0 {
@@ -281,11 +281,15 @@ func (r *Reader) records(ctx context.Context, p hub.Partition, locs []hub.Loc) (
 }
 
 func (r *Reader) allowed(ctx context.Context, who access.Caller, p hub.Partition, recs []hub.Record) ([]hub.Record, error) {
+	return allowed(recs, func(some []*hub.Record) ([]bool, error) { return r.readable(ctx, who, p, some) })
+}
+
+func allowed(recs []hub.Record, readable func([]*hub.Record) ([]bool, error)) ([]hub.Record, error) {
 	some := make([]*hub.Record, len(recs))
 	for i := range recs {
 		some[i] = &recs[i]
 	}
-	may, err := r.readable(ctx, who, p, some)
+	may, err := readable(some)
 	keep := make([]hub.Record, 0, len(recs))
 	for i := range may {
 		if may[i] {

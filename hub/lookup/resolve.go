@@ -31,7 +31,7 @@ func (r *Reader) Plain(ctx context.Context, who access.Caller, p hub.Partition, 
 			return a.carriedOut(ctx, in, c, q.Type)
 		}
 		return c, tooCostly(c.Param, fmt.Sprintf("add a condition on %s", in.query.Type),
-			"%d %s have to be looked at for the condition on %s, the limit is %d", in.count, in.query.Type, c.Param, a.limits.Join)
+			"more %s have to be looked at for the condition on %s than the limit of %d", in.query.Type, c.Param, a.limits.Join)
 	})
 	return q, err
 }
@@ -46,10 +46,13 @@ type inner struct {
 }
 
 // beyond are the clauses that the index cannot answer.
-func (in *inner) beyond() []hub.Clause { return beyond(in.query.All) }
+func (in *inner) beyond() []hub.Clause { return beyond(&in.query) }
 
-func beyond(all []hub.Clause) []hub.Clause {
-	return slices.DeleteFunc(slices.Clone(all), func(c hub.Clause) bool { return c.Plain() })
+func beyond(q *hub.Query) []hub.Clause {
+	if q.Type == golden {
+		return q.All
+	}
+	return slices.DeleteFunc(slices.Clone(q.All), func(c hub.Clause) bool { return c.Plain() })
 }
 
 // begin carries an inner search out as far as its first page.
@@ -71,7 +74,7 @@ func (a *asking) begin(ctx context.Context, q *hub.Query) (*inner, error) {
 
 // carryOn reads the next candidates of an inner search and keeps what meets it.
 func (a *asking) carryOn(ctx context.Context, in *inner, limit int) error {
-	q := in.query.Candidates()
+	q := asIndexed(in.query.Candidates())
 	q.Sort, q.After, q.Skip, q.Limit, q.Count = nil, in.after, 0, limit, false
 	page, err := a.page(ctx, q)
 	if err != nil {

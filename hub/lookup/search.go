@@ -149,6 +149,11 @@ func (a *asking) searchOnce(ctx context.Context, q hub.Query) (found, error) {
 		}
 		return f, nil
 	}
+	if err == nil && q.Type == golden && len(q.Sort) > 0 && !a.clear { // what is left of one may stand elsewhere
+		if all, err := a.sees(ctx, &q); err != nil || !all {
+			return a.gather(ctx, q)
+		}
+	}
 	if err != nil {
 		return found{}, err
 	}
@@ -160,7 +165,7 @@ func (a *asking) searchOnce(ctx context.Context, q hub.Query) (found, error) {
 // or when most candidates have been read; all tells that there are no more. The index is asked for size candidates at
 // first, which are those of one moment.
 func (a *asking) candidates(ctx context.Context, q hub.Query, after *hub.Position, size, most int, yield func(hits []*thing, end *hub.Position) bool) (all bool, err error) {
-	c, beyond := q.Candidates(), beyond(q.All)
+	c, beyond := asIndexed(q.Candidates()), beyond(&q)
 	c.After, c.Skip, c.Count = after, 0, false
 	for most > 0 {
 		c.Limit = min(size, most)
@@ -217,7 +222,7 @@ func (a *asking) scan(ctx context.Context, q hub.Query) (found, error) {
 		if n, err := a.count(ctx, q); err != nil {
 			return f, err
 		} else if n > a.limits.Scan {
-			return f, a.tooWide(&q, n, "count what meets the search")
+			return f, a.tooWide(&q, "count what meets the search")
 		}
 	}
 	var last *hub.Position    // of what was judged
@@ -250,13 +255,9 @@ func (a *asking) scan(ctx context.Context, q hub.Query) (found, error) {
 	case err != nil && (!short || q.Count || len(f.things) == 0):
 		return f, err
 	case short && q.Count:
-		return f, a.tooWide(&q, a.limits.Scan+1, "count what meets the search")
+		return f, a.tooWide(&q, "count what meets the search")
 	case short && len(f.things) == 0:
-		n, err := a.count(ctx, q)
-		if err != nil {
-			return f, err
-		}
-		return f, a.tooWide(&q, n, "find the first result")
+		return f, a.tooWide(&q, "find the first result")
 	case short && len(f.things) < q.Limit:
 		f.next = last
 	case short, full:
@@ -265,15 +266,15 @@ func (a *asking) scan(ctx context.Context, q hub.Query) (found, error) {
 	return f, nil
 }
 
-// tooWide says that q has too many candidates, n, and why they must all be read.
-func (a *asking) tooWide(q *hub.Query, n int, what string) error {
+// tooWide says that q has too many candidates, and why they must all be read. It does not say how many: not all may be the caller's to know.
+func (a *asking) tooWide(q *hub.Query, what string) error {
 	hint := "add a condition that the index can answer, such as a patient, a code or a date"
 	for in, state := range a.inner {
 		if state.more {
-			hint = fmt.Sprintf("add a condition on %s, or one on %s, which a chain leads to and %d of which come into question", q.Type, in.Type, state.count)
+			hint = fmt.Sprintf("add a condition on %s, or one on %s, which a chain leads to", q.Type, in.Type)
 		}
 	}
-	return tooCostly("", hint, "%s: %d %s would have to be read, the limit is %d", what, n, q.Type, a.limits.Scan)
+	return tooCostly("", hint, "%s: more %s would have to be read than the limit of %d", what, q.Type, a.limits.Scan)
 }
 
 // gather puts all that meets q in a computed order and takes a page of it.
@@ -283,7 +284,7 @@ func (a *asking) gather(ctx context.Context, q hub.Query) (found, error) {
 		return found{}, err
 	}
 	tooMany := tooCostly("_sort", "narrow the search, or sort by a date, a number or _lastUpdated",
-		"put what meets the search in the order of _sort: %d %s come into question, the limit is %d", n, q.Type, a.limits.Sort)
+		"put what meets the search in the order of _sort: more %s come into question than the limit of %d", q.Type, a.limits.Sort)
 	if n > a.limits.Sort {
 		return found{}, tooMany
 	}
@@ -293,7 +294,7 @@ func (a *asking) gather(ctx context.Context, q hub.Query) (found, error) {
 	all, err := a.candidates(ctx, q, nil, a.limits.Sort, a.limits.Sort, func(hits []*thing, _ *hub.Position) bool {
 		for _, t := range hits {
 			total++
-			if t.pos, placing = keys(q.Sort, t); placing != nil {
+			if t.pos, placing = place(q.Sort, t); placing != nil {
 				return false
 			}
 			if q.After != nil && compare(q.Sort, &t.pos, q.After) <= 0 {

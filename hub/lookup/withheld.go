@@ -106,7 +106,7 @@ func (r *Reader) disclosable(ctx context.Context, who access.Caller, p hub.Parti
 	may := make([]bool, len(recs))
 	var others []int
 	for i, rec := range recs {
-		if may[i] = rec.Member == who.Member || rec.Deleted || p == r.Records && !fhir.IsResourceType(rec.Name.Type); !may[i] {
+		if may[i] = rec.Member == who.Member || rec.Deleted && (p != r.Records || rec.Prev == hub.Loc{}) || p == r.Records && !fhir.IsResourceType(rec.Name.Type); !may[i] {
 			others = append(others, i)
 		}
 	}
@@ -123,9 +123,9 @@ func (r *Reader) disclosable(ctx context.Context, who access.Caller, p hub.Parti
 		}
 		return may, nil
 	}
-	asked := make([]*hub.Record, len(others))
-	for j, i := range others {
-		asked[j] = recs[i]
+	asked, err := r.lastOf(ctx, p, recs, others)
+	if err != nil {
+		return nil, err
 	}
 	stands, err := r.stands(ctx, p, asked)
 	if err != nil {
@@ -150,6 +150,22 @@ func (r *Reader) disclosable(ctx context.Context, who access.Caller, p hub.Parti
 			Type: withheld[0].Type, Names: withheld, Count: len(withheld)})
 	}
 	return may, err
+}
+
+// lastOf are those of recs, with a deletion's the version before: who might not know of a thing may not know of its end.
+func (r *Reader) lastOf(ctx context.Context, p hub.Partition, recs []*hub.Record, some []int) ([]*hub.Record, error) {
+	last := make([]*hub.Record, len(some))
+	for j, i := range some {
+		if last[j] = recs[i]; !recs[i].Deleted {
+			continue
+		}
+		before, err := r.records(ctx, p, []hub.Loc{recs[i].Prev})
+		if err != nil {
+			return nil, err
+		}
+		last[j] = &before[0]
+	}
+	return last, nil
 }
 
 func (s *stand) disclosable(who access.Caller, of map[string][]access.Directive) bool {
@@ -300,6 +316,8 @@ func (a *asking) sees(ctx context.Context, q *hub.Query) (bool, error) {
 	}
 	w, err := a.inUse(ctx, a.at)
 	switch {
+	case err == nil && q.Type == golden:
+		return w.whole(a.who), nil
 	case err != nil || w.open():
 		return err == nil, err
 	case w.restricted[q.Type] || len(q.Routes) == 0 || slices.ContainsFunc(q.Routes, func(route string) bool { return !strings.HasPrefix(route, "Patient/") }):
@@ -315,12 +333,6 @@ func (a *asking) sees(ctx context.Context, q *hub.Query) (bool, error) {
 	}
 	directives, err := a.directives(ctx, w, patients)
 	return len(directives) == 0, err
-}
-
-// Withholds tells whether anything at all may be withheld from somebody: a label or a Consent was ever used.
-func (r *Reader) Withholds(ctx context.Context) (bool, error) {
-	u, err := r.inUse(ctx, hub.Marks{})
-	return !u.open(), err
 }
 
 // Hidden leaves those of names that are there and that who may not know of.
