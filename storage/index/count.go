@@ -21,22 +21,26 @@ func (ix *Index) Counts(ctx context.Context, of []hub.Tally) ([]int64, map[hub.P
 	}
 	counts, marks := make([]int64, len(of)), make(map[hub.Partition]hub.Marks, len(at))
 	for attempt := 1; len(at) > 0; attempt++ {
-		over, err := ix.countOnce(ctx, of, at, counts, marks)
+		again, err := ix.countOnce(ctx, of, at, counts, marks, attempt == 1)
 		if err != nil || attempt == attempts {
 			return counts, marks, asHub(ctx, "count", err)
 		}
-		for p, seq := range over {
+		for p, seq := range again {
+			if seq == 0 {
+				continue
+			}
 			if err := ix.settle(ctx, p, seq); err != nil {
 				return nil, nil, asHub(ctx, "count", err)
 			}
 		}
-		maps.DeleteFunc(at, func(p *partition, _ []int) bool { return over[p] == 0 })
+		maps.DeleteFunc(at, func(p *partition, _ []int) bool { _, is := again[p]; return !is })
 	}
 	return counts, marks, nil
 }
 
-// countOnce also says which partitions a commit overtook, and which commit.
-func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partition][]int, counts []int64, marks map[hub.Partition]hub.Marks) (over map[*partition]uint64, err error) {
+// countOnce also says which partitions must be asked again: those that a commit overtook, and which commit, and, with 0, those of which
+// something was remembered that is no longer true.
+func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partition][]int, counts []int64, marks map[hub.Partition]hub.Marks, recall bool) (again map[*partition]uint64, err error) {
 	t := ix.newTrips(ctx)
 	views := make(map[*partition]func() (meta, error), len(at))
 	for p := range at {
@@ -46,9 +50,15 @@ func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partitio
 		return nil, t.err
 	}
 	var sizes []func() error // each adds to its count
-	slots := map[*partition][]*redis.SliceCmd{}
+	slots := make(map[*partition][]*redis.SliceCmd, len(at))
+	known := make(map[*partition]*remembered, len(at))
 	for p, positions := range at {
-		for _, i := range positions {
+		r := &remembered{unknown: positions}
+		if recall {
+			r = ix.tallies.recall(p, of, positions)
+		}
+		known[p] = r
+		for _, i := range r.unknown {
 			sizes = append(sizes, t.queueTally(p, &of[i], &counts[i])...)
 		}
 		for slot := range p.slots {
@@ -58,12 +68,18 @@ func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partitio
 	if !t.trip() {
 		return nil, t.err
 	}
-	over = map[*partition]uint64{}
+	for _, add := range sizes {
+		if err := add(); err != nil {
+			return nil, err
+		}
+	}
+	again = map[*partition]uint64{}
 	for p, cmds := range slots {
 		view, err := views[p]()
 		if err != nil {
 			return nil, err
 		}
+		var last mark
 		for _, cmd := range cmds {
 			mark, err := readMark(cmd.Val())
 			switch {
@@ -72,17 +88,20 @@ func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partitio
 			case mark.gen != view.Generation:
 				return nil, errEmpty(p.name)
 			case mark.seq > view.Applied:
-				over[p] = max(over[p], mark.seq)
+				again[p] = max(again[p], mark.seq)
 			}
+			last = mark
 		}
 		marks[p.name] = view.Marks
-	}
-	for _, add := range sizes {
-		if err := add(); err != nil {
-			return nil, err
+		switch _, overtaken := again[p]; {
+		case overtaken:
+		case !known[p].holds(last, counts):
+			again[p] = 0
+		default:
+			ix.tallies.remember(p, last, of, known[p].unknown, counts)
 		}
 	}
-	return over, nil
+	return again, nil
 }
 
 // queueTally queues what a tally asks of each slot; the results add the replies to count, which begins with 0.

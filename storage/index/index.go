@@ -24,6 +24,7 @@ type Index struct {
 	cache      *cache
 	shelf      *shelf
 	hands      *hands
+	tallies    tallies
 	populations
 }
 
@@ -34,7 +35,7 @@ var _ hub.Index = (*Index)(nil)
 func Open(client redis.UniversalClient, layout Layout) *Index {
 	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), rolls: map[hub.Partition]*rolls{},
 		limits: layout.Limits.orDefaults()}
-	ix.shelf, ix.hands = newShelf(), newHands()
+	ix.shelf, ix.hands, ix.tallies.of = newShelf(), newHands(), map[*partition]*counted{}
 	ix.cache, ix.populations.known = newCache(ix.limits.Cached), map[population]count{}
 	_, ix.cluster = client.(*redis.ClusterClient)
 	for name, pl := range layout.Partitions {
