@@ -1,13 +1,18 @@
 package fhir_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	face "concord/adapters/fhir"
+	"concord/hub"
+	"concord/hub/access"
 	"concord/hub/audit"
+	"concord/hub/commit"
 )
 
 const restricted = `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}]},`
@@ -141,6 +146,71 @@ func TestAConditionDoesNotTellOfWhatIsWithheld(t *testing.T) {
 	theirs.post("Observation", result("x", "p", ""), "If-None-Exist: _id=secret").want(200)
 	mine.post("Observation", result("x", "p", ""), "If-None-Exist: _id=secret").want(201)
 	mine.post("Observation", result("x", "p", ""), "If-None-Exist: _id=theirs").want(200)
+}
+
+// written has the hub itself write a resource.
+func (c *client) written(name hub.Name, body string) {
+	c.t.Helper()
+	_, err := c.linker.Writer.Submit(c.t.Context(), commit.Write{Member: access.Hub, Names: []hub.Name{name}, Plan: func(context.Context, *commit.View) ([]commit.Draft, error) {
+		return []commit.Draft{{Name: name, Body: func(uint64, time.Time) []byte { return []byte(strings.NewReplacer("\n", "", "\t", "").Replace(body)) }}}, nil
+	}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func TestWhatTheHubTellsOfAResultIsForThoseWhoMayKnowIt(t *testing.T) {
+	mine, theirs := withholding(t)
+	for _, typ := range []string{"GuidanceResponse", "DetectedIssue", "CommunicationRequest", "Flag", "Basic"} {
+		mine.written(hub.Name{Type: typ, ID: "d"}, `{"resourceType":"`+typ+`","id":"d","meta":{"source":"urn:concord:member:m2","versionId":"1"},"subject":{"reference":"Patient/p"},
+			"extension":[{"url":"urn:concord:extension:result","valueReference":{"reference":"Observation/theirs"}}]}`)
+	}
+	ways := func(typ string) []string {
+		return []string{typ + "?_id=d", typ + "?_id=d&_total=accurate", typ + "?_lastUpdated=gt2020-01-01", "Patient?_id=p&_revinclude=" + typ + ":subject", "?_type=" + typ + "&_id=d"}
+	}
+	look := func(c *client, there bool) {
+		t.Helper()
+		for _, typ := range []string{"GuidanceResponse", "DetectedIssue", "CommunicationRequest", "Flag", "Basic"} {
+			status := map[bool]int{true: 200, false: 404}[there]
+			c.get(typ + "/d").want(status)
+			c.get(typ + "/d/_history").want(status)
+			for _, way := range ways(typ) {
+				if typ == "DetectedIssue" {
+					way = strings.Replace(way, ":subject", ":patient", 1)
+				}
+				if a := c.get(way).want(200); strings.Contains(string(a.body), `"id":"d"`) != there && !(there && strings.Contains(way, "_revinclude")) {
+					t.Errorf("%s: %s", way, a.body)
+				}
+			}
+		}
+	}
+	look(mine, true)
+	theirs.put("Observation/theirs", result("theirs", "p", restricted)).want(200)
+	look(mine, false)
+	look(theirs, true)
+}
+
+func TestWhatIsWithheldNowWasNeverSeen(t *testing.T) {
+	mine, theirs := withholding(t)
+	mine.get("Observation/theirs/_history/1").want(200)
+	theirs.put("Observation/theirs", result("theirs", "p", restricted)).want(200)
+	nothing := func() {
+		t.Helper()
+		for _, path := range []string{"Observation/theirs", "Observation/theirs/_history", "Observation/theirs/_history/1", "Observation/theirs/_history/2"} {
+			mine.get(path).want(404)
+		}
+		if a := mine.get("Observation/_history").want(200); strings.Contains(string(a.body), "theirs") {
+			t.Errorf("the history of the type tells of it: %s", a.body)
+		}
+		if a := mine.get("_history").want(200); strings.Contains(string(a.body), "Observation/theirs") {
+			t.Errorf("the history tells of it: %s", a.body)
+		}
+	}
+	nothing()
+	theirs.get("Observation/theirs/_history").want(200).is("total", "2")
+	theirs.delete("Observation/theirs").want(204)
+	nothing() // nor that it ended
+	theirs.get("Observation/theirs").want(410)
 }
 
 func withheld(n *trail, name string) bool {

@@ -117,7 +117,7 @@ func (r *Reader) disclosable(ctx context.Context, who access.Caller, p hub.Parti
 	if err != nil {
 		return nil, err
 	}
-	if w.open() || p == r.Records && !w.directives && !slices.ContainsFunc(others, func(i int) bool { return w.restricted[recs[i].Name.Type] }) {
+	if w.open() || p == r.Records && !w.directives && !slices.ContainsFunc(others, func(i int) bool { return w.restricted[recs[i].Name.Type] || retells(recs[i]) }) {
 		for _, i := range others {
 			may[i] = true
 		}
@@ -139,9 +139,13 @@ func (r *Reader) disclosable(ctx context.Context, who access.Caller, p hub.Parti
 	if err != nil {
 		return nil, err
 	}
+	told, err := r.told(ctx, who, p, stands)
+	if err != nil {
+		return nil, err
+	}
 	var withheld []hub.Name
 	for j, i := range others {
-		if may[i] = stands[j].disclosable(who, directives); !may[i] {
+		if may[i] = told[j] && stands[j].disclosable(who, directives); !may[i] {
 			withheld = append(withheld, recs[i].Name)
 		}
 	}
@@ -320,7 +324,7 @@ func (a *asking) sees(ctx context.Context, q *hub.Query) (bool, error) {
 		return w.whole(a.who), nil
 	case err != nil || w.open():
 		return err == nil, err
-	case w.restricted[q.Type] || len(q.Routes) == 0 || slices.ContainsFunc(q.Routes, func(route string) bool { return !strings.HasPrefix(route, "Patient/") }):
+	case w.restricted[q.Type] || retold(q.Type) || len(q.Routes) == 0 || slices.ContainsFunc(q.Routes, func(route string) bool { return !strings.HasPrefix(route, "Patient/") }):
 		return false, nil
 	}
 	var patients []string
