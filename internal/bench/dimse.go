@@ -42,7 +42,11 @@ func (b *bench) dimseWorks(ctx context.Context) ([]Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	eight, err := b.sendWork("C-STORE of CT 512², each client an association", 7, 8, 400, 512, Goal{})
+	sink, err := b.startSink(ctx)
+	if err != nil {
+		return nil, err
+	}
+	eight, err := b.sendWork("C-STORE of CT 512², each client an association", 7, 8, 400, 512, Goal{}, sink)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +60,37 @@ func (b *bench) dimseWorks(ctx context.Context) ([]Work, error) {
 	return append([]Work{one, eight, many}, find...), err
 }
 
-// sendWork lets each client send its share of count files over one association. They are new in each round.
-func (b *bench) sendWork(title string, group uint64, clients, count, edge int, goal Goal) (Work, error) {
+// startSink runs dcmtk's storescp, which throws away what it is sent: how fast storescu is at most. Where there is none, sink is nil.
+func (b *bench) startSink(ctx context.Context) (sink *Site, err error) {
+	if _, err := exec.LookPath("storescp"); err != nil {
+		return nil, nil
+	}
+	network, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	_, port, _ := net.SplitHostPort(network)
+	p, err := start(filepath.Join(b.folder, "storescp.log"), "storescp", "--fork", "--ignore", port)
+	if err != nil {
+		return nil, err
+	}
+	b.running = append(b.running, p)
+	for ctx.Err() == nil {
+		if c, err := net.Dial("tcp", network); err == nil {
+			return &Site{Name: "storescp --ignore", DICOM: network, title: "NOBODY"}, c.Close()
+		}
+		select {
+		case <-p.done:
+			return nil, fmt.Errorf("storescp ended before it was ready: %s", p.lastWords())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil, ctx.Err()
+}
+
+// sendWork lets each client send its share of count files over one association. They are new in each round. A sink, if there is
+// one, is sent them too.
+func (b *bench) sendWork(title string, group uint64, clients, count, edge int, goal Goal, sinks ...*Site) (Work, error) {
 	clients = b.clients(clients)
 	if b.Quick {
 		count /= 5
@@ -93,6 +126,14 @@ func (b *bench) sendWork(title string, group uint64, clients, count, edge int, g
 	w.peers = append(w.peers, peer{name: "fsync, rename", goal: b.onDisk(writers), turn: func(ctx context.Context, clients, round int) (Sample, error) {
 		return writeFiles(ctx, b.folder, clients, b.writing(), of(round))
 	}})
+	for _, sink := range sinks {
+		if sink == nil {
+			continue
+		}
+		w.peers = append(w.peers, peer{name: sink.Name, turn: func(ctx context.Context, clients, round int) (Sample, error) {
+			return b.send(ctx, sink, clients, of(round))
+		}})
+	}
 	return w, nil
 }
 
@@ -113,7 +154,8 @@ func (b *bench) send(ctx context.Context, s *Site, clients int, files []sample.F
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return Sample{}, err
 		}
-		if err := os.WriteFile(filepath.Join(folder, f.InstanceUID), f.Bytes(), 0o600); err != nil {
+		// Durable before the clock runs: what the disk still had to write would be paid by whoever calls fsync first.
+		if err := writeFile(filepath.Join(folder, f.InstanceUID), f); err != nil {
 			return Sample{}, err
 		}
 	}
