@@ -97,6 +97,9 @@ func (s *Server) transaction(c *gin.Context, who access.Caller, entries []*entry
 	}
 	_, err := bundled(s.base(c), ops)
 	if err == nil {
+		err = s.mergers(c.Request.Context(), who, ops)
+	}
+	if err == nil {
 		err = s.detach(c.Request.Context(), ops)
 	}
 	if err == nil {

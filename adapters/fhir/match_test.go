@@ -289,6 +289,18 @@ func TestTheFeedOfIdentitiesIsTaken(t *testing.T) { // ITI-104
 	c.put("Patient?identifier="+feed+"|m94", replaced).want(200).is("active", "false")
 	// The one that was merged leads to the other and is not answered with.
 	c.get("Patient/$ihe-pix?sourceIdentifier="+feed+"|m94").want(200).is("parameter.#", "2", "parameter.0.valueIdentifier.value", "m95", "parameter.1.valueReference.reference", "Patient/b")
+	// So does one that is named by its identifier alone; one that is nobody's is refused.
+	byIdentifier := func(of string) string {
+		return strings.Replace(replaced, `"value":"m95"},"reference":"Patient/b"`, `"value":"`+of+`"}`, 1)
+	}
+	c.put("Patient?identifier="+feed+"|m94", strings.Replace(replaced, `"active":false,"link"`, `"active":true,"link"`, 1)).want(200)
+	c.put("Patient?identifier="+feed+"|m94", byIdentifier("m95")).want(200).is("link.0.other.reference", "Patient/b", "link.0.other.identifier.value", "m95")
+	c.put("Patient?identifier="+feed+"|m94", byIdentifier("m404")).want(422).is("issue.0.expression.0", "Patient.link[0].other.identifier")
+	c.as("another").put("Patient/x1", person("x1", "莫", "爱丽", "female", "1958-01-30", "", feed+"|m77")).want(201)
+	c.put("Patient?identifier="+feed+"|m94", byIdentifier("m77")).want(422) // another member's is not its own
+	c.post("", `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"PUT","url":"Patient/a"},"resource":`+strings.Replace(byIdentifier("m95"), `"active":false`, `"id":"a","active":false`, 1)+`}]}`).want(200)
+	c.get("Patient/a").want(200).is("link.0.other.reference", "Patient/b")
+	c.put("Patient?identifier="+feed+"|m94", strings.Replace(replaced, `"reference":"Patient/b"`, `"reference":"Patient?identifier=`+feed+`|m95"`, 1)).want(200).is("link.0.other.reference", "Patient/b")
 	c.delete("Patient?identifier=" + feed + "|994").want(204)
 	c.get("Patient/$ihe-pix?sourceIdentifier=" + feed + "|994").want(404)
 }

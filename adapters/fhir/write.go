@@ -172,6 +172,9 @@ func (s *Server) write(c *gin.Context) {
 // single commits one operation.
 func (s *Server) single(c *gin.Context, who access.Caller, op *operation) (done, error) {
 	ops := []*operation{op}
+	if err := s.mergers(c.Request.Context(), who, ops); err != nil {
+		return done{}, err
+	}
 	if err := s.detach(c.Request.Context(), ops); err != nil {
 		return done{}, err
 	}
