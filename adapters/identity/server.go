@@ -50,6 +50,7 @@ const (
 	maxBody      = 64 << 10
 	pairsUnasked = 50
 	mostPairs    = 200
+	mostRead     = 20_000 // pairs that are looked through for a page
 	mostVersions = 200 // of a history
 )
 
@@ -160,11 +161,7 @@ func (s *server) pairs(c *gin.Context, who access.Caller) (any, error) {
 	if f.After, err = position(c.Query("cursor")); err != nil {
 		return nil, err
 	}
-	list, next, err := s.Board.List(c.Request.Context(), who, f)
-	if err != nil {
-		return nil, err
-	}
-	out, err := s.sided(c.Request.Context(), who, list)
+	out, next, err := s.page(c.Request.Context(), who, f)
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +171,27 @@ func (s *server) pairs(c *gin.Context, who access.Caller) (any, error) {
 		answer["next"] = base64.RawURLEncoding.EncodeToString(text)
 	}
 	return answer, nil
+}
+
+// page is a full page of pairs, or the last: how many are left out does not show.
+func (s *server) page(ctx context.Context, who access.Caller, f persons.Filter) (out []shown, next *hub.Position, err error) {
+	out = []shown{}
+	for want, read := f.Limit, 0; ; {
+		f.Limit = want - len(out)
+		list, more, err := s.Board.List(ctx, who, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		some, err := s.sided(ctx, who, list)
+		if err != nil {
+			return nil, nil, err
+		}
+		out, read = append(out, some...), read+len(list)
+		if more == nil || len(out) >= want || read >= mostRead {
+			return out, more, nil
+		}
+		f.After = more
+	}
 }
 
 // position reads a cursor.

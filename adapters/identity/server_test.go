@@ -274,3 +274,32 @@ func TestNumbersAreMasked(t *testing.T) {
 		}
 	}
 }
+
+func TestPairsThatAreWithheldDoNotShortenAPage(t *testing.T) {
+	w := start(t)
+	for i, hidden := range []bool{false, true, true, false, true, false} {
+		card, meta := "E3401810006"+string(rune('0'+i)), ""
+		if hidden {
+			meta = `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}]},`
+		}
+		w.patient("county", "c"+string(rune('0'+i)), "铭哲", card, "")
+		w.patient("village", "v"+string(rune('0'+i)), "国强", card, meta)
+	}
+	var pages []int
+	path := "/pairs?limit=1"
+	for path != "" {
+		status, text, answer := w.ask("county", engineer, "GET", path, "")
+		if status != 200 {
+			t.Fatal(status, text)
+		}
+		list, _ := answer["pairs"].([]any)
+		pages = append(pages, len(list))
+		next, _ := answer["next"].(string)
+		if path = ""; next != "" {
+			path = "/pairs?limit=1&cursor=" + next
+		}
+	}
+	if len(pages) != 3 || pages[0] != 1 || pages[1] != 1 || pages[2] != 1 {
+		t.Errorf("pages of %v pairs", pages)
+	}
+}
