@@ -66,6 +66,7 @@ func (s *sheets) rows(l *lint) recognition.Rows {
 	r := recognition.Rows{Version: h.Version, Regions: h.Regions, Ignored: h.Ignored, Tiers: h.Tiers, Specimens: h.Specimens,
 		Direction: recognition.Direction{Peers: recognition.Acceptance(h.Direction.Peers), Higher: recognition.Acceptance(h.Direction.Higher),
 			Lower: recognition.Acceptance(h.Direction.Lower), Consortium: recognition.Acceptance(h.Direction.Consortium)},
+		Counting: recognition.Counting{SameWithin: h.Counting.SameWithin.Default, Round: h.Counting.Round, RoundSaved: h.Counting.RoundSaved, Source: h.Counting.Source},
 		Fallback: map[recognition.Kind]recognition.Windows{}, Quality: map[recognition.Kind]recognition.Quality{}}
 	for kind, w := range h.Fallback {
 		r.Fallback[recognition.Kind(kind)] = w.Windows

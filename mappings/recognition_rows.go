@@ -23,6 +23,7 @@ type catalogueFile struct {
 	Tiers      []string              `yaml:"tiers"`
 	Direction  directionRow          `yaml:"direction"`
 	Quality    map[string]qualityRow `yaml:"quality"`
+	Counting   countingRow           `yaml:"counting"`
 	Exemptions []exemptionRow        `yaml:"exemptions"`
 	Refusals   []refusalRow          `yaml:"refusals"`
 	Areas      []areaRow             `yaml:"areas"`
@@ -46,6 +47,13 @@ type directionRow struct {
 type qualityRow struct {
 	Least    float64 `yaml:"least"`
 	Required bool    `yaml:"required"`
+}
+
+type countingRow struct {
+	SameWithin windows `yaml:"same_within"`
+	Round      int     `yaml:"round"`
+	RoundSaved int     `yaml:"round_saved"`
+	Source     string  `yaml:"source"`
 }
 
 type exemptionRow struct {
@@ -253,6 +261,7 @@ func (s *sheets) merge(file string, f *catalogueFile) error {
 		{"systems", f.Systems != nil, h.Systems != nil, func() { h.Systems = f.Systems }},
 		{"tiers", f.Tiers != nil, h.Tiers != nil, func() { h.Tiers = f.Tiers }},
 		{"direction", f.Direction != directionRow{}, h.Direction != directionRow{}, func() { h.Direction = f.Direction }},
+		{"counting", f.Counting.Source != "", h.Counting.Source != "", func() { h.Counting = f.Counting }},
 		{"quality", f.Quality != nil, h.Quality != nil, func() { h.Quality = f.Quality }},
 		{"specimens", f.Specimens != nil, h.Specimens != nil, func() { h.Specimens = f.Specimens }},
 		{"fallback", f.Fallback != nil, h.Fallback != nil, func() { h.Fallback = f.Fallback }},

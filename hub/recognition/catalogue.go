@@ -26,6 +26,8 @@ type Rows struct {
 	Fallback map[Kind]Windows
 	// Quality says how good a signal or picture must be.
 	Quality map[Kind]Quality
+	// Counting says how opportunities are counted.
+	Counting Counting
 	// Tiers from the lowest to the highest; Direction says who accepts whose results.
 	Tiers     []string
 	Direction Direction
@@ -133,6 +135,17 @@ func (w Windows) For(class string) (shortest, longest time.Duration) {
 type Quality struct {
 	Least    float64
 	Required bool
+}
+
+// Counting is how opportunities to recognise a result are counted. An offer made again at most SameWithin after the last one is
+// of the same opportunity although midnight lies between. Who may not see the opportunities of others one by one is told
+// numbers of theirs that are rounded to multiples of Round, and what they saved to multiples of RoundSaved of the currency;
+// 0: nothing of them.
+type Counting struct {
+	SameWithin time.Duration
+	Round      int
+	RoundSaved int
+	Source     string
 }
 
 // Acceptance says whether results are accepted in a direction.

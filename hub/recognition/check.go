@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"concord/hub"
 	"concord/internal/ucum"
@@ -120,6 +121,12 @@ func (c *check) head() {
 		if !(q.Least >= 0 && q.Least <= 100) {
 			c.fault("quality: a score lies between 0 and 100")
 		}
+	}
+	if k := r.Counting; k != (Counting{}) {
+		if k.SameWithin < 0 || k.SameWithin >= 24*time.Hour || k.Round < 0 || k.RoundSaved < 0 || (k.Round > 0) != (k.RoundSaved > 0) {
+			c.fault("counting: same_within is less than a day; round and round_saved are both more than 0, or neither is there")
+		}
+		c.source(k.Source)
 	}
 	for where, a := range map[string]Acceptance{"peers": r.Direction.Peers, "higher": r.Direction.Higher, "lower": r.Direction.Lower, "consortium": r.Direction.Consortium} {
 		if a != "" && a != Always && a != IfQualified && a != Never {

@@ -152,9 +152,9 @@ func (l *Ledger) observe(e Event, o *Opportunity) {
 
 // offering is the write of an offer; fresh is set to what was written where that is a new opportunity.
 func (l *Ledger) offering(next *Opportunity, fresh **Opportunity) commit.Write {
-	limits := l.Limits.orDefault()
+	within := l.counting().SameWithin
 	eve := *next
-	eve.ID = l.dayBefore(next, limits.Zone)
+	eve.ID = l.dayBefore(next, l.Limits.orDefault().Zone)
 	names := append(next.names(), eve.name())
 	for _, card := range next.Cards {
 		names = append(names, unmatched(next.Member, card))
@@ -164,7 +164,7 @@ func (l *Ledger) offering(next *Opportunity, fresh **Opportunity) commit.Write {
 		there, ok, err := opportunityAt(ctx, v, next.name())
 		if err == nil && !ok {
 			var before Opportunity
-			if before, ok, err = opportunityAt(ctx, v, eve.name()); ok && next.First.Sub(before.Last) <= limits.Over && !next.First.Before(before.Last) {
+			if before, ok, err = opportunityAt(ctx, v, eve.name()); ok && next.First.Sub(before.Last) <= within && !next.First.Before(before.Last) {
 				there = before
 			} else {
 				ok = false

@@ -79,7 +79,7 @@ type Ledger struct {
 	Records  hub.Partition
 	// Linked tells all Patients of a patient's person; nil: each Patient is a person.
 	Linked func(ctx context.Context, patient string) ([]string, error)
-	// Catalogue is what is in force now: by it repeats are known. nil: none are.
+	// Catalogue is what is in force now: by it repeats are known, and opportunities counted. nil: no repeats are.
 	Catalogue func() *recognition.Catalogue
 	// BodyTerm turns a code of a body site into a word of the catalogue.
 	BodyTerm func(code string) (term string, ok bool)
@@ -105,22 +105,26 @@ const (
 	Dropped      Event = "dropped" // an offer that could not be kept
 )
 
-// Limits are what a consortium may settle for itself. Zero values mean the defaults named.
+// counting is what the catalogue in force says of counting; without a catalogue nothing.
+func (l *Ledger) counting() recognition.Counting {
+	if l.Catalogue == nil {
+		return recognition.Counting{}
+	}
+	return l.Catalogue().Counting
+}
+
+// Limits are bounds of the program. Zero values mean the defaults named.
 type Limits struct {
 	// Queue is how many offers may wait to be written; default 4,096.
 	Queue int
-	// Over is how long after an offer another one is still of the same opportunity although midnight lies between; default 2 h.
-	Over time.Duration
 	// Zone is that of days and months; default that of China.
 	Zone *time.Location
-	// Round is what counts of others are rounded to for who may not see them one by one; default 5.
-	Round int
 	// Poll is how often other hubs' commits are looked for; default 2 s.
 	Poll time.Duration
 }
 
 func (l Limits) orDefault() Limits {
-	l.Queue, l.Over, l.Round, l.Poll = cmp.Or(l.Queue, 4096), cmp.Or(l.Over, 2*time.Hour), cmp.Or(l.Round, 5), cmp.Or(l.Poll, 2*time.Second)
+	l.Queue, l.Poll = cmp.Or(l.Queue, 4096), cmp.Or(l.Poll, 2*time.Second)
 	if l.Zone == nil {
 		l.Zone = fhir.ChinaTime()
 	}

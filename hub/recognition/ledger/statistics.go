@@ -164,8 +164,12 @@ func (l *Ledger) Statistics(ctx context.Context, who access.Caller, f Filter) (R
 	t := l.count(told, &f, func(*Opportunity) bool { return true })
 	if f.Consortium && !see.all {
 		own := l.count(told, &f, func(o *Opportunity) bool { return o.Member == see.member })
-		t.blur(own, limits.Round)
-		r.Rounded = limits.Round
+		if c := l.counting(); c.Round > 0 {
+			t.blur(own, c)
+			r.Rounded = c.Round
+		} else {
+			t = own
+		}
 	}
 	r.Total = t.total
 	for _, key := range slices.Sorted(maps.Keys(t.rows)) {
@@ -370,30 +374,30 @@ func (t *tally) unqualified(key string, c cell) {
 }
 
 // blur rounds what of the counts is not one's own, each number by itself, so that neither a small one nor the difference of
-// two tells of a single case. Savings of others are rounded to the hundreds of hundreds of the smallest unit.
-func (t *tally) blur(own *tally, base int) {
-	t.total.blur(&own.total, base)
+// two tells of a single case. RoundSaved counts whole units of a currency of a hundred parts.
+func (t *tally) blur(own *tally, by recognition.Counting) {
+	t.total.blur(&own.total, by)
 	for key, c := range t.rows {
 		mine := own.rows[key]
 		if mine == nil {
 			fresh := newCounts()
 			mine = &fresh
 		}
-		c.blur(mine, base)
+		c.blur(mine, by)
 		if len(c.Of) == 0 && len(c.Saved) == 0 {
 			delete(t.rows, key)
 		}
 	}
 }
 
-func (c *Counts) blur(own *Counts, base int) {
+func (c *Counts) blur(own *Counts, by recognition.Counting) {
 	for m, n := range c.Of {
-		if c.Of[m] = own.Of[m] + nearest(n-own.Of[m], base); c.Of[m] == 0 {
+		if c.Of[m] = own.Of[m] + nearest(n-own.Of[m], by.Round); c.Of[m] == 0 {
 			delete(c.Of, m)
 		}
 	}
 	for currency, n := range c.Saved {
-		if c.Saved[currency] = own.Saved[currency] + int64(nearest(int(n-own.Saved[currency]), 100_00)); c.Saved[currency] == 0 {
+		if c.Saved[currency] = own.Saved[currency] + int64(nearest(int(n-own.Saved[currency]), by.RoundSaved*100)); c.Saved[currency] == 0 {
 			delete(c.Saved, currency)
 		}
 	}
