@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -104,7 +105,19 @@ func filterOf(c *gin.Context, also ...string) (f messages.Filter, limit int, err
 			return f, 0, &hub.Error{Kind: hub.Invalid, Path: quote(name), Msg: "is given more than once"}
 		}
 	}
-	return f, limit, nil
+	return f, limit, checkStatus(f.Status)
+}
+
+// checkStatus refuses words that no message ends as, for a list of nothing would look like an answer.
+func checkStatus(some string) error {
+	for status := range strings.SplitSeq(some, ",") {
+		switch messages.Status(status) {
+		case "", messages.Mapped, messages.Late, messages.Dead, messages.Refused:
+		default:
+			return &hub.Error{Kind: hub.Invalid, Path: "status", Msg: quote(status) + " is none", Hint: "mapped, late, dead, refused, or several with commas"}
+		}
+	}
+	return nil
 }
 
 func quote(s string) string {

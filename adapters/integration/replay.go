@@ -127,6 +127,9 @@ func (s *Server) startReplay(c *gin.Context, who access.Caller) error {
 	if err := strict(data, &asked); err != nil {
 		return err
 	}
+	if err := checkStatus(asked.Status); err != nil {
+		return err
+	}
 	if asked.DryRun {
 		return s.tryAll(c, who, &asked)
 	}

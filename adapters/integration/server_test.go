@@ -199,6 +199,8 @@ func TestMessagesAreListedPageByPage(t *testing.T) {
 		t.Errorf("the second page is %s", got)
 	}
 	w.is("village", "GET", "/messages?member=county", "", 403)
+	w.is("engineer", "GET", "/messages?status=dead,failed", "", 400, `"path":"status"`)
+	w.is("engineer", "POST", "/replays", `{"status":"failed"}`, 400, `"path":"status"`)
 	w.is("engineer", "GET", "/messages?status=dead&since=2020-01-01", "", 200, `"control":"4"`, `"place":"A-1"`)
 	w.is("engineer", "GET", "/failures", "", 200, `"dead":1`, `"mapped":3`, `"count":1`, `"there is no name"`)
 	w.is("village", "GET", "/messages?colour=red", "", 400, `colour`)

@@ -214,6 +214,17 @@ func TestLayoutsShowEachLeadWhereReadersLookForIt(t *testing.T) {
 	}
 }
 
+func TestTheLeadsOfAMomentDoNotLieOnEachOther(t *testing.T) {
+	rec := ecgtest.Twelve(500, 0.4, ecgtest.Heart) // 2.5 mm of each lead in 3x4
+	r := svg(t, rec, Options{Layout: ThreeByFour})
+	for lead, x := range map[string]float64{"I": 20, "aVR": 40, "V1": 60, "V6": 80} {
+		run := r.traces[lead][0]
+		if wide := run[len(run)-1].x - run[0].x; math.Abs(run[0].x-x) > 0.06 || math.Abs(wide-2.5) > 0.06 {
+			t.Errorf("%s begins at %v mm, not %v, and is %v mm wide", lead, run[0].x, x, wide)
+		}
+	}
+}
+
 func b2i(b bool) int {
 	if b {
 		return 1

@@ -13,7 +13,7 @@ var phrases = map[Language]map[string]string{
 	English: {"id": "ID", "born": "born", "age": "age", "male": "male", "female": "female", "other": "other sex", "taken": "Taken", "at": "At", "device": "Device",
 		"order": "Order", "rate": "HR", "axes": "Axes P/QRS/T", "unnamed": "name not given",
 		"reading": "Read by", "more": "more", "median": "representative beat", "filter": "Filter", "local": "local time", "seconds": "from %s s",
-		"a": "a", "mo": "mo", "wk": "wk", "d": "d", "h": "h"},
+		"a": "y", "mo": "mo", "wk": "wk", "d": "d", "h": "h"},
 	Chinese: {"id": "编号", "born": "出生", "age": "年龄", "male": "男", "female": "女", "other": "其他性别", "taken": "采集时间", "at": "机构", "device": "设备",
 		"order": "申请单号", "rate": "心率", "axes": "电轴 P/QRS/T", "unnamed": "未提供姓名",
 		"reading": "审核", "more": "条未显示", "median": "代表性心搏", "filter": "滤波", "local": "当地时间", "seconds": "自 %s s",

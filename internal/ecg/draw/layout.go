@@ -51,6 +51,9 @@ var columns = map[Layout][][]ecg.LeadCode{
 func (o Options) rows(g ecg.Group, all []signal) ([]row, float64) {
 	end := g.Duration().Seconds()
 	seconds := min(o.Seconds, end-o.From)
+	if seconds <= 0 {
+		return nil, seconds
+	}
 	layout := o.Layout
 	if layout == Auto {
 		layout = Strip
@@ -73,11 +76,11 @@ func (o Options) rows(g ecg.Group, all []signal) ([]row, float64) {
 		width = min(seconds, o.Seconds/float64(len(order)))
 		seconds = width * float64(len(order))
 	}
+	pitch := max(width, leastColumn/o.Speed)
 	rows := make([]row, len(order[0]))
 	for i := range rows {
 		for k, codes := range order {
-			at := float64(k) * width
-			from := o.From + at
+			at, from := float64(k)*pitch, o.From+float64(k)*width
 			if beat {
 				from = o.From
 			}
@@ -91,8 +94,11 @@ func (o Options) rows(g ecg.Group, all []signal) ([]row, float64) {
 	if s, ok := find(all, o.Rhythm); ok && !o.NoRhythm && !beat && layout != TwelveByOne {
 		rows = append(rows, row{[]cell{place(s, 0, o.From, o.From+seconds, false)}})
 	}
-	return rows, seconds
+	return rows, pitch * float64(len(order))
 }
+
+// leastColumn is how far apart columns are at least, in mm: however short a recording is, its labels can be read.
+const leastColumn = 20
 
 // inOrder are the signals with the standard leads first, as readers are used to, and the others behind them as they came.
 func inOrder(all []signal) []signal {
