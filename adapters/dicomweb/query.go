@@ -65,7 +65,7 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 	if xml {
 		parts := make([]part, len(page.Found))
 		for i := range page.Found {
-			parts[i] = bytesPart(typeXML, nativeXML(dicom.Merge(nil, nil, page.Found[i].Body, retrieveURL(base, &page.Found[i]))))
+			parts[i] = bytesPart(typeXML, nativeXML(withURL(nil, base, &page.Found[i])))
 		}
 		s.multipart(c, typeXML, parts)
 		return nil
@@ -73,22 +73,23 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 	body := make([]byte, 0, 1024*len(page.Found))
 	for i := range page.Found {
 		body = append(body, "[,"[min(i, 1)])
-		body = dicom.Merge(body, nil, page.Found[i].Body, retrieveURL(base, &page.Found[i]))
+		body = withURL(body, base, &page.Found[i])
 	}
 	writeJSON(c, http.StatusOK, append(body, ']'))
 	return nil
 }
 
-// retrieveURL is the attribute that says where a match is fetched.
-func retrieveURL(base string, f *imaging.Found) []byte {
-	url := base + "/studies/" + f.Study
+// withURL appends a match with the attribute that says where it is fetched.
+func withURL(dst []byte, base string, f *imaging.Found) []byte {
+	url := append(make([]byte, 0, 320), `{"vr":"UR","Value":["`...)
+	url = append(append(append(url, base...), "/studies/"...), f.Study...)
 	if f.Series != "" {
-		url += "/series/" + f.Series
+		url = append(append(url, "/series/"...), f.Series...)
 	}
 	if f.Instance != "" {
-		url += "/instances/" + f.Instance
+		url = append(append(url, "/instances/"...), f.Instance...)
 	}
-	return fmt.Appendf(nil, `{"%s":{"vr":"UR","Value":["%s"]}}`, dicom.TagRetrieveURL.Hex(), url)
+	return dicom.Insert(dst, f.Body, dicom.TagRetrieveURL, append(url, `"]}`...))
 }
 
 // seriesOf is the series of an instance's record.

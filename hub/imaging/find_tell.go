@@ -2,7 +2,7 @@ package imaging
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -61,21 +61,25 @@ func foundOf(level dicom.Level, rec *hub.Record) Found {
 // body is what is told of the i-th match.
 func (t *telling) body(i int) []byte {
 	found := &t.all[i]
-	computed := []byte{'{'}
+	computed := append(make([]byte, 0, 192), '{')
+	add := func(tag dicom.Tag, value string) {
+		if len(computed) > 1 {
+			computed = append(computed, ',')
+		}
+		computed = append(append(tag.AppendHex(append(computed, '"')), `":`...), value...)
+	}
 	if t.find.Wants(dicom.TagAvailability) {
-		computed = fmt.Appendf(computed, `"%s":{"vr":"CS","Value":["ONLINE"]},`, dicom.TagAvailability.Hex())
+		add(dicom.TagAvailability, `{"vr":"CS","Value":["ONLINE"]}`)
 	}
 	for _, c := range t.counted[i] {
-		computed = fmt.Appendf(computed, `"%s":{"vr":"IS","Value":[%d]},`, c.tag.Hex(), c.n)
-	}
-	if n := len(computed) - 1; n > 0 {
-		computed = computed[:n]
+		add(c.tag, `{"vr":"IS","Value":[`)
+		computed = append(strconv.AppendInt(computed, c.n, 10), `]}`...)
 	}
 	bodies := [][]byte{append(computed, '}'), found.Record.Body}
 	if study := t.studies[found.Study]; study != nil {
 		bodies = append(bodies, study.Body)
 	}
-	return dicom.Merge(nil, t.find.Wants, bodies...)
+	return dicom.Merge(make([]byte, 0, len(computed)+len(found.Record.Body)), t.find.Wants, bodies...)
 }
 
 // readStudies reads the studies of matches below them.

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/sync/errgroup"
-
 	"concord/hub"
 )
 
@@ -66,34 +64,6 @@ func (l *Log) Record(ctx context.Context, loc hub.Loc) (hub.Record, error) {
 	}
 	l.Cache.addLine(l.Partition, loc, line)
 	return decodeAt(line, loc)
-}
-
-// Records reads many records, in order, with bounded concurrency.
-func (l *Log) Records(ctx context.Context, locs []hub.Loc) ([]hub.Record, error) {
-	recs := make([]hub.Record, len(locs))
-	if len(locs) < 4 {
-		for i, loc := range locs {
-			var err error
-			if recs[i], err = l.Record(ctx, loc); err != nil {
-				return nil, err
-			}
-		}
-		return recs, nil
-	}
-	const workers = 8
-	g, gctx := errgroup.WithContext(ctx)
-	for w := range workers {
-		g.Go(func() error {
-			for i := w; i < len(locs); i += workers {
-				var err error
-				if recs[i], err = l.Record(gctx, locs[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return recs, g.Wait()
 }
 
 func decodeAt(line []byte, loc hub.Loc) (hub.Record, error) {

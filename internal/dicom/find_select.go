@@ -81,3 +81,30 @@ func Merge(dst []byte, keep func(Tag) bool, bodies ...[]byte) []byte {
 	}
 	return append(dst, '}')
 }
+
+// Insert appends body, whose attributes are in the order of their tags, with one more in its place or instead of the one that body
+// has. raw is its value, {"vr":…}. It is Merge for what all matches of an answer get.
+func Insert(dst, body []byte, tag Tag, raw []byte) []byte {
+	dst = append(dst, '{')
+	start, due := len(dst), true
+	put := func(tag Tag, raw []byte) {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(tag.AppendHex(append(dst, '"')), `":`...)
+		dst = append(dst, raw...)
+	}
+	for a := range Attributes(body) {
+		if due && a.Tag >= tag {
+			put(tag, raw)
+			due = false
+		}
+		if a.Tag != tag {
+			put(a.Tag, a.Raw)
+		}
+	}
+	if due {
+		put(tag, raw)
+	}
+	return append(dst, '}')
+}
