@@ -29,7 +29,12 @@ type bookkeeping struct {
 
 func startBookkeeping(t *testing.T) *bookkeeping {
 	t.Helper()
-	on := hubproc.Embedded(t)
+	return keepBooks(t, hubproc.Embedded(t))
+}
+
+// keepBooks starts it on given stores.
+func keepBooks(t *testing.T, on hubproc.Stores) *bookkeeping {
+	t.Helper()
 	on.Must(t, "member", "add", "village", "--name", "Village", "--hl7-sender", "LIS")
 	b := &bookkeeping{t: t, county: on.Member(t, "county"), village: on.Token(t, "village"), address: hubproc.FreeAddress(t), taken: time.Now().Add(-3 * time.Hour)}
 	b.Hub = hubproc.Start(t, on, "--mllp", b.address, "--cds-budget", "10s")
