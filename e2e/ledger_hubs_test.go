@@ -43,7 +43,9 @@ func TestTwoHubsKeepOneLedger(t *testing.T) {
 	}
 
 	first.send("2", "6.9", "C") // the village corrects what the county relied on
-	var raised struct{ Withdrawals []struct{ ID, Cause, Giving string } }
+	var raised struct {
+		Withdrawals []struct{ ID, Cause, Giving string }
+	}
 	await(t, "the withdrawal", func() bool {
 		raised.Withdrawals = nil
 		return json.Unmarshal(second.get(second.county, "/recognition/withdrawals").Body, &raised) == nil && len(raised.Withdrawals) == 1
@@ -63,6 +65,15 @@ func TestTwoHubsKeepOneLedger(t *testing.T) {
 	}
 	for _, b := range []*bookkeeping{first, &second} {
 		b.counted("withdrawn", 1)
+	}
+	why := string(first.get(first.county, "/fhir/GuidanceResponse/"+card+"/$explain").Body)
+	for _, part := range []string{`"starter-`, `"in-window"`, "距检查（采样）", "within 7 d", "同一医联体内不限机构级别", `"valueReference":{"reference":"Observation/`} {
+		if !strings.Contains(why, part) {
+			t.Errorf("the decision's explanation does not say %s: %s", part, why)
+		}
+	}
+	if strings.Contains(why, "4.1") {
+		t.Error("the explanation tells the value")
 	}
 	numbers := func(b *bookkeeping) string {
 		return strings.TrimSpace(string(b.get(b.county, "/recognition/statistics?by=item,giving&format=csv").Body))

@@ -45,6 +45,7 @@ func operations() []extended {
 		{"$meta-delete", core + "Resource-meta-delete", nil, onInstance | onVersion, true, (*Server).changeMeta},
 		{"$find-recognisable", "urn:concord:operation:find-recognisable", []string{"ServiceRequest"}, onType, false, (*Server).findRecognisable},
 		{"$explain", "urn:concord:operation:explain", []string{"ServiceRequest"}, onType, false, (*Server).explain},
+		{"$explain", "urn:concord:operation:explain-decision", []string{"GuidanceResponse"}, onInstance, false, (*Server).explainDecision},
 		{"$evaluate-measure", core + "Measure-evaluate-measure", []string{"Measure"}, onInstance, false, (*Server).evaluateMeasure},
 	}
 }

@@ -47,6 +47,8 @@ type Deps struct {
 	// Identity judges who is whom, and Persons knows what was judged.
 	Identity *identity.Model
 	Persons  Persons
+	// Decisions answers $explain of a decision that was kept; nil: nobody does.
+	Decisions Decisions
 	// Measures answers $evaluate-measure; nil: nobody does.
 	Measures Measures
 	// CursorKey signs page cursors.

@@ -192,7 +192,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 	}
 	fhir.Mount(server.FHIR(), fhir.Deps{
 		Reader: r.reader, Blobs: r.objects, Writer: r.writers[settings.Records], Partition: settings.Records, Policy: access.Mutual{},
-		Project: r.fhir, Adviser: r.adviser, Measures: r.ledger.ledger, Viewer: r.cfg.Viewer, Identity: r.identity, Persons: r.persons.directory, Took: r.metrics.blob,
+		Project: r.fhir, Adviser: r.adviser, Decisions: r.ledger.ledger, Measures: r.ledger.ledger, Viewer: r.cfg.Viewer, Identity: r.identity, Persons: r.persons.directory, Took: r.metrics.blob,
 		CursorKey: r.settings.TokenKey, PublicURL: r.cfg.PublicURL, Version: version(),
 		Limits: fhir.Limits{Resource: int64(r.cfg.MaxResourceMB) << 20, Bundle: int64(r.cfg.MaxBundleMB) << 20, Entries: r.cfg.MaxBundleEntries, Deletes: r.cfg.MaxDeletes,
 			Binary: int64(r.cfg.MaxBinaryMB) << 20, Attachment: r.cfg.AttachmentKB << 10},

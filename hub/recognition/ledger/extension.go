@@ -147,6 +147,8 @@ func ReadOpportunity(rec *hub.Record) (o Opportunity, ok bool) {
 			o.Last = timeOf(e)
 		case "judged":
 			o.Judged = intOf(e)
+		case "account":
+			o.Account = e.Text()
 		case "shown":
 			o.Shown = append(o.Shown, readShown(e))
 		case "order":

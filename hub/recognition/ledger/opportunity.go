@@ -43,6 +43,8 @@ type Opportunity struct {
 	Choice      Choice
 	Repeat      Repeat
 	Withdrawn   []Loss
+	// Account is what the rules found when it was last offered with something new, as recognition.ReadAccount reads it.
+	Account string
 
 	key    key      // of an offer, to find that of the day before
 	givers []string // in memory: what Givers says
@@ -190,6 +192,7 @@ func opportunityOf(member string, f *Offer, zone *time.Location) Opportunity {
 	if f.Card != "" {
 		o.Cards[0] = f.Card
 	}
+	o.Account = d.Account(mostShown, func(id string) uint64 { return f.Answer.Result(id).Version })
 	o.show(f, d)
 	for i := range d.Members {
 		o.show(f, &d.Members[i])
@@ -275,10 +278,13 @@ func (o Opportunity) again(next Opportunity) Opportunity {
 
 func latest[T any](list []T) []T { return list[max(0, len(list)-mostNames):] }
 
-// differs tells whether another state of the opportunity says something new. When it was offered, and by which call, is nothing new.
+// differs tells whether another state of the opportunity says something new. When it was offered, by which call, and what the
+// rules found on the way (a result's age) is nothing new.
 func (o *Opportunity) differs(next *Opportunity) bool {
 	a, b := *o, *next
-	a.Last, a.Instance, b.Last, b.Instance = time.Time{}, "", time.Time{}, ""
+	for _, o := range []*Opportunity{&a, &b} {
+		o.Last, o.Instance, o.Account = time.Time{}, "", ""
+	}
 	return !reflect.DeepEqual(a.normal(), b.normal())
 }
 

@@ -126,6 +126,7 @@ func (o *Opportunity) guidance() object {
 	x.text("hook-instance", o.Instance)
 	x.instant("last-offered", o.Last)
 	x.number("judged", o.Judged)
+	x.text("account", o.Account)
 	for i := range o.Shown {
 		x.group("shown", o.Shown[i].extensions())
 	}
