@@ -131,20 +131,32 @@ func (s *Server) foresee(ctx context.Context, ops []*operation) error {
 	return g.Wait()
 }
 
+// mostMet is how many things are looked at for what a condition means.
+const mostMet = 10_000
+
 // find returns what the criteria of op meet at the tail as the operations before have left it, at most limit names.
 func (t *turn) find(ctx context.Context, op *operation, limit int) ([]hub.Name, error) {
 	q := op.when
 	wide := *q
 	wide.Limit = limit + len(t.made.gone)
-	found, err := t.view.FindSince(ctx, wide, op.found)
-	if err != nil {
-		return nil, err
+	var found []hub.Name
+	for {
+		all, err := t.view.FindSince(ctx, wide, op.found)
+		if err != nil {
+			return nil, err
+		}
+		hidden, err := t.Reader.Hidden(ctx, t.who, t.Partition, all) // a condition must not tell of what a search does not show
+		if err != nil {
+			return nil, err
+		}
+		found = slices.DeleteFunc(slices.Clone(all), func(n hub.Name) bool { return t.made.gone[n] || slices.Contains(hidden, n) })
+		if len(found) >= limit || len(all) < wide.Limit || len(hidden) == 0 {
+			break
+		}
+		if wide.Limit *= 2; wide.Limit > mostMet { // there may be others behind those that are hidden
+			return nil, &hub.Error{Kind: hub.TooCostly, Msg: "the condition is too wide", Hint: "narrow the criteria"}
+		}
 	}
-	hidden, err := t.Reader.Hidden(ctx, t.who, t.Partition, found) // a condition must not tell of what a search does not show
-	if err != nil {
-		return nil, err
-	}
-	found = slices.DeleteFunc(found, func(n hub.Name) bool { return t.made.gone[n] || slices.Contains(hidden, n) })
 	own, err := t.made.find(q, &hub.Record{Time: t.view.Time()})
 	if err != nil {
 		return nil, err

@@ -216,6 +216,22 @@ func (t *turn) allowed(ctx context.Context, op *operation, name hub.Name) (bool,
 	if err != nil {
 		return false, err
 	}
+	var refused error
+	if head.Version > 0 {
+		rec, err := t.view.Record(ctx, name)
+		if err != nil {
+			return false, err
+		}
+		if refused = t.Policy.MayChange(t.who, rec.Member); refused != nil {
+			err := t.Reader.MayRead(ctx, t.who, t.Partition, &rec)
+			switch {
+			case hub.Is(err, hub.NotFound): // for all that can be told it is not there
+				head = hub.Head{Name: name}
+			case err != nil:
+				return false, err
+			}
+		}
+	}
 	there := head.Version > 0 && !head.Deleted
 	switch {
 	case op.ifMatch != 0 && (!there || op.ifMatch != anyVersion && op.ifMatch != head.Version):
@@ -234,14 +250,7 @@ func (t *turn) allowed(ctx context.Context, op *operation, name hub.Name) (bool,
 		return false, &hub.Error{Kind: hub.Gone, Msg: fmt.Sprintf("%s was deleted in version %d", name, head.Version)}
 	}
 	op.created = op.verb == update && !there
-	if head.Version == 0 {
-		return true, nil
-	}
-	rec, err := t.view.Record(ctx, name)
-	if err != nil {
-		return false, err
-	}
-	return true, t.Policy.MayChange(t.who, rec.Member)
+	return true, refused
 }
 
 func notAllowedHere(name hub.Name) error {

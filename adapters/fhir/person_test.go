@@ -2,6 +2,7 @@ package fhir_test
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,6 +49,7 @@ func golden(t *testing.T, hidden, first bool) *client {
 	c.judged()
 	c.as("town").put("Patient/t1", person("t1", "欧阳", "铭哲", "male", "1985-03-12", "13900000000", citizen+"|"+liMing, "urn:town|T1")).want(201)
 	c.judged()
+	c.as("town").put("Observation/ot", result("ot", "t1", "")).want(201)
 	if !first {
 		secret()
 	}
@@ -170,6 +172,21 @@ func TestNoPersonIsLeftForWhomMayReadNoPatients(t *testing.T) {
 	blind.get("Person?name=铭哲").want(200).is("entry.#", "0")
 	blind.get("Person?name=铭哲&_summary=count").want(200).is("total", "0")
 	blind.get("Person/_history").want(200).is("entry.#", "0")
+}
+
+func TestNoConditionOfAWriteMeansThePersonsOfTheHub(t *testing.T) {
+	for _, hidden := range []bool{true, false} {
+		c := golden(t, hidden, false).as("county")
+		for _, condition := range []string{"identifier=M9", "name=铭喆", "identifier=" + countyMR + "|M1", "identifier:not=M9"} {
+			c.delete("Person?" + condition).want(204)
+			c.post("Person", `{"resourceType":"Person"}`, "If-None-Exist: "+url.PathEscape(condition)).want(201)
+			for _, id := range c.get("Person?_lastUpdated=gt2020-01-01").want(200).ids() {
+				if !strings.HasPrefix(id, "p-") {
+					c.delete("Person/" + id).want(204)
+				}
+			}
+		}
+	}
 }
 
 func TestPersonsComeInPagesWhereSomethingIsHidden(t *testing.T) {

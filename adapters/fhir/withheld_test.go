@@ -213,6 +213,36 @@ func TestWhatIsWithheldNowWasNeverSeen(t *testing.T) {
 	theirs.get("Observation/theirs").want(410)
 }
 
+func TestAWriteToldOfWhatIsWithheldIsAnsweredAsIfItWereNotThere(t *testing.T) {
+	mine, theirs := withholding(t)
+	theirs.put("Observation/secret", result("secret", "p", restricted)).want(201)
+	same := func(method, body string, headers ...string) {
+		t.Helper()
+		a, b := mine.do(method, "Observation/secret", strings.ReplaceAll(body, "ID", "secret"), headers...), mine.do(method, "Observation/nothing", strings.ReplaceAll(body, "ID", "nothing"), headers...)
+		if a.status != b.status || strings.ReplaceAll(string(a.body), "secret", "nothing") != string(b.body) || a.header.Get("ETag") != b.header.Get("ETag") {
+			t.Errorf("%s %v answers %d %s, and of what never was %d %s", method, headers, a.status, a.body, b.status, b.body)
+		}
+	}
+	same("DELETE", "")
+	same("PUT", result("ID", "p", ""), `If-Match: W/"7"`)
+	same("PUT", result("ID", "p", ""), `If-Match: *`)
+	same("PATCH", `[{"op":"replace","path":"/status","value":"amended"}]`, "Content-Type: application/json-patch+json")
+	same("GET", "", `If-None-Match: W/"1"`)
+	mine.put("Observation/secret", result("secret", "p", "")).want(403) // the id is taken, which no answer can hide
+	theirs.get("Observation/secret").want(200).is("meta.versionId", "1", "status", "final")
+	theirs.delete("Observation/secret").want(204)
+	same("PATCH", `[{"op":"replace","path":"/status","value":"amended"}]`, "Content-Type: application/json-patch+json")
+}
+
+func TestAConditionFindsBehindWhatIsWithheld(t *testing.T) {
+	mine, theirs := withholding(t)
+	for i := range 7 {
+		theirs.put(fmt.Sprintf("Observation/s%d", i), result(fmt.Sprintf("s%d", i), "p", restricted+`"identifier":[{"system":"urn:x","value":"1"}],`)).want(201)
+	}
+	first := mine.put("Observation?identifier=urn:x|1", strings.Replace(result("", "p", `"identifier":[{"system":"urn:x","value":"1"}],`), `"id":"",`, "", 1)).want(201)
+	mine.put("Observation?identifier=urn:x|1", strings.Replace(result("", "p", `"identifier":[{"system":"urn:x","value":"1"}],`), `"id":"",`, "", 1)).want(200).is("id", first.at("id"))
+}
+
 func withheld(n *trail, name string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -51,7 +51,7 @@ const (
 	pairsUnasked = 50
 	mostPairs    = 200
 	mostRead     = 20_000 // pairs that are looked through for a page
-	mostVersions = 200 // of a history
+	mostVersions = 200    // of a history
 )
 
 type server struct{ Deps }

@@ -53,6 +53,24 @@ func (u inUse) whole(who access.Caller) bool {
 	return who.May(access.Read, "Patient") == nil && !u.directives && !u.restricted["Patient"] && !u.restricted[golden]
 }
 
+// mostReordered is how many Persons are put in the order of when they changed where nobody asked for an order.
+const mostReordered = 1000
+
+// reorders: what is left of Persons may stand elsewhere in an order than the index says.
+func (a *asking) reorders(ctx context.Context, q *hub.Query) (bool, error) {
+	if q.Type != golden || q.Limit == 0 {
+		return false, nil
+	}
+	if all, err := a.sees(ctx, q); err != nil || all {
+		return false, err
+	}
+	if len(q.Sort) > 0 {
+		return true, nil
+	}
+	n, err := a.count(ctx, *q)
+	return n <= mostReordered, err
+}
+
 // mostAlike is how many versions of a Person are looked through for the one that a caller would know as the last.
 const mostAlike = 1000
 

@@ -68,6 +68,9 @@ func checkAfter(q *hub.Query) error {
 // place says where t stands in an order, by its record: as an index says it where it could.
 func place(sorts []hub.Sort, t *thing) (hub.Position, error) {
 	pos := hub.Position{Num: t.head.Num, Partition: t.head.Partition}
+	if len(sorts) == 0 {
+		sorts = []hub.Sort{{Param: hub.LastUpdated}}
+	}
 	if computed(sorts) {
 		pos.Keys = make([]string, len(sorts))
 	} else {

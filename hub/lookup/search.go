@@ -149,13 +149,13 @@ func (a *asking) searchOnce(ctx context.Context, q hub.Query) (found, error) {
 		}
 		return f, nil
 	}
-	if err == nil && q.Type == golden && len(q.Sort) > 0 && !a.clear { // what is left of one may stand elsewhere
-		if all, err := a.sees(ctx, &q); err != nil || !all {
-			return a.gather(ctx, q)
-		}
-	}
 	if err != nil {
 		return found{}, err
+	}
+	if again, err := a.reorders(ctx, &q); err != nil {
+		return found{}, err
+	} else if again {
+		return a.gather(ctx, q)
 	}
 	return a.scan(ctx, q)
 }
