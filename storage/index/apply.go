@@ -251,12 +251,15 @@ func (u *unit) commands(l Limits) iter.Seq[*write] {
 			for _, w := range layer {
 				rest, step := w.args, max(1, w.width)*l.command()
 				for len(rest) > step {
-					if !yield(&write{w.verb, w.key, rest[:step], w.width}) {
+					if !yield(&write{verb: w.verb, key: w.key, args: rest[:step], width: w.width}) {
 						return
 					}
 					rest = rest[step:]
 				}
-				if !yield(&write{w.verb, w.key, rest, w.width}) {
+				if len(rest) < len(w.args) {
+					w = &write{verb: w.verb, key: w.key, args: rest, width: w.width}
+				}
+				if !yield(w) {
 					return
 				}
 			}

@@ -4,18 +4,28 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"concord/hub"
 )
 
-// facts is an entry in the shape of its keys: no term twice, the values of a Range parameter in order.
+// facts is an entry in the shape of its keys: no term twice, each list in order.
 type facts struct {
-	exact  map[fact]struct{}
-	text   map[fact]struct{}
-	ranges map[string][]span
+	exact, text []fact
+	ranges      []values
 }
 
 type fact struct{ param, text string }
+
+func (f fact) compare(g fact) int {
+	return cmp.Or(strings.Compare(f.param, g.param), strings.Compare(f.text, g.text))
+}
+
+// values are those of one Range parameter, in order.
+type values struct {
+	param string
+	spans []span
+}
 
 type span struct{ lo, hi float64 }
 
@@ -25,26 +35,53 @@ func factsOf(e *hub.Entry) facts {
 	if e == nil {
 		return facts{}
 	}
-	f := facts{exact: make(map[fact]struct{}, len(e.Terms)), text: map[fact]struct{}{}, ranges: map[string][]span{}}
+	f := facts{exact: make([]fact, 0, len(e.Terms))}
 	for i := range e.Terms {
 		t := &e.Terms[i]
 		switch {
 		case t.Param == hub.LastUpdated, t.Param == hub.ID && t.Kind == hub.Exact:
 		case t.Kind == hub.Exact:
-			f.exact[fact{t.Param, t.Text}] = struct{}{}
+			f.exact = append(f.exact, fact{t.Param, t.Text})
 		case t.Kind == hub.Text:
-			f.text[fact{t.Param, t.Text}] = struct{}{}
+			f.text = append(f.text, fact{t.Param, t.Text})
 		case !math.IsNaN(t.Lo) && !math.IsNaN(t.Hi):
-			f.ranges[t.Param] = append(f.ranges[t.Param], span{t.Lo, t.Hi})
+			at := slices.IndexFunc(f.ranges, func(v values) bool { return v.param == t.Param })
+			if at < 0 {
+				at, f.ranges = len(f.ranges), append(f.ranges, values{param: t.Param})
+			}
+			f.ranges[at].spans = append(f.ranges[at].spans, span{t.Lo, t.Hi})
 		}
 	}
-	for param, spans := range f.ranges {
+	f.exact, f.text = sorted(f.exact), sorted(f.text)
+	for i := range f.ranges {
+		spans := f.ranges[i].spans
 		slices.SortFunc(spans, func(a, b span) int {
 			return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi))
 		})
-		f.ranges[param] = slices.Compact(spans)
+		f.ranges[i].spans = slices.Compact(spans)
 	}
 	return f
+}
+
+func sorted(list []fact) []fact {
+	slices.SortFunc(list, fact.compare)
+	return slices.Compact(list)
+}
+
+// among tells whether f is in a list of facts.
+func (f fact) among(list []fact) bool {
+	_, found := slices.BinarySearchFunc(list, f, fact.compare)
+	return found
+}
+
+// of are the values of a parameter, nil where it has none.
+func (f *facts) of(param string) []span {
+	for i := range f.ranges {
+		if f.ranges[i].param == param {
+			return f.ranges[i].spans
+		}
+	}
+	return nil
 }
 
 // thing is what a commit does to one name: usually one change, seldom several in a row.

@@ -21,6 +21,10 @@ type plan struct {
 	rolls                      map[rollEntry]float64 // with the time of the commit for an hour, NaN for the others
 	changes                    int
 	size                       int // members
+
+	num   uint64  // that boxed is of
+	boxed any     // as an argument of a command, of which a thing has many
+	spare []write // made together: a commit has thousands
 }
 
 // move is a thing whose earlier versions must be copied from another slot.
@@ -48,7 +52,8 @@ const (
 type write struct {
 	verb, key string
 	args      []any
-	width     int // arguments a member has
+	width     int    // arguments a member has
+	first     [2]any // where args begins: most writes have one member
 }
 
 type writeKey struct{ verb, key string }
@@ -82,18 +87,19 @@ func (pl *plan) thing(t *thing) {
 		u.changed = true
 		// The versions stay: a snapshot taken slot by slot may have the new slot from before the move and the old
 		// one from after it, and then the replay copies them once more.
-		pl.put(u, headLayer, "hdel", pl.p.headKey(from, num), member(num))
+		pl.put(u, headLayer, "hdel", pl.p.headKey(from, num), pl.member(num))
 	}
 	if t.old != nil {
 		of(pl.slots, from).changed = true
 	}
+	before, after := factsOf(t.old), factsOf(t.new)
 	if t.old != nil && t.new != nil && !moves {
-		pl.postings(to, typ, num, factsOf(t.old), factsOf(t.new))
+		pl.postings(to, typ, num, before, after)
 	} else {
-		pl.postings(from, typ, num, factsOf(t.old), factsOf(nil))
-		pl.postings(to, typ, num, factsOf(nil), factsOf(t.new))
+		pl.postings(from, typ, num, before, facts{})
+		pl.postings(to, typ, num, facts{}, after)
 	}
-	pl.rare(typ, num, factsOf(t.old), factsOf(t.new), from, to)
+	pl.rare(typ, num, before, after, from, to)
 	pl.existence(t, from, to)
 }
 
@@ -116,7 +122,7 @@ func (pl *plan) contents(units map[int]*unit, t *thing, slot int) {
 		}
 	}
 	last := t.last()
-	pl.put(u, headLayer, "hset", pl.p.headKey(slot, num), member(num), packHead(head{last.Version, last.Deleted, last.Loc, last.Time.UnixMilli()}))
+	pl.put(u, headLayer, "hset", pl.p.headKey(slot, num), pl.member(num), packHead(head{last.Version, last.Deleted, last.Loc, last.Time.UnixMilli()}))
 }
 
 // existence writes what the index says of its own accord: that a thing lives, and in which hour it was updated.
@@ -126,11 +132,11 @@ func (pl *plan) existence(t *thing, from, to int) {
 	if t.old != nil {
 		u := of(pl.slots, from)
 		if t.new == nil || from != to {
-			pl.put(u, postingLayer, "srem", pl.p.allKey(from, typ), member(num))
+			pl.put(u, postingLayer, "srem", pl.p.allKey(from, typ), pl.member(num))
 		}
 		for _, h := range hoursOf(t.first().Prev.Seq) {
 			if t.new == nil || from != to || h != now {
-				pl.put(u, postingLayer, "srem", pl.p.at(from)+h.tail(typ), member(num))
+				pl.put(u, postingLayer, "srem", pl.p.at(from)+h.tail(typ), pl.member(num))
 			}
 		}
 	}
@@ -144,9 +150,9 @@ func (pl *plan) existence(t *thing, from, to int) {
 		pl.rolls[rollEntry{pl.p.hoursKey(typ), now.String()}] = hub.Instant(t.last().Time)
 		u := of(pl.slots, to)
 		if t.old == nil || from != to {
-			pl.put(u, postingLayer, "sadd", pl.p.allKey(to, typ), member(num))
+			pl.put(u, postingLayer, "sadd", pl.p.allKey(to, typ), pl.member(num))
 		}
-		pl.put(u, postingLayer, "sadd", pl.p.at(to)+now.tail(typ), member(num))
+		pl.put(u, postingLayer, "sadd", pl.p.at(to)+now.tail(typ), pl.member(num))
 	}
 }
 
@@ -156,33 +162,33 @@ func (pl *plan) postings(slot int, typ string, num uint64, before, after facts) 
 		return
 	}
 	p, u := pl.p, of(pl.slots, slot)
-	for f := range before.exact {
-		if _, stays := after.exact[f]; !stays {
+	for _, f := range before.exact {
+		if !f.among(after.exact) {
 			pl.exact(u, slot, typ, f, num, false)
 		}
 	}
-	for f := range after.exact {
-		if _, there := before.exact[f]; !there {
+	for _, f := range after.exact {
+		if !f.among(before.exact) {
 			pl.exact(u, slot, typ, f, num, true)
 		}
 	}
-	for f := range before.text {
-		if _, stays := after.text[f]; !stays {
+	for _, f := range before.text {
+		if !f.among(after.text) {
 			pl.put(u, postingLayer, "zrem", p.textKey(slot, typ, f.param), textMember(f.text, num))
 		}
 	}
-	for f := range after.text {
-		if _, there := before.text[f]; !there {
+	for _, f := range after.text {
+		if !f.among(before.text) {
 			pl.put(u, postingLayer, "zadd", p.textKey(slot, typ, f.param), 0, textMember(f.text, num))
 		}
 	}
-	for param, spans := range before.ranges {
-		if len(after.ranges[param]) == 0 {
-			pl.spans(u, slot, typ, param, num, spans, nil)
+	for _, v := range before.ranges {
+		if len(after.of(v.param)) == 0 {
+			pl.spans(u, slot, typ, v.param, num, v.spans, nil)
 		}
 	}
-	for param, spans := range after.ranges {
-		pl.spans(u, slot, typ, param, num, before.ranges[param], spans)
+	for _, v := range after.ranges {
+		pl.spans(u, slot, typ, v.param, num, before.of(v.param), v.spans)
 	}
 }
 
@@ -194,14 +200,16 @@ func (pl *plan) rare(typ string, num uint64, before, after facts, from, to int) 
 		pl.put(u, postingLayer, verb, pl.p.rareKey(slot, bucket, typ, f.param), append([]any{rareField(f.text, num)}, args...)...)
 		return u
 	}
-	for f := range before.exact {
-		if _, stays := after.exact[f]; !stays && isRare(f.param, f.text) {
+	for _, f := range before.exact {
+		if isRare(f.param, f.text) && !f.among(after.exact) {
 			put(f, "hdel").changed = true
 		}
 	}
-	for f := range after.exact {
-		_, there := before.exact[f]
-		if isRare(f.param, f.text) && (!there || from != to) {
+	for _, f := range after.exact {
+		if !isRare(f.param, f.text) {
+			continue
+		}
+		if there := f.among(before.exact); !there || from != to {
 			if u := put(f, "hset", packed{uint64(to)}.String()); there {
 				u.changed = true
 			}
@@ -214,9 +222,9 @@ func (pl *plan) exact(u *unit, slot int, typ string, f fact, num uint64, add boo
 	switch {
 	case isRare(f.param, f.text):
 	case add:
-		pl.put(u, postingLayer, "sadd", pl.p.exactKey(slot, typ, f.param, f.text), member(num))
+		pl.put(u, postingLayer, "sadd", pl.p.exactKey(slot, typ, f.param, f.text), pl.member(num))
 	default:
-		pl.put(u, postingLayer, "srem", pl.p.exactKey(slot, typ, f.param, f.text), member(num))
+		pl.put(u, postingLayer, "srem", pl.p.exactKey(slot, typ, f.param, f.text), pl.member(num))
 	}
 }
 
@@ -226,27 +234,27 @@ func (pl *plan) spans(u *unit, slot int, typ, param string, num uint64, before, 
 		return
 	}
 	if column := pl.p.columnKey(slot, param, num); len(after) > 0 {
-		pl.put(u, postingLayer, "hset", column, member(num), packSpans(after))
+		pl.put(u, postingLayer, "hset", column, pl.member(num), packSpans(after))
 	} else {
-		pl.put(u, postingLayer, "hdel", column, member(num))
+		pl.put(u, postingLayer, "hdel", column, pl.member(num))
 	}
 	was, is := placesOf(before, pl.p.grainOf(num)), placesOf(after, pl.p.grainOf(num))
 	for _, at := range was {
 		if !slices.Contains(is, at) {
-			pl.put(u, postingLayer, "srem", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), member(num))
+			pl.put(u, postingLayer, "srem", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), pl.member(num))
 		}
 	}
 	for _, at := range is {
 		pl.rolls[rollEntry{pl.p.pagesKey(at.kind, typ, param), at.bucket.String()}] = math.NaN()
 		if !slices.Contains(was, at) {
-			pl.put(u, postingLayer, "sadd", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), member(num))
+			pl.put(u, postingLayer, "sadd", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), pl.member(num))
 		}
 	}
 	switch many := pl.p.manyKey(slot, typ, param); {
 	case len(after) > 1 && len(before) <= 1:
-		pl.put(u, postingLayer, "sadd", many, member(num))
+		pl.put(u, postingLayer, "sadd", many, pl.member(num))
 	case len(after) <= 1 && len(before) > 1:
-		pl.put(u, postingLayer, "srem", many, member(num))
+		pl.put(u, postingLayer, "srem", many, pl.member(num))
 	}
 }
 
@@ -292,12 +300,24 @@ func (pl *plan) put(u *unit, layer int, verb, key string, args ...any) {
 	at := writeKey{verb, key}
 	w := u.index[at]
 	if w == nil {
-		w = &write{verb: verb, key: key, width: len(args)}
+		if len(pl.spare) == 0 {
+			pl.spare = make([]write, 64)
+		}
+		w, pl.spare = &pl.spare[0], pl.spare[1:]
+		w.verb, w.key, w.width, w.args = verb, key, len(args), w.first[:0]
 		u.index[at] = w
 		u.layers[layer] = append(u.layers[layer], w)
 	}
 	w.args = append(w.args, args...)
 	pl.size++
+}
+
+// member is the argument that stands for num.
+func (pl *plan) member(num uint64) any {
+	if pl.boxed == nil || pl.num != num {
+		pl.num, pl.boxed = num, member(num)
+	}
+	return pl.boxed
 }
 
 // touched lists the slots in order.
