@@ -66,7 +66,13 @@ func TestTwoHubsKeepOneLedger(t *testing.T) {
 	for _, b := range []*bookkeeping{first, &second} {
 		b.counted("withdrawn", 1)
 	}
-	why := string(first.get(first.county, "/fhir/GuidanceResponse/"+card+"/$explain").Body)
+	kept := hubproc.Decode[struct {
+		Entry []struct{ Resource struct{ ID string } }
+	}](t, first.get(first.county, "/fhir/GuidanceResponse?identifier="+card))
+	if len(kept.Entry) != 1 {
+		t.Fatalf("%d decisions are kept under the card", len(kept.Entry))
+	}
+	why := string(first.get(first.county, "/fhir/GuidanceResponse/"+kept.Entry[0].Resource.ID+"/$explain").Body)
 	for _, part := range []string{`"starter-`, `"in-window"`, "距检查（采样）", "within 7 d", "同一医联体内不限机构级别", `"valueReference":{"reference":"Observation/`} {
 		if !strings.Contains(why, part) {
 			t.Errorf("the decision's explanation does not say %s: %s", part, why)

@@ -143,7 +143,7 @@ func (r *itemRow) item(l *lint, systems map[string]string) recognition.Item {
 	}
 	i := recognition.Item{ID: r.ID, Kind: recognition.Kind(r.Kind), Chinese: r.Chinese, English: r.English, Codes: codings(columns, r.Codes),
 		Modalities: r.Modalities, Regions: r.Regions, Contrast: named(l, contrastNames, r.Contrast), Paired: r.Paired,
-		Side: named(l, sideNames, r.Side), Scope: strings.Join(r.Scope, "|"), Specimens: r.Specimens, Units: r.Unit, PerMillimole: r.PerMmol, Windows: r.Window.Windows,
+		Side: named(l, sideNames, r.Side), Scope: strings.Join(r.Scope, "|"), Specimens: r.Specimens, Units: r.Unit, Exact: r.Exact, PerMillimole: r.PerMmol, Windows: r.Window.Windows,
 		Rapid: r.Rapid, Delta: recognition.Delta{Absolute: r.Delta.Absolute, Percent: r.Delta.Percent},
 		Aliases: r.Aliases, Source: r.Source, Note: r.Note}
 	if r.Delta.Within != "" {

@@ -99,6 +99,7 @@ type itemRow struct {
 	Scope      oneOrMore           `yaml:"scope"`
 	Specimens  []string            `yaml:"specimens"`
 	Unit       oneOrMore           `yaml:"unit"`
+	Exact      bool                `yaml:"exact"`
 	PerMmol    float64             `yaml:"per_mmol"`
 	Window     windows             `yaml:"window"`
 	Rapid      bool                `yaml:"rapid"`

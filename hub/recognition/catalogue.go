@@ -72,9 +72,11 @@ type Item struct {
 	Specimens []string
 	// Units (UCUM) are those that values must be convertible to one of, the first being the catalogue's; they stand for each
 	// other. None: no unit is asked for. PerMillimole is what mg/dL one mmol/L makes, for units of mass beside units of
-	// substance; 0: not known.
+	// substance; 0: not known. Exact: no other unit is converted, for UCUM does not know how: the scales of HbA1c have different
+	// zeros.
 	Units        []string
 	PerMillimole float64
+	Exact        bool
 	// Windows by class of encounter.
 	Windows Windows
 	// Rapid marks values that change within hours; Delta is how far they may move before the doctor is told.

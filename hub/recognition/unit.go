@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 
 	"concord/internal/ucum"
@@ -63,8 +64,11 @@ func (i *Item) scale(from string) scale {
 		}
 	}
 	u, err := ucum.Parse(from)
-	if err != nil {
+	switch {
+	case err != nil:
 		return scale{fact: unitUnread}
+	case i.Exact || strings.Contains(from, "eq"): // an equivalent is an amount of charges, which UCUM counts as one of substance
+		return scale{fact: unitStrange}
 	}
 	for _, to := range i.Units {
 		v, err := ucum.Parse(to)

@@ -59,6 +59,7 @@ var columns = [...]column{
 	{"side", "侧别", "side", code},
 	{"specimens", "标本", "specimens", code},
 	{"unit", "单位", "unit", code},
+	{"exact", "单位不得换算", "no conversion of units", flag},
 	{"per_mmol", "每毫摩尔毫克数", "milligrams per millimole", decimal},
 	{"window", "有效期", "window", window},
 	{"rapid", "变化快", "changes fast", flag},
