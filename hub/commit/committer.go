@@ -351,7 +351,7 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 		c.adopt(other, raw, nil)
 		return false, nil
 	}
-	c.log.Cache.AddCommit(c.log.Partition, next.Seq, data)
+	c.log.Written(next, data)
 	c.adopt(next, data, pl.entries)
 	c.before = &applying{seq: next.Seq, plan: pl, done: make(chan struct{})}
 	go c.apply(c.before, next, len(data), put, behind)
