@@ -20,7 +20,7 @@ func (t *teller) heart(ctx context.Context) error {
 		return err
 	}
 	var file bytes.Buffer
-	if err := export.AECG(&file, sample.ECG(t.seed, t.person, t.taken), sample.UUID(t.seed, "ecg", 0)); err != nil {
+	if err := export.AECG(&file, sample.ECG(t.seed, t.person, t.night), sample.UUID(t.seed, "ecg", 0)); err != nil {
 		return err
 	}
 	t.both("HL7 aECG 文件原样保存，同时成为 Observation 与 DiagnosticReport；设备的判读不是医师的诊断。",

@@ -56,6 +56,7 @@ type teller struct {
 	seed    uint64
 	person  sample.Person
 	taken   time.Time // of the CT
+	night   time.Time // the last midnight, when the ECG was taken: one counts for 24 hours only
 	patient string    // Patient/…
 	ct      []sample.File
 	study   string
@@ -69,7 +70,8 @@ func Tell(ctx context.Context, s Setting, out io.Writer) error {
 	today := s.Now.In(china())
 	morning := time.Date(today.Year(), today.Month(), today.Day()-1, 9, 30, 0, 0, china())
 	seed := uint64(morning.Unix() / 86400)
-	t := &teller{Setting: s, page: newPage(out), client: &http.Client{Timeout: 30 * time.Second}, seed: seed, person: sample.NewPerson(seed), taken: morning}
+	t := &teller{Setting: s, page: newPage(out), client: &http.Client{Timeout: 30 * time.Second}, seed: seed, person: sample.NewPerson(seed), taken: morning,
+		night: morning.Add(14*time.Hour + 30*time.Minute)}
 	defer t.client.CloseIdleConnections()
 	started := time.Now()
 	t.title()
