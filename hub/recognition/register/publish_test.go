@@ -66,7 +66,7 @@ func TestARowOfEveryColumnGoesThroughFHIRUnchanged(t *testing.T) {
 	row := register.Row{"id": "x", "kind": "imaging", "zh": "某项", "en": "Some item", "loinc": []any{"1742-6", "1920-8"}, "sop": []any{"1.2.3"},
 		"codes": map[string]any{"urn:a": []any{"1", "2"}, "urn:b": []any{"3"}}, "insurance": []any{"27000000"}, "mutual": []any{"HR 1"}, "modalities": []any{"CT"},
 		"regions": []any{"CHEST", "NECK"}, "contrast": "plain", "paired": true, "side": "left", "specimens": []any{"serum"}, "unit": []any{"g/L", "g/dL"}, "per_mmol": json.Number("18.016"),
-		"window": map[string]any{"default": "7d", "IMP": "24h", "EMER": "0"}, "rapid": true, "delta": map[string]any{"within": "72h", "percent": json.Number("20.50")},
+		"window": map[string]any{"default": "7d", "IMP": "24h", "EMER": "0"}, "rapid": true, "exact": true, "delta": map[string]any{"within": "72h", "absolute": json.Number("5"), "percent": json.Number("20.50")},
 		"price": "12.50", "prices": []any{map[string]any{"region": "340000", "amount": "11.00", "source": "D"}, map[string]any{"amount": "13"}}, "aliases": []any{"甲"}, "source": "D", "note": "a <note> & \"more\"", "later": map[string]any{"a": []any{json.Number("1")}}}
 	doc, err := fhir.Parse(row.Resource(nil, false), fhir.Limits{})
 	if err != nil {
