@@ -305,7 +305,7 @@ func (d *Deriver) changed(ctx context.Context, p hub.Partition, after, to uint64
 	to = min(to, after+1000)
 	err = d.Followers[p].Log().Commits(ctx, after+1, to, func(c *hub.Commit, _ []byte) error {
 		if len(studies) >= batchOfStudies {
-			return projection.Enough
+			return projection.ErrEnough
 		}
 		for i := range c.Records {
 			uid, below, ok := studyOf(c.Records[i].Name)

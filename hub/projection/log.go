@@ -135,7 +135,7 @@ func (l *Log) Tail(ctx context.Context, from uint64) (uint64, error) {
 }
 
 // Commits gives from..to in order, a few ahead of the consumer, and stops at the first error. Those who follow the log share what
-// was read for one of them: nothing in a commit, nor its bytes, must be changed. With Enough, yield ends the reading.
+// was read for one of them: nothing in a commit, nor its bytes, must be changed. With ErrEnough, yield ends the reading.
 func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Commit, []byte) error) error {
 	for ; from <= to; from++ { // who is near the end needs neither a goroutine nor a reading
 		r := l.recent.get(from)
@@ -187,11 +187,11 @@ func (l *Log) Commits(ctx context.Context, from, to uint64, yield func(*hub.Comm
 	return ctx.Err()
 }
 
-// Enough is what a reader of commits says who needs no more of them. It is no failure.
-var Enough = errors.New("enough was read")
+// ErrEnough is what a reader of commits says who needs no more of them. It is no failure.
+var ErrEnough = errors.New("enough was read")
 
 func unlessEnough(err error) error {
-	if err == Enough {
+	if err == ErrEnough {
 		return nil
 	}
 	return err
@@ -208,7 +208,7 @@ func (l *Log) Changed(ctx context.Context, after, to uint64, most int, wanted fu
 			}
 		}
 		if reached = c.Seq; len(recs) >= most {
-			return Enough
+			return ErrEnough
 		}
 		return nil
 	})
