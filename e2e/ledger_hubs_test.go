@@ -73,7 +73,7 @@ func TestTwoHubsKeepOneLedger(t *testing.T) {
 		t.Fatalf("%d decisions are kept under the card", len(kept.Entry))
 	}
 	why := string(first.get(first.county, "/fhir/GuidanceResponse/"+kept.Entry[0].Resource.ID+"/$explain").Body)
-	for _, part := range []string{`"starter-`, `"in-window"`, "距检查（采样）", "within 7 d", "同一医联体内不限机构级别", `"valueReference":{"reference":"Observation/`} {
+	for _, part := range []string{`"starter-`, `"in-window"`, "距检查（采样）", "within 1 d", "同一医联体内不限机构级别", `"valueReference":{"reference":"Observation/`} {
 		if !strings.Contains(why, part) {
 			t.Errorf("the decision's explanation does not say %s: %s", part, why)
 		}
