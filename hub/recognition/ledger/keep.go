@@ -20,20 +20,34 @@ type queue struct {
 	taken   int // how many of them are being written
 	closed  bool
 	wake    chan struct{}
+	room    chan struct{} // closed when some were written
 }
 
 func (q *queue) init() {
 	if q.wake == nil {
-		q.wake = make(chan struct{}, 1)
+		q.wake, q.room = make(chan struct{}, 1), make(chan struct{})
 	}
 }
 
-func (q *queue) put(list []Opportunity, most int) error {
+// put adds to what waits, as soon as there is room for all of them.
+func (q *queue) put(ctx context.Context, list []Opportunity, most int) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.init()
-	if q.closed || len(q.waiting)+q.taken+len(list) > most {
-		return &hub.Error{Kind: hub.Unavailable, Msg: "too many offers wait to be kept", Retry: time.Second}
+	for q.closed || len(q.waiting)+q.taken+len(list) > most {
+		full := &hub.Error{Kind: hub.Unavailable, Msg: "too many offers wait to be kept", Retry: time.Second}
+		if q.closed || len(list) > most {
+			return full
+		}
+		room := q.room
+		q.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+		}
+		if q.mu.Lock(); ctx.Err() != nil {
+			return full
+		}
 	}
 	q.waiting = append(q.waiting, list...)
 	select {
@@ -55,8 +69,10 @@ func (q *queue) take() []Opportunity {
 
 func (q *queue) done() {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.taken = 0
-	q.mu.Unlock()
+	close(q.room)
+	q.room = make(chan struct{})
 }
 
 // Waiting is how many offers wait to be written.
@@ -85,6 +101,8 @@ func (l *Ledger) Keep(ctx context.Context) {
 	}
 	l.queue.mu.Lock()
 	l.queue.closed = true
+	close(l.queue.room)
+	l.queue.room = make(chan struct{})
 	l.queue.mu.Unlock()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
@@ -124,10 +142,10 @@ func (l *Ledger) drain(ctx, until context.Context) {
 func (l *Ledger) keep(ctx context.Context, list []Opportunity) (again []Opportunity) {
 	writes := make([]commit.Write, len(list))
 	fresh := make([]*Opportunity, len(list))
+	if err := l.note(ctx, list); err != nil {
+		return list
+	}
 	for i := range list {
-		if err := l.note(ctx, &list[i]); err != nil {
-			return list
-		}
 		writes[i] = l.offering(&list[i], &fresh[i])
 	}
 	for i, out := range l.Writer.SubmitAll(ctx, writes) {

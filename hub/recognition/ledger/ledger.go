@@ -115,7 +115,7 @@ func (l *Ledger) counting() recognition.Counting {
 
 // Limits are bounds of the program. Zero values mean the defaults named.
 type Limits struct {
-	// Queue is how many offers may wait to be written; default 4,096.
+	// Queue is how many offers may wait to be written; default 16,384, some 40 MB.
 	Queue int
 	// Zone is that of days and months; default that of China.
 	Zone *time.Location
@@ -124,7 +124,7 @@ type Limits struct {
 }
 
 func (l Limits) orDefault() Limits {
-	l.Queue, l.Poll = cmp.Or(l.Queue, 4096), cmp.Or(l.Poll, 2*time.Second)
+	l.Queue, l.Poll = cmp.Or(l.Queue, 16384), cmp.Or(l.Poll, 2*time.Second)
 	if l.Zone == nil {
 		l.Zone = fhir.ChinaTime()
 	}
@@ -159,10 +159,10 @@ func (l *Ledger) fill(f *Offer) {
 }
 
 // Offer takes offers to be kept, and returns before they are: its answer waits for nothing but a place in the queue. When there is
-// none it is Unavailable, and none of these offers is kept. Of what could not be recognised only that is kept which came up from an
+// none before ctx ends it is Unavailable, and none of these offers is kept. Of what could not be recognised only that is kept which came up from an
 // unqualified producer. An orderly stop keeps all that were taken; a crash loses those of about
 // the last commit's time.
-func (l *Ledger) Offer(_ context.Context, who access.Caller, offers []Offer) error {
+func (l *Ledger) Offer(ctx context.Context, who access.Caller, offers []Offer) error {
 	limits := l.Limits.orDefault()
 	next := make([]Opportunity, 0, len(offers))
 	for i := range offers {
@@ -178,7 +178,7 @@ func (l *Ledger) Offer(_ context.Context, who access.Caller, offers []Offer) err
 			next = append(next, o)
 		}
 	}
-	return l.queue.put(next, limits.Queue)
+	return l.queue.put(ctx, next, limits.Queue)
 }
 
 // Feedback keeps what a doctor made of a card, and returns when it is durable. The same again changes nothing; another choice is a

@@ -119,11 +119,17 @@ func nameOf(ref string) hub.Name {
 	return hub.Name{Type: typ, ID: id}
 }
 
-// note reads what the results that were shown say, in the version that was shown.
-func (l *Ledger) note(ctx context.Context, o *Opportunity) error {
-	names := make([]hub.Name, len(o.Shown))
-	for i := range o.Shown {
-		names[i] = nameOf(o.Shown[i].Result)
+// note reads what the results that were shown say, in the versions that were shown. It looks for those of all opportunities at once:
+// their number, and not what they say, is what takes time.
+func (l *Ledger) note(ctx context.Context, list []Opportunity) error {
+	var names []hub.Name
+	var shown []*Shown
+	var of []*Opportunity
+	for i := range list {
+		for k := range list[i].Shown {
+			s := &list[i].Shown[k]
+			names, shown, of = append(names, nameOf(s.Result)), append(shown, s), append(of, &list[i])
+		}
 	}
 	if len(names) == 0 {
 		return nil
@@ -132,33 +138,37 @@ func (l *Ledger) note(ctx context.Context, o *Opportunity) error {
 	if err != nil {
 		return err
 	}
-	for i := range o.Shown {
-		s, h := &o.Shown[i], heads[i]
-		if h.Version == 0 {
+	var locs []hub.Loc
+	var at []int
+	for i, h := range heads {
+		s, loc := shown[i], h.Loc
+		switch {
+		case h.Version == 0:
 			continue
-		}
-		if s.Version == 0 {
+		case s.Version == 0:
 			s.Version = h.Version
-		}
-		loc := h.Loc
-		if s.Version < h.Version {
-			locs, err := l.Index.Versions(ctx, h)
+		case s.Version < h.Version:
+			versions, err := l.Index.Versions(ctx, h)
 			if err != nil {
 				return err
 			}
-			if s.Version > uint64(len(locs)) {
+			if s.Version > uint64(len(versions)) {
 				continue
 			}
-			loc = locs[s.Version-1]
+			loc = versions[s.Version-1]
 		}
-		rec, err := l.Follower.Log().Record(ctx, loc)
-		if err != nil {
-			return err
-		}
-		doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+		locs, at = append(locs, loc), append(at, i)
+	}
+	recs, err := l.Follower.Log().Records(ctx, locs)
+	if err != nil {
+		return err
+	}
+	for k := range recs {
+		doc, err := fhir.Parse(recs[k].Body, fhir.Limits{})
 		if err != nil {
 			continue
 		}
+		s, o := shown[at[k]], of[at[k]]
 		o.Restricted = o.Restricted || fhir.IsRestricted(doc.Root())
 		s.Said, s.Parts = said(doc.Root())
 	}

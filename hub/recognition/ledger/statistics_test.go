@@ -300,6 +300,29 @@ func TestAFullQueueSaysSoAndAnOrderlyStopLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAnOfferWaitsForAPlaceAsLongAsItsAnswerMay(t *testing.T) {
+	w := newWorld(t, newHouse(t))
+	w.Limits.Queue = 10
+	var offers []ledger.Offer
+	for i := range 15 {
+		offers = append(offers, w.made(offer{patient: fmt.Sprintf("Patient/p%d", i)}))
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	for i := 0; i < len(offers); i++ { // however fast they are written meanwhile, each of these has a place
+		if err := w.Offer(t.Context(), as("county"), offers[i:i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Offer(short, as("county"), append(slices.Clone(offers), offers...)[:11]); !hub.Is(err, hub.Unavailable) {
+		t.Errorf("more than ever has room: %v", err)
+	}
+	w.stop()
+	if got := counted(w.report(engineer, ledger.Filter{}).Total); got != "offered 15, unanswered 15" {
+		t.Errorf("after the stop: %s", got)
+	}
+}
+
 func TestAnUnqualifiedResultCountsOnceWhereverItComesUp(t *testing.T) {
 	w := newWorld(t, newHouse(t))
 	for _, member := range []string{"county", "lead"} {
