@@ -60,7 +60,7 @@ func (b *bench) dimseWorks(ctx context.Context) ([]Work, error) {
 	return append([]Work{one, eight, many}, find...), err
 }
 
-// startSink runs dcmtk's storescp, which throws away what it is sent: how fast storescu is at most. Where there is none, sink is nil.
+// startSink runs dcmtk's storescp, which throws away what it is sent: a receiver that only answers. Where there is none, sink is nil.
 func (b *bench) startSink(ctx context.Context) (sink *Site, err error) {
 	if _, err := exec.LookPath("storescp"); err != nil {
 		return nil, nil
