@@ -2,6 +2,8 @@ package keepertest
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,15 +20,34 @@ func CompareRandom(t *testing.T, got, want Dialer) {
 	rapid.Check(t, func(t *rapid.T) {
 		p.flush(t)
 		theme := rapid.SampledFrom(themes).Draw(t, "theme")
-		for range 30 {
+		for i := range 30 {
 			conn := 0
 			if rapid.IntRange(0, 2).Draw(t, "connection") == 0 {
 				conn = 1
 			}
-			p.do(t, conn, anyCommand(theme, p.multi[conn]).Draw(t, "command"))
+			p.do(t, conn, spread(anyCommand(theme, p.multi[conn]).Draw(t, "command"), i))
 		}
 		p.compareAll(t)
 	})
+}
+
+// spread makes the spans of commands differ by seconds: whether one that is as long as the one before it ends later would be a
+// question of the millisecond in which each server is asked.
+func spread(args []string, i int) []string {
+	args = slices.Clone(args)
+	for k := 1; k < len(args); k++ {
+		switch {
+		case strings.EqualFold(args[0], "EXPIRE") && k == 2, strings.EqualFold(args[0], "SET") && args[k-1] == "EX" && k > 2:
+			if n, err := strconv.Atoi(args[k]); err == nil && n > 0 {
+				args[k] = strconv.Itoa(1000*n + 10*i)
+			}
+		case strings.EqualFold(args[0], "SET") && args[k-1] == "PX" && k > 2:
+			if n, err := strconv.Atoi(args[k]); err == nil && n > 0 {
+				args[k] = strconv.Itoa(1000 * (n + 10*i))
+			}
+		}
+	}
+	return args
 }
 
 // compareAll compares everything both servers hold.
