@@ -3,6 +3,7 @@ package cdshooks_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,21 @@ func TestWhereThereIsNothingToSayNothingIsSaid(t *testing.T) {
 				t.Errorf("%d %s", r.status, r.body)
 			}
 		})
+	}
+}
+
+// An EHR that never sent its patients to the hub sees no cards; whoever runs the hub has to see why.
+func TestThatAPatientIsUnknownIsToldApartFromNothingToSay(t *testing.T) {
+	var told []string
+	w := start(t, func(d *cdshooks.Deps) {
+		d.Observe = func(_, what string, _ time.Duration) { told = append(told, what) }
+	})
+	w.write("county", `{"resourceType":"Patient","id":"p1"}`)
+	for _, member := range []string{"county", "village"} {
+		w.cards(0, member, selectAt, selecting("p1", order("d", "p1", "14682-9", "")))
+	}
+	if !slices.Equal(told, []string{"none", "unknown"}) {
+		t.Errorf("told %q", told)
 	}
 }
 

@@ -45,8 +45,8 @@ type Deps struct {
 	Source string
 	Limits Limits
 	Now    func() time.Time
-	// Observe, where not nil, is told of each call: its hook, what became of it (cards, none, late, busy, refused, failed), and how
-	// long it took.
+	// Observe, where not nil, is told of each call: its hook, what became of it (cards, none, unknown, late, busy, refused,
+	// failed), and how long it took.
 	Observe func(hook, what string, took time.Duration)
 }
 
@@ -183,8 +183,10 @@ func (s *server) settle(ctx context.Context, svc service, cards []card, err erro
 	switch {
 	case err == nil && len(cards) > 0:
 		return cards, "cards", nil
-	case err == nil, hub.Is(err, hub.NotFound), hub.Is(err, hub.Gone):
+	case err == nil:
 		return nil, "none", nil
+	case hub.Is(err, hub.NotFound), hub.Is(err, hub.Gone):
+		return nil, "unknown", nil
 	case ctx.Err() != nil:
 		return nil, "late", nil
 	}

@@ -74,7 +74,7 @@ func (r *rooms) openAdvice(catalogue func() *recognition.Catalogue) {
 // mountCDS puts CDS Hooks on the server.
 func (r *rooms) mountCDS(server *webserver.Server) {
 	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "concord_cds_hook_seconds",
-		Help:    "How long CDS hooks took, by hook and by what became of them: cards, none, late, busy, refused, failed.",
+		Help:    "How long CDS hooks took, by hook and by what became of them: cards, none, unknown (no such patient of the member), late, busy, refused, failed.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1}}, []string{"hook", "what"})
 	server.Metrics().MustRegister(took)
 	d := cdshooks.Deps{
