@@ -51,7 +51,7 @@ func (s *Alarms) Derive(ctx context.Context, recs []hub.Record) error {
 		}
 		res := ReadResult(doc.Root())
 		age := -1
-		if rules.bounded(&res) {
+		if rules.needsAge(&res) {
 			if age, err = s.age(ctx, &res); err != nil {
 				return err
 			}

@@ -54,18 +54,19 @@ func (r *Rules) Critical(res *Result, age int) (Finding, bool) {
 	return f, byRule
 }
 
-// bounded tells whether the thresholds of what a result measures depend on the patient's age.
-func (r *Rules) bounded(res *Result) bool {
-	a, _ := res.measured(r)
+// needsAge tells whether the patient's age has a say in whether a result is critical: a threshold for some age is there, and one of
+// them, for whatever age, is reached. Most results reach none, and nobody need look the patient up.
+func (r *Rules) needsAge(res *Result) bool {
+	a, code := res.measured(r)
 	if a == nil {
 		return false
 	}
+	aged, reached := false, false
 	for _, t := range r.critical[a.ID] {
-		if t.Ages != (Ages{}) {
-			return true
-		}
+		aged = aged || t.Ages != (Ages{})
+		reached = reached || r.reached(t, res, a, code) != ""
 	}
-	return false
+	return aged && reached
 }
 
 func (r *Rules) reaches(res *Result, age int) (Finding, bool) {
@@ -77,17 +78,25 @@ func (r *Rules) reaches(res *Result, age int) (Finding, bool) {
 		if !t.Ages.has(age) || len(t.Specimens) > 0 && !slices.Contains(t.Specimens, code.Specimen) {
 			continue
 		}
-		v, ok := res.in(r, a, code, t.Unit)
-		switch {
-		case !ok:
-		case t.Low != nil && v.Cmp(t.Low) <= 0 && (res.Comparator == "" || res.Comparator[0] == '<'):
-			return Finding{Flag: "LL", Threshold: t}, true
-		case t.High != nil && v.Cmp(t.High) >= 0 && (res.Comparator == "" || res.Comparator[0] == '>'):
-			return Finding{Flag: "HH", Threshold: t}, true
+		if flag := r.reached(t, res, a, code); flag != "" {
+			return Finding{Flag: flag, Threshold: t}, true
 		}
 		return Finding{}, false // the first that fits counts
 	}
 	return Finding{}, false
+}
+
+// reached is the flag of a result that reaches a threshold: LL, HH, or empty.
+func (r *Rules) reached(t *Threshold, res *Result, a *Analyte, code *Code) string {
+	v, ok := res.in(r, a, code, t.Unit)
+	switch {
+	case !ok:
+	case t.Low != nil && v.Cmp(t.Low) <= 0 && (res.Comparator == "" || res.Comparator[0] == '<'):
+		return "LL"
+	case t.High != nil && v.Cmp(t.High) >= 0 && (res.Comparator == "" || res.Comparator[0] == '>'):
+		return "HH"
+	}
+	return ""
 }
 
 // ageIn is the age in whole days at a time; −1 where either is not known.

@@ -195,7 +195,7 @@ func (r *Register) Run(ctx context.Context) {
 	}
 }
 
-// ahead is how many events are asked for at once.
+// ahead is how many events are asked for at once where there are new ones.
 const ahead = 32
 
 // Refresh reads the events that others have written since.
@@ -203,10 +203,10 @@ func (r *Register) Refresh(ctx context.Context) error {
 	r.folding.Lock()
 	defer r.folding.Unlock()
 	s := r.now()
-	for {
+	for ask := 2; ; ask = ahead {
 		// The last one known is asked for, too: a store that was set back to an earlier copy does not have it.
 		from := max(s.events, 1)
-		names := make([]hub.Name, ahead)
+		names := make([]hub.Name, ask)
 		for i := range names {
 			names[i] = eventName(from + i)
 		}
@@ -235,7 +235,7 @@ func (r *Register) Refresh(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(locs) < ahead-1 {
+		if len(locs) < ask-1 {
 			r.foresee(s)
 			r.state.Store(s)
 			return nil
