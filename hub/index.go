@@ -81,6 +81,9 @@ type Index interface {
 	// Apply makes commit seq visible. It does nothing when seq was applied before, and returns a Conflict error
 	// when seq−1 has not been. Concurrent callers may apply the same commit.
 	Apply(ctx context.Context, p Partition, seq uint64, changes []Change) error
+	// Prepare is Apply in two steps: it works out what there is to be written, without a look at the index, and returns what
+	// writes it. So the work can be done before the commit is durable.
+	Prepare(p Partition, seq uint64, changes []Change) (apply func(context.Context) error)
 	// Heads looks names up, in order; Version 0 where there is none. Deleted things have a head.
 	Heads(ctx context.Context, p Partition, names []Name) ([]Head, error)
 	// Versions lists where the versions of a thing lie, oldest first, up to the visible mark.

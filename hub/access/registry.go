@@ -232,17 +232,19 @@ func (r *Registry) Applied(ctx context.Context) (uint64, error) {
 	return r.roll.Load().seq, nil
 }
 
-// Apply implements commit.Target.
-func (r *Registry) Apply(ctx context.Context, c *hub.Commit, _ []*hub.Entry) error {
-	r.folding.Lock()
-	defer r.folding.Unlock()
-	switch seq := r.roll.Load().seq; {
-	case c.Seq <= seq:
-		return nil
-	case c.Seq == seq+1:
-		return r.fold(c)
+// Prepare implements commit.Target.
+func (r *Registry) Prepare(_ context.Context, c *hub.Commit, _ []*hub.Entry) func(context.Context) error {
+	return func(ctx context.Context) error {
+		r.folding.Lock()
+		defer r.folding.Unlock()
+		switch seq := r.roll.Load().seq; {
+		case c.Seq <= seq:
+			return nil
+		case c.Seq == seq+1:
+			return r.fold(c)
+		}
+		return r.refreshLocked(ctx)
 	}
-	return r.refreshLocked(ctx)
 }
 
 // Heads implements commit.Target.

@@ -87,16 +87,19 @@ func (t *tail) watch(n hub.Name) {
 	t.watched, t.head = n, hub.Head{}
 }
 
-// Apply implements commit.Target.
-func (t *tail) Apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error {
-	t.mu.Lock()
-	for i := range c.Records {
-		if rec := &c.Records[i]; rec.Name == t.watched {
-			t.head = hub.Head{Partition: c.Partition, Name: rec.Name, Num: rec.Num, Version: rec.Version, Loc: rec.Loc}
+// Prepare implements commit.Target.
+func (t *tail) Prepare(ctx context.Context, c *hub.Commit, known []*hub.Entry) func(context.Context) error {
+	move := t.Unindexed.Prepare(ctx, c, known)
+	return func(ctx context.Context) error {
+		t.mu.Lock()
+		for i := range c.Records {
+			if rec := &c.Records[i]; rec.Name == t.watched {
+				t.head = hub.Head{Partition: c.Partition, Name: rec.Name, Num: rec.Num, Version: rec.Version, Loc: rec.Loc}
+			}
 		}
+		t.mu.Unlock()
+		return move(ctx)
 	}
-	t.mu.Unlock()
-	return t.Unindexed.Apply(ctx, c, known)
 }
 
 // Heads implements commit.Target.

@@ -19,8 +19,9 @@ import (
 type Target interface {
 	// Applied returns the last commit folded in, after catching up with what is known of the log.
 	Applied(ctx context.Context) (uint64, error)
-	// Apply folds commit c in; it does nothing when that was done before.
-	Apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error
+	// Prepare works out what commit c brings, which need not be durable yet, and returns what folds it in once it is. To fold
+	// in does nothing when that was done before. known are the entries of c's records as far as the caller has them.
+	Prepare(ctx context.Context, c *hub.Commit, known []*hub.Entry) (apply func(context.Context) error)
 	Heads(ctx context.Context, names []hub.Name) ([]hub.Head, error)
 	Search(ctx context.Context, q hub.Query) (hub.Page, error)
 	Project(rec *hub.Record) (hub.Entry, error)
@@ -334,6 +335,8 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 	if err != nil {
 		return false, err
 	}
+	ready := make(chan func(context.Context) error, 1)
+	go func() { ready <- c.target.Prepare(ctx, next, pl.entries) }() // while the disk works
 	started := time.Now()
 	if won, err = c.put(ctx, next, data); err != nil {
 		return false, err
@@ -345,7 +348,7 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 		if err != nil {
 			return false, err
 		}
-		if err := c.target.Apply(ctx, other, nil); err != nil {
+		if err := c.target.Prepare(ctx, other, nil)(ctx); err != nil {
 			return false, err
 		}
 		c.adopt(other, raw, nil)
@@ -354,12 +357,13 @@ func (c *Committer) append(ctx context.Context, pl *plan) (won bool, err error) 
 	c.log.Written(next, data)
 	c.adopt(next, data, pl.entries)
 	c.before = &applying{seq: next.Seq, plan: pl, done: make(chan struct{})}
-	go c.apply(c.before, next, len(data), put, behind)
+	apply := <-ready // before ctx ends
+	go c.apply(c.before, next, len(data), put, behind, apply)
 	return true, nil
 }
 
 // apply puts a durable commit into the index and answers its writes.
-func (c *Committer) apply(a *applying, next *hub.Commit, size int, put time.Duration, behind bool) {
+func (c *Committer) apply(a *applying, next *hub.Commit, size int, put time.Duration, behind bool, fold func(context.Context) error) {
 	defer close(a.done)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*c.opt.Resolve)
 	defer cancel()
@@ -368,7 +372,7 @@ func (c *Committer) apply(a *applying, next *hub.Commit, size int, put time.Dura
 		c.target.Applied(ctx) // catches up
 	}
 	// The writes have happened. If the index cannot follow, the answer is "unknown", never "no".
-	if err := c.target.Apply(ctx, next, a.plan.entries); err != nil {
+	if err := fold(ctx); err != nil {
 		a.err = &hub.Error{Kind: hub.Unavailable, Msg: "the write is durable but the index cannot take it yet", Retry: time.Second, Err: err}
 		for _, r := range a.plan.results {
 			r.p.out <- Outcome{Err: a.err}

@@ -18,9 +18,12 @@ import (
 // sluggish is an index that takes its time with every commit.
 type sluggish struct{ *projection.Follower }
 
-func (s sluggish) Apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error {
-	time.Sleep(20 * time.Millisecond)
-	return s.Follower.Apply(ctx, c, known)
+func (s sluggish) Prepare(ctx context.Context, c *hub.Commit, known []*hub.Entry) func(context.Context) error {
+	apply := s.Follower.Prepare(ctx, c, known)
+	return func(ctx context.Context) error {
+		time.Sleep(20 * time.Millisecond)
+		return apply(ctx)
+	}
 }
 
 // numbered projects the body {"n":"…"}.

@@ -32,12 +32,14 @@ func (u *Unindexed) Applied(ctx context.Context) (uint64, error) {
 	return u.seq, nil
 }
 
-// Apply moves the tail.
-func (u *Unindexed) Apply(_ context.Context, c *hub.Commit, _ []*hub.Entry) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.seq = max(u.seq, c.Seq)
-	return nil
+// Prepare returns what moves the tail.
+func (u *Unindexed) Prepare(_ context.Context, c *hub.Commit, _ []*hub.Entry) func(context.Context) error {
+	return func(context.Context) error {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.seq = max(u.seq, c.Seq)
+		return nil
+	}
 }
 
 // Heads knows of nothing: names in such a partition are always new.

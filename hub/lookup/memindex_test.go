@@ -67,6 +67,10 @@ func (ix *memindex) Reset(context.Context, hub.Partition) error {
 	return nil
 }
 
+func (ix *memindex) Prepare(p hub.Partition, seq uint64, changes []hub.Change) func(context.Context) error {
+	return func(ctx context.Context) error { return ix.Apply(ctx, p, seq, changes) }
+}
+
 func (ix *memindex) Apply(_ context.Context, p hub.Partition, seq uint64, changes []hub.Change) error {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()

@@ -215,7 +215,7 @@ func (f *Follower) catchUp(ctx context.Context) error {
 		}
 		started := time.Now()
 		err = f.log.Commits(ctx, m.Applied+1, tail, func(c *hub.Commit, _ []byte) error {
-			return f.apply(ctx, c, nil)
+			return f.prepare(ctx, c, nil)(ctx)
 		})
 		if err != nil && !hub.Is(err, hub.Conflict) {
 			return err
@@ -236,15 +236,18 @@ func (f *Follower) catchUp(ctx context.Context) error {
 	return nil
 }
 
-func (f *Follower) apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error {
+func (f *Follower) prepare(ctx context.Context, c *hub.Commit, known []*hub.Entry) func(context.Context) error {
 	changes, err := Changes(ctx, f.log, f.proj, c.Records, known)
 	if err != nil {
-		return err
+		return func(context.Context) error { return err }
 	}
-	if err := f.index.Apply(ctx, c.Partition, c.Seq, changes); err != nil {
-		return fmt.Errorf("apply commit %d of %s: %w", c.Seq, c.Partition, err)
+	apply := f.index.Prepare(c.Partition, c.Seq, changes)
+	return func(ctx context.Context) error {
+		if err := apply(ctx); err != nil {
+			return fmt.Errorf("apply commit %d of %s: %w", c.Seq, c.Partition, err)
+		}
+		return nil
 	}
-	return nil
 }
 
 // Applied makes sure that the index is complete as far as this hub knows and returns the last commit in it.
@@ -259,22 +262,25 @@ func (f *Follower) Applied(ctx context.Context) (uint64, error) {
 	return f.floor, nil
 }
 
-// Apply puts a commit that is in the log into the index. known are the entries of its records as far as the
-// caller has them.
-func (f *Follower) Apply(ctx context.Context, c *hub.Commit, known []*hub.Entry) error {
-	err := f.apply(ctx, c, known)
-	if hub.Is(err, hub.Conflict) || hub.Is(err, hub.Unavailable) { // it was emptied or went back meanwhile
-		if err = f.CatchUp(ctx); err != nil {
+// Prepare makes a commit ready for the index, and returns what puts it there once it is in the log. known are the entries of
+// its records as far as the caller has them.
+func (f *Follower) Prepare(ctx context.Context, c *hub.Commit, known []*hub.Entry) (apply func(context.Context) error) {
+	ready := f.prepare(ctx, c, known)
+	return func(ctx context.Context) error {
+		err := ready(ctx)
+		if hub.Is(err, hub.Conflict) || hub.Is(err, hub.Unavailable) { // it was emptied or went back meanwhile
+			if err = f.CatchUp(ctx); err != nil {
+				return err
+			}
+		}
+		if err != nil {
 			return err
 		}
+		f.mu.Lock()
+		f.floor = max(f.floor, c.Seq)
+		f.mu.Unlock()
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	f.floor = max(f.floor, c.Seq)
-	f.mu.Unlock()
-	return nil
 }
 
 // Heads looks names up in the index. Like Search it fails with Unavailable unless the index was complete all the time:

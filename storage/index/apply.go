@@ -21,17 +21,23 @@ const parallel = 8 // slots of a commit that are written at the same time
 // members than Limits.Whole, every slot is a piece (or several) guarded by the slot's own mark, and the visible mark follows
 // last; a hub that dies on the way leaves a commit that nobody sees and everybody can complete.
 func (ix *Index) Apply(ctx context.Context, p hub.Partition, seq uint64, changes []hub.Change) error {
+	return ix.Prepare(p, seq, changes)(ctx)
+}
+
+// Prepare makes the plan of a commit.
+func (ix *Index) Prepare(p hub.Partition, seq uint64, changes []hub.Change) func(context.Context) error {
 	part, err := ix.partition(p)
 	if err != nil {
-		return err
+		return func(context.Context) error { return err }
 	}
 	pl := planOf(part, changes)
-	if !ix.cluster && pl.size <= ix.limits.Whole {
-		err = ix.applyWhole(ctx, pl, seq)
-	} else {
-		err = ix.applyStaged(ctx, pl, seq)
+	return func(ctx context.Context) error {
+		apply := ix.applyStaged
+		if !ix.cluster && pl.size <= ix.limits.Whole {
+			apply = ix.applyWhole
+		}
+		return asHub(ctx, fmt.Sprintf("apply commit %d of %s", seq, p), apply(ctx, pl, seq))
 	}
-	return asHub(ctx, fmt.Sprintf("apply commit %d of %s", seq, p), err)
 }
 
 // applyWhole does all in one unit: two trips.
