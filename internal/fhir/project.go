@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"concord/hub"
@@ -41,7 +42,9 @@ type Projection struct {
 
 // ChinaTime is the zone of dates and times that name none, unless another is configured (R4 search.html#date: the
 // server's local time).
-func ChinaTime() *time.Location { return time.FixedZone("UTC+8", 8*3600) }
+func ChinaTime() *time.Location { return chinaTime }
+
+var chinaTime = time.FixedZone("UTC+8", 8*3600)
 
 // NewProjection makes a projection that reads dates without a zone in zone, or in ChinaTime when zone is nil. Searches
 // must be compiled with the same zone.
@@ -103,7 +106,15 @@ func (p *Projection) entry(doc *Doc, name hub.Name, most int) (hub.Entry, error)
 	case doc.Root().Kind() != Object:
 		return hub.Entry{}, &hub.Error{Kind: hub.Invalid, Path: name.Type, Msg: "project: the resource is no JSON object"}
 	}
-	t := terms{zone: p.zone, base: p.base, most: most, list: make([]hub.Term, 0, 40)}
+	room := rooms.Get().(*[]hub.Term)
+	t := terms{zone: p.zone, base: p.base, most: most, list: (*room)[:0]}
+	defer func() {
+		if cap(t.list) <= mostRoom {
+			clear(t.list)
+			*room = t.list
+			rooms.Put(room)
+		}
+	}()
 	t.list = append(t.list, hub.Term{Param: "_id", Text: name.ID})
 	if IsRestricted(doc.Root()) {
 		t.list = append(t.list, hub.Term{Param: hub.Trait, Text: Restricted})
@@ -126,8 +137,13 @@ func (p *Projection) entry(doc *Doc, name hub.Name, most int) (hub.Entry, error)
 	if p.more != nil {
 		t.list = append(t.list, p.more(name.Type, doc.Root())...)
 	}
-	return hub.Entry{Route: r.routeOf(doc, name, p.base), Terms: t.list}, nil
+	return hub.Entry{Route: r.routeOf(doc, name, p.base), Terms: slices.Clone(t.list)}, nil
 }
+
+// rooms are where terms are gathered: how many a resource has is only known in the end.
+var rooms = sync.Pool{New: func() any { return new([]hub.Term) }}
+
+const mostRoom = 1000
 
 func tooManyTerms(typ string, most int) error {
 	return &hub.Error{Kind: hub.TooLarge, Path: typ, Msg: "the resource has more than " + strconv.Itoa(most) + " values that searches look at", Hint: "divide it into several"}

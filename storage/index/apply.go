@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -63,7 +64,7 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 				m.history(pl.p, histories[i].Val()).copy(ctx, tx)
 			}
 			for _, slot := range touched(pl.slots) {
-				u := pl.slots[slot]
+				u := pl.slots.bySlot[slot]
 				for w := range u.commands(ix.limits) {
 					_ = tx.Process(ctx, w.command(ctx))
 				}
@@ -200,11 +201,11 @@ type staged struct {
 	gen string
 }
 
-func (s *staged) each(ctx context.Context, units map[int]*unit, do func(context.Context, int, *unit) error) error {
+func (s *staged) each(ctx context.Context, units units, do func(context.Context, int, *unit) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, slot := range touched(units) {
-		group.Go(func() error { return do(ctx, slot, units[slot]) })
+		group.Go(func() error { return do(ctx, slot, units.bySlot[slot]) })
 	}
 	return group.Wait()
 }
@@ -255,18 +256,17 @@ func (u *unit) commands(l Limits) iter.Seq[*write] {
 	return func(yield func(*write) bool) {
 		for _, layer := range u.layers {
 			for _, w := range layer {
-				rest, step := w.args, max(1, w.width)*l.command()
-				for len(rest) > step {
-					if !yield(&write{verb: w.verb, key: w.key, args: rest[:step], width: w.width}) {
+				step := max(1, w.width) * l.command()
+				if len(w.args) <= opening+step {
+					if !yield(w) {
 						return
 					}
-					rest = rest[step:]
+					continue
 				}
-				if len(rest) < len(w.args) {
-					w = &write{verb: w.verb, key: w.key, args: rest, width: w.width}
-				}
-				if !yield(w) {
-					return
+				for some := range slices.Chunk(w.args[opening:], step) {
+					if !yield(&write{args: slices.Concat(w.args[:opening], some), width: w.width}) {
+						return
+					}
 				}
 			}
 		}
@@ -279,11 +279,11 @@ func (u *unit) split(l Limits) iter.Seq2[[]*write, bool] {
 		var piece []*write
 		size := 0
 		for w := range u.commands(l) {
-			if size += 1 + len(w.args)/max(1, w.width); size > l.piece() && len(piece) > 0 {
+			if size += 1 + w.members(); size > l.piece() && len(piece) > 0 {
 				if !yield(piece, false) {
 					return
 				}
-				piece, size = nil, len(w.args)/max(1, w.width)
+				piece, size = nil, w.members()
 			}
 			piece = append(piece, w)
 		}
@@ -291,18 +291,9 @@ func (u *unit) split(l Limits) iter.Seq2[[]*write, bool] {
 	}
 }
 
-// command writes numbers as text, so that Redis sees the same bytes whoever sends them.
-func (w *write) command(ctx context.Context) redis.Cmder {
-	args := make([]any, 0, len(w.args)+2)
-	args = append(args, w.verb, w.key)
-	for _, a := range w.args {
-		if f, ok := a.(float64); ok {
-			a = score(f)
-		}
-		args = append(args, a)
-	}
-	return redis.NewCmd(ctx, args...)
-}
+func (w *write) members() int { return (len(w.args) - opening) / max(1, w.width) }
+
+func (w *write) command(ctx context.Context) redis.Cmder { return redis.NewCmd(ctx, w.args...) }
 
 // score writes a sorted set's score or bound with all its digits; infinities are "+Inf" and "-Inf".
 func score(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

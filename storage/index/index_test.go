@@ -69,10 +69,10 @@ func TestHalfACommitIsNotSeenAndAnybodyCompletesIt(t *testing.T) {
 			}
 			pl := planOf(p, second)
 			s := &staged{ix: ix, p: p, seq: 2, gen: m.Generation}
-			write := func(units map[int]*unit, final bool, most int) {
+			write := func(units units, final bool, most int) {
 				for i, slot := range touched(units) {
 					if i < most {
-						if err := s.pieces(ctx, slot, units[slot], nil, final); err != nil {
+						if err := s.pieces(ctx, slot, units.bySlot[slot], nil, final); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -158,7 +158,7 @@ func TestACommitOnItsWayFindsNoPlaceInAnEmptiedIndex(t *testing.T) {
 	before := dumped(t, ix)
 	pl := planOf(ix.partitions["records"], []hub.Change{change(1, 1, 5, "a", nil, route("Patient/1", "x"))})
 	s := &staged{ix: ix, p: pl.p, seq: 5, gen: old.Generation}
-	for slot, u := range pl.slots {
+	for slot, u := range pl.slots.bySlot {
 		if err := s.pieces(ctx, slot, u, nil, true); !hub.Is(err, hub.Unavailable) {
 			t.Errorf("slot %d took a commit of an earlier generation: %v", slot, err)
 		}

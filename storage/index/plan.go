@@ -16,7 +16,7 @@ type plan struct {
 	// slots holds the commit itself. arrivals and redirects hold once more what must be there before the other
 	// slots follow, where a commit is not applied in one piece: content that comes from another slot, and then
 	// the directory's new word for it. A reader that finds the old place empty reads the directory again.
-	slots, arrivals, redirects map[int]*unit
+	slots, arrivals, redirects units
 	moves                      []move
 	rolls                      map[rollEntry]float64 // with the time of the commit for an hour, NaN for the others
 	changes                    int
@@ -25,6 +25,12 @@ type plan struct {
 	num   uint64  // that boxed is of
 	boxed any     // as an argument of a command, of which a thing has many
 	spare []write // made together: a commit has thousands
+}
+
+// units are shares of slots, and their writes by key.
+type units struct {
+	bySlot map[int]*unit
+	index  map[writeKey]*write
 }
 
 // move is a thing whose earlier versions must be copied from another slot.
@@ -37,8 +43,8 @@ type move struct {
 // unit is the share of one slot.
 type unit struct {
 	layers  [3][]*write
-	index   map[writeKey]*write
-	changed bool // something that was there before is rewritten or removed
+	index   map[writeKey]*write // that of the units
+	changed bool                // something that was there before is rewritten or removed
 }
 
 // The layers are written in this order: who sees a head beyond the visible mark finds the versions before it.
@@ -50,16 +56,19 @@ const (
 
 // write is one command with many members.
 type write struct {
-	verb, key string
-	args      []any
-	width     int    // arguments a member has
-	first     [2]any // where args begins: most writes have one member
+	args  []any  // verb, key and the members
+	width int    // arguments a member has
+	first [4]any // where args begins: most writes have one member
 }
+
+// opening is how many arguments come before the first member.
+const opening = 2
 
 type writeKey struct{ verb, key string }
 
 func planOf(p *partition, changes []hub.Change) *plan {
-	pl := &plan{p: p, slots: map[int]*unit{}, arrivals: map[int]*unit{}, redirects: map[int]*unit{}, rolls: map[rollEntry]float64{}, changes: len(changes)}
+	const writes = 12 // of a thing, about
+	pl := &plan{p: p, slots: newUnits(writes * len(changes)), arrivals: newUnits(0), redirects: newUnits(0), rolls: map[rollEntry]float64{}, changes: len(changes)}
 	for _, t := range fold(changes) {
 		pl.thing(t)
 	}
@@ -104,13 +113,13 @@ func (pl *plan) thing(t *thing) {
 }
 
 // direct writes the directory.
-func (pl *plan) direct(units map[int]*unit, n hub.Name, num uint64, content int) {
+func (pl *plan) direct(units units, n hub.Name, num uint64, content int) {
 	slot, bucket := pl.p.directory(n)
 	pl.put(of(units, slot), postingLayer, "hset", pl.p.nameKey(slot, bucket), nameField(n.String()), packPlace(num, content))
 }
 
 // contents writes head and versions. A thing with one version has no versions key: its head says it all.
-func (pl *plan) contents(units map[int]*unit, t *thing, slot int) {
+func (pl *plan) contents(units units, t *thing, slot int) {
 	num, u := t.first().Num, of(units, slot)
 	key := pl.p.versionsKey(slot, num)
 	if t.last().Version > 1 {
@@ -286,11 +295,15 @@ func placesOf(spans []span, grain int) []pageOf {
 	return pages
 }
 
-func of(units map[int]*unit, slot int) *unit {
-	u := units[slot]
+func newUnits(writes int) units {
+	return units{map[int]*unit{}, make(map[writeKey]*write, writes)}
+}
+
+func of(units units, slot int) *unit {
+	u := units.bySlot[slot]
 	if u == nil {
-		u = &unit{index: map[writeKey]*write{}}
-		units[slot] = u
+		u = &unit{index: units.index} // a key tells its slot
+		units.bySlot[slot] = u
 	}
 	return u
 }
@@ -304,12 +317,25 @@ func (pl *plan) put(u *unit, layer int, verb, key string, args ...any) {
 			pl.spare = make([]write, 64)
 		}
 		w, pl.spare = &pl.spare[0], pl.spare[1:]
-		w.verb, w.key, w.width, w.args = verb, key, len(args), w.first[:0]
+		w.width, w.args = len(args), append(w.first[:0], boxed(verb), key)
 		u.index[at] = w
 		u.layers[layer] = append(u.layers[layer], w)
 	}
 	w.args = append(w.args, args...)
 	pl.size++
+}
+
+// boxed is a verb as an argument, which costs nothing for a constant.
+func boxed(verb string) any {
+	switch verb {
+	case "hset":
+		return "hset"
+	case "sadd":
+		return "sadd"
+	case "zadd":
+		return "zadd"
+	}
+	return verb
 }
 
 // member is the argument that stands for num.
@@ -321,4 +347,4 @@ func (pl *plan) member(num uint64) any {
 }
 
 // touched lists the slots in order.
-func touched(units map[int]*unit) []int { return slices.Sorted(maps.Keys(units)) }
+func touched(units units) []int { return slices.Sorted(maps.Keys(units.bySlot)) }

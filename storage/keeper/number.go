@@ -10,6 +10,9 @@ import (
 // text views b as a string for as long as b does not change.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// bytesOf is s as bytes without a copy, for who only reads them.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
 // parseInt reads a canonical signed 64-bit decimal: no sign but "-", no leading zeros, no space.
 func parseInt(b []byte) (int64, bool) {
 	digits := b

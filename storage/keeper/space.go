@@ -25,7 +25,7 @@ func tagOf(key string) string {
 }
 
 func spaceOfTag(tag string) int {
-	return int(crc32.ChecksumIEEE([]byte(tag)) % spaceCount)
+	return int(crc32.ChecksumIEEE(bytesOf(tag)) % spaceCount)
 }
 
 // space holds the keys of some tags. Its methods want mu held: for reading where they say so, else for writing.
