@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -160,9 +161,7 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 	r.writers = map[hub.Partition]*commit.Committer{}
 	for p, f := range r.followers {
 		opt := commit.Options{Observe: r.metrics.commits(p)}
-		observe := opt.Observe
-		opt.Observe = func(records, bytes int, put, apply time.Duration) {
-			observe(records, bytes, put, apply)
+		wake := calmly(followPause, func() {
 			r.deriver.Wake(p)
 			if p == settings.Records {
 				r.laboratory.wake()
@@ -170,6 +169,11 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 				r.ledger.wake()
 				r.persons.wake()
 			}
+		})
+		observe := opt.Observe
+		opt.Observe = func(records, bytes int, put, apply time.Duration) {
+			observe(records, bytes, put, apply)
+			wake()
 		}
 		opt.Admit = r.quota.Admit
 		if p == settings.Records {
@@ -197,6 +201,22 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 		Index: r.index, Followers: r.followers, Records: settings.Records, Writer: r.writers[settings.Records], Partitions: r.dicomPartitions(),
 		BodySites: mappings.BodySites(), Base: r.cfg.PublicURL + "/dicom-web", Reading: r.ecgInstances(),
 	})
+}
+
+// followPause is how long what follows from commits waits for more of them: under load a round of each follower is then for several.
+const followPause = 20 * time.Millisecond
+
+// calmly returns what has do done once, a pause after it was asked for, however often that is meanwhile.
+func calmly(pause time.Duration, do func()) func() {
+	var coming atomic.Bool
+	return func() {
+		if coming.CompareAndSwap(false, true) {
+			time.AfterFunc(pause, func() {
+				coming.Store(false)
+				do()
+			})
+		}
+	}
 }
 
 func (r *rooms) dicomPartitions() []hub.Partition {
