@@ -46,7 +46,7 @@ type Store struct {
 	sync    syncer
 	folders *folders
 	buffers sync.Pool   // *[]byte for copying
-	staged  chan []byte // free buffers of what is staged
+	staged  shelf
 }
 
 const copyBuffer = 256 << 10
@@ -65,10 +65,6 @@ func Open(root string, opts Options) (*Store, error) {
 	}
 	s := &Store{root: root, temp: filepath.Join(root, "@tmp"), sync: syncer{(*os.File).Sync, syncFolder}}
 	s.folders = newFolders(root, func(path string) error { return s.sync.folder(path) })
-	s.staged = make(chan []byte, stageBuffers)
-	for range stageBuffers {
-		s.staged <- nil
-	}
 	s.buffers.New = func() any { b := make([]byte, copyBuffer); return &b }
 	if err := os.MkdirAll(s.temp, 0o750); err != nil {
 		return nil, unusable(root, err)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"sync"
 
 	"concord/hub"
 	"concord/storage/object"
@@ -27,12 +28,8 @@ func (s *Store) Stage(ctx context.Context) (hub.Stage, error) {
 		return nil, failure("stage", "", err)
 	}
 	g := &stage{store: s}
-	select {
-	case g.small = <-s.staged:
-		if g.small == nil { // its first use
-			g.small = make([]byte, 0, stageBuffer)
-		}
-	default:
+	var ok bool
+	if g.small, ok = s.staged.take(); !ok {
 		if err := g.spill(); err != nil {
 			return nil, err
 		}
@@ -40,9 +37,41 @@ func (s *Store) Stage(ctx context.Context) (hub.Stage, error) {
 	return g, nil
 }
 
+// shelf lends the buffers of what is staged. What was given back last is lent first, for the processor still has it in its
+// cache, so that as many are made as were ever needed at a time.
+type shelf struct {
+	mu   sync.Mutex
+	free [][]byte
+	lent int
+}
+
+// take lends an empty buffer; ok is false when all are lent.
+func (s *shelf) take() (b []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lent == stageBuffers {
+		return nil, false
+	}
+	s.lent++
+	n := len(s.free)
+	if n == 0 {
+		return make([]byte, 0, stageBuffer), true
+	}
+	b = s.free[n-1]
+	s.free = s.free[:n-1]
+	return b, true
+}
+
+func (s *shelf) giveBack(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lent--
+	s.free = append(s.free, b[:0])
+}
+
 type stage struct {
 	store *Store
-	small []byte   // the bytes so far, while they are in memory: a buffer of store.staged
+	small []byte   // the bytes so far, while they are in memory: lent by store.staged
 	file  *os.File // where they are otherwise
 	err   error    // of the first Write that had one
 	ended bool
@@ -130,7 +159,7 @@ func (g *stage) Discard() {
 
 func (g *stage) release() {
 	if g.small != nil {
-		g.store.staged <- g.small[:0]
+		g.store.staged.giveBack(g.small)
 		g.small = nil
 	}
 }
