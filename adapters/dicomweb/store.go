@@ -63,7 +63,7 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 			if len(results) == s.Limits.Parts {
 				return &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a request may have %d parts", s.Limits.Parts)}
 			}
-			in, err := s.Archive.Receive(ctx, part)
+			in, err := s.Archive.Receive(ctx, part.Reader) // itself, not what wraps it: it may be a Taker
 			part.end()
 			var cut *brokenBody
 			if errors.As(err, &cut) {
