@@ -138,6 +138,7 @@ func (bs *batches) flush() {
 }
 
 func (bs *batches) store(b batch) {
+	bs.server.Archive.Look(bs.ctx, b.come...) // one question for all; where it fails, Keep asks again and says why
 	kept := make([]*imaging.Kept, len(b.come))
 	var keeping sync.WaitGroup
 	for i, in := range b.come {

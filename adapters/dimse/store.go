@@ -63,7 +63,7 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 	if h.SOPInstanceUID != c.SOPInstance {
 		return verdict(notSOPClass, "the data set has another SOP instance than the command")
 	}
-	if err := s.patiently(ctx, func() error { return s.Archive.Ready(ctx, h.StudyInstanceUID) }); err != nil {
+	if err := s.patiently(ctx, func() error { return s.Archive.Look(ctx, in) }); err != nil {
 		return failure(err)
 	}
 	kept, err := s.Archive.Keep(ctx, in)

@@ -14,15 +14,42 @@ import (
 // the data sets are compared byte by byte, with the file that came, still staged, or with its blob. That costs nothing
 // unless a UID comes again, and holds for records of any age.
 
+// Look asks the index which of the instances have a UID that is there already, once for each partition; Keep does so by
+// itself for what was not looked up. While the index cannot tell it fails with Unavailable, and may be called again.
+func (a *Archive) Look(ctx context.Context, ins ...*Received) error {
+	at := map[hub.Partition][]*Received{}
+	for _, in := range ins {
+		p := a.PartitionOf(in.Header.StudyInstanceUID)
+		at[p] = append(at[p], in)
+	}
+	for p, ins := range at {
+		names := make([]hub.Name, len(ins))
+		for i, in := range ins {
+			names[i] = dicom.InstanceName(in.Header.StudyInstanceUID, in.Header.SOPInstanceUID)
+		}
+		heads, err := a.Followers[p].Heads(ctx, names)
+		if err != nil {
+			return err
+		}
+		for i, in := range ins {
+			in.there = &heads[i]
+		}
+	}
+	return nil
+}
+
 // known reports whether the very same instance is there, so that its bytes need not be kept again. Otherwise other is the
 // digest of the file that its UID was there with, if any. The committer decides in the end; this saves a blob.
-func (a *Archive) known(ctx context.Context, p hub.Partition, in *Received) (known bool, other string, err error) {
-	f := a.Followers[p]
-	heads, err := f.Heads(ctx, []hub.Name{dicom.InstanceName(in.Header.StudyInstanceUID, in.Header.SOPInstanceUID)})
-	if err != nil || heads[0].Version == 0 || heads[0].Deleted {
-		return false, "", err
+func (a *Archive) known(ctx context.Context, in *Received) (known bool, other string, err error) {
+	if in.there == nil {
+		if err := a.Look(ctx, in); err != nil {
+			return false, "", err
+		}
 	}
-	rec, err := f.Log().Record(ctx, heads[0].Loc)
+	if in.there.Version == 0 || in.there.Deleted {
+		return false, "", nil
+	}
+	rec, err := a.Followers[in.there.Partition].Log().Record(ctx, in.there.Loc)
 	if err != nil || rec.Blob == nil {
 		return false, "", err
 	}

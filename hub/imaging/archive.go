@@ -65,6 +65,7 @@ type Received struct {
 	Header *dicom.Header
 	SHA256 string
 	stage  hub.Stage
+	there  *hub.Head // of its name in the index, once looked up
 }
 
 // Discard gives the bytes up. It may be called after Keep.
@@ -209,17 +210,11 @@ type Outcome struct {
 	Err     error
 }
 
-// Ready fails with Unavailable while the index cannot tell what there is of a study; Keep would fail likewise.
-func (a *Archive) Ready(ctx context.Context, study string) error {
-	return a.Followers[a.PartitionOf(study)].Check(ctx)
-}
-
 // Keep makes the bytes of a received instance durable. Several may be kept at the same time; Commit ends them together.
 func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
 	h := in.Header
 	defer in.Discard()
-	p := a.PartitionOf(h.StudyInstanceUID)
-	known, other, err := a.known(ctx, p, in)
+	known, other, err := a.known(ctx, in)
 	if known || err != nil {
 		return &Kept{intake: intake{header: h, result: Known}, done: true}, err
 	}
