@@ -29,6 +29,7 @@ type Association struct {
 	perform   chan struct{}
 	invoke    chan struct{}
 	operating sync.WaitGroup
+	hands     chan func() // takes an operation where a goroutine that did one before is free
 
 	mu        sync.Mutex
 	running   map[uint16]context.CancelCauseFunc // operations of the peer, by message ID
@@ -41,7 +42,7 @@ type Association struct {
 func newAssociation(ctx context.Context, l *link, p Peer, contexts []Context, theirs UserInformation, h Handler, o Observer) *Association {
 	theirs.Identity = nil
 	a := &Association{link: l, peer: p, contexts: contexts, user: theirs, handle: h, observe: o, done: make(chan struct{}),
-		running: map[uint16]context.CancelCauseFunc{}, calls: map[uint16]*Call{}}
+		hands: make(chan func()), running: map[uint16]context.CancelCauseFunc{}, calls: map[uint16]*Call{}}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	return a
 }
@@ -360,7 +361,7 @@ func (a *Association) performs(m Message) error {
 		a.running[m.Command.MessageID] = cancel
 	}
 	a.mu.Unlock()
-	a.operating.Go(func() {
+	a.operate(func() {
 		defer func() { <-a.perform }()
 		if twice {
 			cancel(nil)
@@ -375,6 +376,27 @@ func (a *Association) performs(m Message) error {
 		a.answer(ctx, r)
 	})
 	return nil
+}
+
+// operate runs do beside the goroutine that reads, by one that did so before if it is free: its stack has grown already.
+func (a *Association) operate(do func()) {
+	a.operating.Add(1)
+	select {
+	case a.hands <- do:
+		return
+	default:
+	}
+	go func() {
+		for {
+			do()
+			a.operating.Done()
+			select {
+			case do = <-a.hands:
+			case <-a.ctx.Done():
+				return
+			}
+		}
+	}()
 }
 
 // answer runs the handler. One that panics costs its request, not the hub.
