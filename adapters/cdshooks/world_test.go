@@ -88,7 +88,7 @@ func start(t testing.TB, change ...func(*cdshooks.Deps)) *world {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	objects, ix := &memobjects.Store{}, index.Open(conn, index.StandardLayout(0))
 	log := &projection.Log{Objects: objects, Partition: records, Cache: projection.NewCache(64 << 20)}

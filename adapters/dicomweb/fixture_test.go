@@ -90,7 +90,7 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 		t.Fatal(err)
 	}
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	ix := index.Open(conn, index.StandardLayout(1))
 	log := &projection.Log{Objects: objects, Partition: partition, Cache: projection.NewCache(64 << 20)}
 	follower := projection.NewFollower(log, ix, &projection.Projectors{ByType: map[string]hub.Projector{

@@ -53,7 +53,7 @@ func startStore(t *testing.T, change func(*Server)) (address string, open chan s
 	}
 	objects := held{store, make(chan struct{})}
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	log := &projection.Log{Objects: objects, Partition: partition, Cache: projection.NewCache(1 << 20)}
 	follower := projection.NewFollower(log, index.Open(conn, index.StandardLayout(1)), &projection.Projectors{ByType: map[string]hub.Projector{
 		dicom.Study.Type(): projector(dicom.ProjectStudy), dicom.Series.Type(): projector(dicom.ProjectSeries), dicom.Instance.Type(): projector(dicom.ProjectInstance),

@@ -93,7 +93,7 @@ func start(t testing.TB) *client {
 		t.Fatal(err)
 	}
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	ix := index.Open(conn, index.StandardLayout(1))
 	project := fhir.NewProjection(nil)
 	byType := messages.Projectors()

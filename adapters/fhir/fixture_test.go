@@ -63,7 +63,7 @@ func startMany(t testing.TB, n int, change ...func(*face.Deps)) []*client {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	objects, ix := &memobjects.Store{}, index.Open(conn, index.StandardLayout(0))
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	model, err := mappings.Identity()

@@ -69,7 +69,7 @@ func (w *world) tick() time.Time {
 func start(t *testing.T) *world {
 	gin.SetMode(gin.TestMode)
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	objects, ix, project := &memobjects.Store{}, index.Open(conn, index.StandardLayout(0)), fhir.NewProjection(nil)
 	log := &projection.Log{Objects: objects, Partition: records, Cache: projection.NewCache(64 << 20)}

@@ -53,7 +53,7 @@ func (w *world) Note(_ context.Context, e audit.Event) error {
 func start(t *testing.T) *world {
 	gin.SetMode(gin.TestMode)
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	objects, ix := &memobjects.Store{}, index.Open(conn, index.StandardLayout(0))
 	log := &projection.Log{Objects: objects, Partition: records, Cache: projection.NewCache(64 << 20)}

@@ -52,7 +52,7 @@ func (d *desk) Note(_ context.Context, e audit.Event) error {
 func open(t *testing.T) *desk {
 	gin.SetMode(gin.TestMode)
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	log := &projection.Log{Objects: &memobjects.Store{}, Partition: "records", Cache: projection.NewCache(8 << 20)}
 	follower := projection.NewFollower(log, index.Open(conn, index.StandardLayout(0)), &projection.Projectors{Default: fhir.NewProjection(nil),

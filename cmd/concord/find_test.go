@@ -54,7 +54,7 @@ func openWide(t *testing.T) (*imaging.Archive, *imaging.Finder, *sentCommands) {
 		t.Fatal(err)
 	}
 	k, sent := keeper.New(keeper.Options{}), &sentCommands{}
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	conn.AddHook(sent)
 	ix := index.Open(conn, index.StandardLayout(16))
 	projectors := &projection.Projectors{ByType: map[string]hub.Projector{

@@ -189,7 +189,7 @@ func (f *fsck) compareOnce(ctx context.Context, p hub.Partition) error {
 	}
 	k := keeper.New(keeper.Options{})
 	defer k.Close()
-	client := index.ConnectDialer(k.Dial)
+	client := index.ConnectLocal(k)
 	defer client.Close()
 	fresh := index.Open(client, f.layout)
 	if _, err := fresh.Begin(ctx, p); err != nil {

@@ -93,7 +93,7 @@ func openIndexClient(cfg Config, first []string, alone bool) (redis.UniversalCli
 		return nil, nil, err
 	}
 	go e.keeper.Serve(e.socket)
-	return index.ConnectDialer(e.keeper.Dial), e, nil
+	return index.ConnectLocal(e.keeper), e, nil
 }
 
 // redisLog takes what the Redis client would print by itself; the errors come back from its calls as well.

@@ -39,7 +39,7 @@ func (numbered) Project(rec *hub.Record) (hub.Entry, error) {
 // the log and each looks before it has its place in the queue.
 func TestAFindSeesWhatTheIndexDoesNotHaveYet(t *testing.T) {
 	k := keeper.New(keeper.Options{})
-	client := index.ConnectDialer(k.Dial)
+	client := index.ConnectLocal(k)
 	defer func() { client.Close(); k.Close() }()
 	ix, store := index.Open(client, index.StandardLayout(0)), &memobjects.Store{}
 	var committers []*commit.Committer

@@ -104,7 +104,7 @@ func simulate(t *testing.T, seed uint64) {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	store := &flaky{Store: &memobjects.Store{}, dice: rand.New(rand.NewPCG(seed, 2)), faults: []float64{0, 0.02, 0.1}[seed%3]}
 	k := keeper.New(keeper.Options{})
-	client := index.ConnectDialer(k.Dial)
+	client := index.ConnectLocal(k)
 	defer func() { client.Close(); k.Close() }()
 	ix := index.Open(client, index.StandardLayout(0))
 
@@ -240,7 +240,7 @@ func verifyIndex(t *testing.T, objects hub.Objects, ix *index.Index) {
 		t.Fatal(err)
 	}
 	k := keeper.New(keeper.Options{})
-	client := index.ConnectDialer(k.Dial)
+	client := index.ConnectLocal(k)
 	defer func() { client.Close(); k.Close() }()
 	fresh := index.Open(client, index.StandardLayout(0))
 	if err := projection.NewFollower(log, fresh, &projection.Projectors{}).CatchUp(t.Context()); err != nil {

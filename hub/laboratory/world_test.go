@@ -37,7 +37,7 @@ type house struct {
 
 func newHouse(t testing.TB) *house {
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	return &house{&memobjects.Store{}, index.Open(conn, index.StandardLayout(0))}
 }

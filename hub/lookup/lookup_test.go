@@ -178,7 +178,7 @@ func TestSearchesAgreeWithAPlainReadingOfTheQuery(t *testing.T) {
 
 func TestSearchesAgreeWithItOnTheRealIndex(t *testing.T) {
 	k := keeper.New(keeper.Options{})
-	client := index.ConnectDialer(k.Dial)
+	client := index.ConnectLocal(k)
 	defer func() { client.Close(); k.Close() }()
 	ix := index.Open(client, index.StandardLayout(0))
 	rapid.Check(t, func(rt *rapid.T) {

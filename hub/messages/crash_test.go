@@ -23,7 +23,7 @@ import (
 func fresh(t *testing.T) *index.Index {
 	t.Helper()
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	return index.Open(conn, index.StandardLayout(0))
 }

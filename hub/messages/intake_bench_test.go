@@ -20,7 +20,7 @@ func BenchmarkTake(b *testing.B) {
 		b.Fatal(err)
 	}
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	b.Cleanup(func() { conn.Close(); k.Close() })
 	w := openWorld(b, objects, index.Open(conn, index.StandardLayout(0)))
 	var next, results atomic.Int64

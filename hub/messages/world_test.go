@@ -115,7 +115,7 @@ func (w *world) tick() time.Time {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	return openWorld(t, &memobjects.Store{}, index.Open(conn, index.StandardLayout(0)))
 }

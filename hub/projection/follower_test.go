@@ -37,7 +37,7 @@ func house(t *testing.T, n int) (*index.Index, *projection.Log) {
 		prev = hub.Digest(data)
 	}
 	k := keeper.New(keeper.Options{})
-	client := index.ConnectDialer(k.Dial)
+	client := index.ConnectLocal(k)
 	t.Cleanup(func() { client.Close(); k.Close() })
 	return index.Open(client, index.StandardLayout(1)), &projection.Log{Objects: objects, Partition: records}
 }

@@ -30,7 +30,7 @@ type world struct {
 
 func open(t *testing.T, share int64) *world {
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	w := &world{t: t, objects: folder(t)}
 	log := &projection.Log{Objects: w.objects, Partition: records, Cache: projection.NewCache(1 << 20)}
 	w.follower = projection.NewFollower(log, index.Open(conn, index.StandardLayout(0)), &projection.Projectors{Default: fhir.NewProjection(nil)})

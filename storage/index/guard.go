@@ -38,6 +38,9 @@ func (ix *Index) guardedOnce(ctx context.Context, key string, fields []string, e
 	if err != nil {
 		return err
 	}
+	if ix.local != nil {
+		return ix.guardedHere(ctx, key, fields, extra, decide)
+	}
 	conn := node.Conn()
 	defer conn.Close()
 	pipe := conn.Pipeline()
@@ -57,6 +60,36 @@ func (ix *Index) guardedOnce(ctx context.Context, key string, fields []string, e
 	}
 	if _, err := conn.TxPipelined(ctx, func(tx redis.Pipeliner) error { write(tx); return nil }); err != nil {
 		return err
+	}
+	return verdict
+}
+
+// guardedHere is guardedOnce without a watch: the keeper compares what was read.
+func (ix *Index) guardedHere(ctx context.Context, key string, fields []string, extra func(redis.Pipeliner),
+	decide func(vals []any) (func(tx redis.Pipeliner), error)) error {
+	pipe := ix.client.Pipeline()
+	state := pipe.HMGet(ctx, key, fields...)
+	if extra != nil {
+		extra(pipe)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	write, verdict := decide(state.Val())
+	if write == nil {
+		return verdict
+	}
+	tx := ix.client.TxPipeline() // it only gathers
+	write(tx)
+	commands := make([][]any, tx.Len())
+	for i, cmd := range tx.Cmds() {
+		commands[i] = cmd.Args()
+	}
+	switch done, err := ix.local.Exec(key, fields, state.Val(), commands); {
+	case err != nil:
+		return err
+	case !done:
+		return redis.TxFailedErr
 	}
 	return verdict
 }

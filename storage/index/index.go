@@ -16,6 +16,7 @@ import (
 // Index is hub.Index over Redis. Any number of hubs may share one Redis.
 type Index struct {
 	client     redis.UniversalClient
+	local      Local // nil where the server is in another process
 	cluster    bool
 	partitions map[hub.Partition]*partition
 	limits     Limits
@@ -35,6 +36,9 @@ var _ hub.Index = (*Index)(nil)
 func Open(client redis.UniversalClient, layout Layout) *Index {
 	ix := &Index{client: client, partitions: make(map[hub.Partition]*partition, len(layout.Partitions)), rolls: map[hub.Partition]*rolls{},
 		limits: layout.Limits.orDefaults()}
+	if c, is := client.(localClient); is {
+		ix.client, ix.local = c.Client, c.local
+	}
 	ix.shelf, ix.hands, ix.tallies.of = newShelf(), newHands(), map[*partition]*counted{}
 	ix.cache, ix.populations.known = newCache(ix.limits.Cached), map[population]count{}
 	_, ix.cluster = client.(*redis.ClusterClient)

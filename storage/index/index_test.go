@@ -23,7 +23,7 @@ func smallLayout() Layout {
 
 func overKeeper(t *testing.T) *Index {
 	k := keeper.New(keeper.Options{})
-	client := ConnectDialer(k.Dial)
+	client := ConnectLocal(k)
 	t.Cleanup(func() { client.Close(); k.Close() })
 	return Open(client, smallLayout())
 }

@@ -52,7 +52,7 @@ func (silent) Note(context.Context, audit.Event) error { return nil }
 func open(t *testing.T, hubs int) *world {
 	t.Helper()
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	return openOn(t, index.Open(conn, index.StandardLayout(0)), hubs)
 }

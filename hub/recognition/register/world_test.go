@@ -35,7 +35,7 @@ func (f projector) Project(rec *hub.Record) (hub.Entry, error) { return f(rec.Bo
 
 func newWorld(t testing.TB) *world {
 	k := keeper.New(keeper.Options{})
-	conn := index.ConnectDialer(k.Dial)
+	conn := index.ConnectLocal(k)
 	t.Cleanup(func() { conn.Close(); k.Close() })
 	return on(t, index.Open(conn, index.StandardLayout(0)))
 }

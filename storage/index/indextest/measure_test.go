@@ -94,7 +94,7 @@ func servers() []server {
 		{"keeper", func(t testing.TB) redis.UniversalClient {
 			k := keeper.New(keeper.Options{})
 			t.Cleanup(func() { k.Close() })
-			return index.ConnectDialer(k.Dial)
+			return index.ConnectLocal(k)
 		}},
 		{"redis", func(t testing.TB) redis.UniversalClient {
 			client, _ := index.Connect("redis://" + keepertest.StartRedis(t))

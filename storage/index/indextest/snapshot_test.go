@@ -65,7 +65,7 @@ func TestASnapshotTakenWhileCommitsComeIsCaughtUpFromTheLog(t *testing.T) {
 
 func overKeeper(t *testing.T, ctx context.Context, options keeper.Options, lim index.Limits) (*keeper.Keeper, *room) {
 	k := keeper.New(options)
-	client := index.ConnectDialer(k.Dial)
+	client := index.ConnectLocal(k)
 	t.Cleanup(func() { client.Close(); k.Close() })
 	return k, &room{index.Open(client, layout(lim)), client, ctx}
 }

@@ -12,6 +12,15 @@ import (
 func TestOverTheKeeper(t *testing.T) {
 	k := keeper.New(keeper.Options{})
 	defer k.Close()
+	client := index.ConnectLocal(k)
+	defer client.Close()
+	indextest.Run(t, client)
+}
+
+// Another process of the same machine reaches the keeper through connections alone.
+func TestOverConnectionsToTheKeeper(t *testing.T) {
+	k := keeper.New(keeper.Options{})
+	defer k.Close()
 	client := index.ConnectDialer(k.Dial)
 	defer client.Close()
 	indextest.Run(t, client)

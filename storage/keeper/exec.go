@@ -1,0 +1,141 @@
+package keeper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// Exec runs commands as a transaction, with no other command between, for a caller in this process: nothing is written to a
+// connection and read from it again. It does nothing, and says so, if the fields of the hash at guard are not as they were:
+// strings, nil for those it does not have. What the commands reply is not told, but the first error among them is; the
+// others run all the same, as after EXEC.
+//
+// A command is its words: strings, bytes or integers.
+func (k *Keeper) Exec(guard string, fields []string, were []any, commands [][]any) (done bool, err error) {
+	if k.open.Err() != nil {
+		return false, fmt.Errorf("run a transaction: %w", net.ErrClosed)
+	}
+	x := transactions.Get().(*transaction)
+	defer x.free()
+	x.s.k = k
+	if err := x.read(k, commands); err != nil {
+		return false, err
+	}
+	var l locks
+	l.add(spaceOf(bytesOf(guard)), true)
+	for at, i := 0, 0; i < len(x.commands); at, i = at+x.commands[i].n, i+1 {
+		x.commands[i].cmd.lock(&l, x.words[at:at+x.commands[i].n])
+	}
+	l.lock(k)
+	defer l.unlock(k)
+	c := call{s: &x.s, k: k}
+	if !c.unchanged(bytesOf(guard), fields, were) {
+		return false, nil
+	}
+	at := 0
+	for _, one := range x.commands {
+		c.args = x.words[at : at+one.n]
+		at += one.n
+		one.cmd.run(&c)
+		if err == nil && len(x.s.out) > 0 && x.s.out[0] == '-' {
+			text, _, _ := bytes.Cut(x.s.out[1:], []byte("\r\n"))
+			err = replyError(text)
+		}
+		x.s.out = x.s.out[:0]
+	}
+	return true, err
+}
+
+// unchanged tells whether the fields of a hash are as they were.
+func (c *call) unchanged(key []byte, fields []string, were []any) bool {
+	v, ok := c.look(key, "hash")
+	if !ok {
+		return false
+	}
+	for i, name := range fields {
+		val, has := v.field(bytesOf(name))
+		if was, had := were[i].(string); has != had || text(val) != was {
+			return false
+		}
+	}
+	return true
+}
+
+// replyError is an error that a command replied. It is one of Redis' to go-redis.
+type replyError string
+
+func (e replyError) Error() string { return string(e) }
+
+// RedisError marks it.
+func (replyError) RedisError() {}
+
+// transaction is the commands of one Exec as the keeper reads them.
+type transaction struct {
+	s        session
+	commands []queued
+	words    [][]byte
+	numbers  []byte
+}
+
+var transactions = sync.Pool{New: func() any { return new(transaction) }}
+
+func (x *transaction) free() {
+	if cap(x.words) > 1<<16 || cap(x.s.out) > keepBuffer {
+		return
+	}
+	clear(x.commands)
+	clear(x.words)
+	x.s.k, x.s.out, x.commands, x.words, x.numbers = nil, x.s.out[:0], x.commands[:0], x.words[:0], x.numbers[:0]
+	transactions.Put(x)
+}
+
+func (x *transaction) read(k *Keeper, commands [][]any) error {
+	for _, words := range commands {
+		from := len(x.words)
+		for _, w := range words {
+			switch w := w.(type) {
+			case string:
+				x.words = append(x.words, bytesOf(w))
+			case []byte:
+				x.words = append(x.words, w)
+			case int:
+				x.number(int64(w))
+			case int64:
+				x.number(w)
+			case uint64:
+				at := len(x.numbers)
+				x.numbers = strconv.AppendUint(x.numbers, w, 10)
+				x.words = append(x.words, x.numbers[at:len(x.numbers):len(x.numbers)])
+			case float64:
+				at := len(x.numbers)
+				x.numbers = appendScore(x.numbers, w)
+				x.words = append(x.words, x.numbers[at:len(x.numbers):len(x.numbers)])
+			default:
+				return fmt.Errorf("run a transaction: a word of type %T", w)
+			}
+		}
+		args := x.words[from:]
+		if len(args) == 0 {
+			return errors.New("run a transaction: a command without words")
+		}
+		cmd := k.commands.find(args[0])
+		switch {
+		case cmd == nil:
+			return replyError(unknownCommand(args))
+		case cmd.outside || cmd.arity > 0 && len(args) != cmd.arity || len(args) < -cmd.arity:
+			return replyError("ERR wrong number of arguments for '" + cmd.name + "' command")
+		}
+		x.commands = append(x.commands, queued{cmd, len(args)})
+	}
+	return nil
+}
+
+func (x *transaction) number(n int64) {
+	at := len(x.numbers)
+	x.numbers = strconv.AppendInt(x.numbers, n, 10)
+	x.words = append(x.words, x.numbers[at:len(x.numbers):len(x.numbers)])
+}
