@@ -87,7 +87,7 @@ func (b *batch) read() {
 		if err != nil {
 			continue // it is refused with its place when it is checked
 		}
-		b.docs[i] = doc
+		b.docs[i], r.Doc = doc, doc
 		switch r.Name.Type {
 		case "Observation", "ServiceRequest":
 			b.results[i] = ReadResult(doc.Root())
@@ -171,8 +171,12 @@ func (b *batch) coded(i int) {
 	}
 	if len(add.codings) > 0 {
 		b.settle(res.Codings)
-		b.mapping.Resources[i].Body = add.to(b.docs[i].Root())
+		b.write(i, add.to(b.docs[i].Root()))
 	}
+}
+
+func (b *batch) write(i int, body []byte) {
+	b.mapping.Resources[i].Body, b.mapping.Resources[i].Doc = body, nil
 }
 
 func (b *batch) observation(i int) {
@@ -215,7 +219,7 @@ func (b *batch) observation(i int) {
 		b.open = append(b.open, messages.Code{System: sighting.Code.System, Code: sighting.Code.Code, Display: sighting.Code.Display, Unit: res.Unit})
 	}
 	if !add.none() {
-		b.mapping.Resources[i].Body = add.to(root)
+		b.write(i, add.to(root))
 	}
 }
 

@@ -222,7 +222,7 @@ func (b *batch) rename() {
 			continue
 		}
 		if doc, err := fhir.Parse(r.Body, fhir.Limits{}); err == nil {
-			r.Body = doc.RewriteReferences(b.renamed)
+			b.write(i, doc.RewriteReferences(b.renamed))
 		}
 	}
 }

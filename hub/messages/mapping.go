@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"concord/hub"
+	"concord/internal/fhir"
 )
 
 // Mapper says what messages of a format mean. It must be pure but for what it reads of its rules: a message is mapped again
@@ -33,6 +34,8 @@ type Resource struct {
 	Name hub.Name
 	// Body is the resource's JSON; an id in it is replaced by that of Name, meta is completed.
 	Body []byte
+	// Doc is Body as it was read, if somebody has read it; whoever writes another Body leaves none.
+	Doc *fhir.Doc
 	// Part names the report, order or document that it belongs to, the same whenever a message speaks of that; any text.
 	// What an earlier message had in the part and this one has not is deleted. Empty for what is shared between messages:
 	// that is merged into what is there, member by member, identifiers added to those that are known.

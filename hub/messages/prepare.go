@@ -166,8 +166,10 @@ func (in *Intake) resource(given *Resource, m *Message) (*resource, error) {
 		r.at = m.Received
 	}
 	var err error
-	if r.doc, err = fhir.Parse(given.Body, fhir.Limits{}); err != nil {
-		return nil, err
+	if r.doc = given.Doc; r.doc == nil {
+		if r.doc, err = fhir.Parse(given.Body, fhir.Limits{}); err != nil {
+			return nil, err
+		}
 	}
 	if typ := r.doc.Type(); typ != given.Name.Type || !fhir.IsResourceType(typ) || !fhir.ValidID(given.Name.ID) {
 		return nil, &hub.Error{Kind: hub.Invalid, Path: given.Name.Type, Msg: "the mapping names a resource as none can be named"}
