@@ -9,7 +9,7 @@ import (
 	"concord/hub"
 )
 
-// facts is an entry in the shape of its keys: no term twice, each list in order.
+// facts is an entry in the shape of its keys.
 type facts struct {
 	exact, text []fact
 	ranges      []values
@@ -52,7 +52,6 @@ func factsOf(e *hub.Entry) facts {
 			f.ranges[at].spans = append(f.ranges[at].spans, span{t.Lo, t.Hi})
 		}
 	}
-	f.exact, f.text = sorted(f.exact), sorted(f.text)
 	for i := range f.ranges {
 		spans := f.ranges[i].spans
 		slices.SortFunc(spans, func(a, b span) int {
@@ -63,12 +62,15 @@ func factsOf(e *hub.Entry) facts {
 	return f
 }
 
+// sort puts facts in order, none twice, so that they can be compared with others.
+func (f *facts) sort() { f.exact, f.text = sorted(f.exact), sorted(f.text) }
+
 func sorted(list []fact) []fact {
 	slices.SortFunc(list, fact.compare)
 	return slices.Compact(list)
 }
 
-// among tells whether f is in a list of facts.
+// among tells whether f is in a list of sorted facts.
 func (f fact) among(list []fact) bool {
 	_, found := slices.BinarySearchFunc(list, f, fact.compare)
 	return found

@@ -102,6 +102,10 @@ func (pl *plan) thing(t *thing) {
 		of(pl.slots, from).changed = true
 	}
 	before, after := factsOf(t.old), factsOf(t.new)
+	if t.old != nil && t.new != nil { // to write what is new twice does no harm
+		before.sort()
+		after.sort()
+	}
 	if t.old != nil && t.new != nil && !moves {
 		pl.postings(to, typ, num, before, after)
 	} else {
