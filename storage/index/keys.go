@@ -129,7 +129,7 @@ func (p *partition) hoursKey(typ string) string { return "{" + p.tag + "}:U:" + 
 
 // part keeps the colon for the key's own structure.
 func part(s string) string {
-	if !strings.ContainsAny(s, ":%") {
+	if strings.IndexByte(s, ':') < 0 && strings.IndexByte(s, '%') < 0 {
 		return s
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(s, "%", "%25"), ":", "%3A")
