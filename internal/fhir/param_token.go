@@ -59,7 +59,7 @@ func (t *terms) plain(code string, w *walk) {
 }
 
 func escapeCode(code string) string {
-	if !strings.ContainsAny(code, `|\`) {
+	if strings.IndexByte(code, '|') < 0 && strings.IndexByte(code, '\\') < 0 {
 		return code
 	}
 	return strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(code)
