@@ -55,7 +55,7 @@ func (s *shelf) take() (b []byte, ok bool) {
 	s.lent++
 	n := len(s.free)
 	if n == 0 {
-		return make([]byte, 0, stageBuffer), true
+		return alignedBuffer(stageBuffer), true
 	}
 	b = s.free[n-1]
 	s.free = s.free[:n-1]
@@ -193,7 +193,7 @@ func (s *Store) publishSmall(data []byte, key string) error {
 		return failure("create", key, err)
 	}
 	defer file.Close()
-	if _, err := file.Write(data); err != nil {
+	if err := fill(file, data); err != nil {
 		os.Remove(s.path(key))
 		return failure("create", key, err)
 	}
