@@ -5,7 +5,8 @@
 //
 // An object of PutNew is written to a temporary file, fsynced, and given its name by link(2), which fails when the name is
 // taken: of several racers exactly one wins, and nothing half written ever has a name. The folder is then fsynced; writers
-// that wait for the same folder share one fsync. What is staged has its name before its fsync, see Stage.
+// that wait for the same folder share one fsync. What is staged has its name before its fsync, see Stage, and goes past the
+// page cache when it is large.
 package disk
 
 import (
@@ -45,7 +46,7 @@ type Store struct {
 	temp    string
 	sync    syncer
 	folders *folders
-	buffers sync.Pool   // *[]byte for copying
+	buffers sync.Pool // *[]byte for copying
 	staged  shelf
 }
 
