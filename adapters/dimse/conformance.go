@@ -171,7 +171,7 @@ func (w *statement) storage() {
 		{elementsDiffer.String(), "stored, and names another SOP class than the command"},
 		{outOfResources.String(), "not now: send again"},
 		{notSOPClass.String(), "the data set is not what the command says"},
-		{cannotUnderstand.String(), "the data set cannot be read"},
+		{cannotUnderstand.String(), "the data set cannot be read, or has no Study, Series or SOP Instance UID or SOP class; Offending Element and Error Comment say what is wrong"},
 		{upperlayer.NotAuthorized.String(), "the caller may not store"},
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"concord/hub/access"
 	"concord/hub/imaging"
 	"concord/internal/dicom"
+	"concord/internal/dicom/dict"
 	"concord/internal/upperlayer"
 )
 
@@ -38,7 +39,7 @@ func (s *Server) storage() []Service {
 func (s *Server) store(ctx context.Context, r *upperlayer.Request) {
 	outcome := s.take(ctx, r)
 	if outcome.Status.Failed() {
-		slog.Info("instance refused", "status", outcome.Status.String(), "member", memberOf(ctx))
+		slog.Info("instance refused", "status", outcome.Status.String(), "why", outcome.ErrorComment, "member", memberOf(ctx))
 	}
 	r.Respond(outcome, nil) // what fails ends the association
 }
@@ -100,7 +101,20 @@ func failure(err error) upperlayer.Command {
 	case hub.Forbidden, hub.Unauthenticated:
 		status = upperlayer.NotAuthorized
 	}
-	return upperlayer.Command{Status: status, ErrorComment: comment(err)}
+	return upperlayer.Command{Status: status, ErrorComment: comment(err), Offending: offending(err)}
+}
+
+// offending is the element that an error is about, where it names one.
+func offending(err error) []uint32 {
+	var e *hub.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	a, ok := dict.ByKeyword(e.Path)
+	if !ok {
+		return nil
+	}
+	return []uint32{uint32(a.Tag)}
 }
 
 // comment is an error in words for an Error Comment; the upper layer cuts it to size. Faults of the hub itself are in its

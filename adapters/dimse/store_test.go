@@ -170,3 +170,16 @@ func TestAMemberWaitsForItsAllowanceAndIsToldWhenThatIsTooLong(t *testing.T) {
 		t.Errorf("%v %q", v.Status, v.ErrorComment)
 	}
 }
+
+func TestAnInstanceThatBelongsNowhereIsRefusedByTheElementThatItLacks(t *testing.T) {
+	for keyword, tag := range map[string]dicom.Tag{"StudyInstanceUID": 0x0020000D, "SeriesInstanceUID": 0x0020000E, "SOPInstanceUID": 0x00080018} {
+		err := dicom.CheckUID(keyword, "")
+		got := failure(err)
+		if got.Status != cannotUnderstand || len(got.Offending) != 1 || got.Offending[0] != uint32(tag) || !strings.HasPrefix(got.ErrorComment, keyword+": ") {
+			t.Errorf("%s: %v %v %q", keyword, got.Status, got.Offending, got.ErrorComment)
+		}
+	}
+	if got := failure(&hub.Error{Kind: hub.Invalid, Path: "no keyword", Msg: "is wrong"}); got.Offending != nil {
+		t.Errorf("an offending element %v where none is named", got.Offending)
+	}
+}
