@@ -56,25 +56,6 @@ func ConnectDialer(dial func(ctx context.Context, network, addr string) (net.Con
 	return redis.NewClient(plain(&redis.Options{Addr: "keeper:0", Dialer: dial}))
 }
 
-// Local is a keeper in this process: its connections, and transactions that need none.
-type Local interface {
-	Dial(ctx context.Context, network, addr string) (net.Conn, error)
-	// Exec runs commands as one, with no other between, if the fields of the hash at guard are as they were. It tells whether it
-	// did, and the first error that a command replied.
-	Exec(guard string, fields []string, were []any, commands [][]any) (done bool, err error)
-}
-
-// ConnectLocal makes a client of a keeper in this process.
-func ConnectLocal(l Local) redis.UniversalClient {
-	return localClient{redis.NewClient(plain(&redis.Options{Addr: "keeper:0", Dialer: l.Dial})), l}
-}
-
-// localClient is a client that Open knows by what else it can do.
-type localClient struct {
-	*redis.Client
-	local Local
-}
-
 // plain sets what all connections of the hub have: RESP2, and errors that are seen and not retried behind the
 // caller's back (the hub knows which of its calls may be repeated).
 func plain(o *redis.Options) *redis.Options {

@@ -50,6 +50,28 @@ func (k *Keeper) Exec(guard string, fields []string, were []any, commands [][]an
 	return true, err
 }
 
+// Ask runs commands one after the other, as a pipeline on a connection does, and hands over what each replies (RESP2), which is
+// valid until tell returns. asked is false, and nothing was run, where one of them is unknown, is not well formed or belongs
+// to connections, and when k is closed: a connection tells what is wrong.
+func (k *Keeper) Ask(commands [][]any, tell func(i int, reply []byte)) (asked bool) {
+	x := transactions.Get().(*transaction)
+	defer x.free()
+	x.s.k = k
+	if k.open.Err() != nil || x.read(k, commands) != nil {
+		return false
+	}
+	c := call{s: &x.s, k: k}
+	at := 0
+	for i, one := range x.commands {
+		c.args = x.words[at : at+one.n]
+		at += one.n
+		k.perform(one.cmd, &c)
+		tell(i, x.s.out)
+		x.s.out = x.s.out[:0]
+	}
+	return true
+}
+
 // unchanged tells whether the fields of a hash are as they were.
 func (c *call) unchanged(key []byte, fields []string, were []any) bool {
 	v, ok := c.look(key, "hash")

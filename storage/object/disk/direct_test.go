@@ -55,7 +55,7 @@ func TestABufferThatIsNotAlignedIsWrittenAsUsual(t *testing.T) {
 	}
 	defer file.Close()
 	want := bytes.Repeat([]byte("0123456789abcdef"), directFrom/8)
-	buffer := append(alignedBuffer(len(want)+1)[:1], want...)
+	buffer := append(alignedBuffer(len(want) + 1)[:1], want...)
 	if err := fill(file, buffer[1:]); err != nil {
 		t.Fatal(err)
 	}
