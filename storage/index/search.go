@@ -36,7 +36,8 @@ type search struct {
 	pace    func() int
 	views   map[hub.Partition]meta
 	names   map[*partition]*directory
-	prelude []task // reads the views, at the head of the first trip
+	unseen  map[*partition]func() (meta, error) // views of the first trip, until it is made
+	prelude []task                              // looks names up
 	shards  []*shard
 	// measured counts the shards that know their sizes.
 	measured int
@@ -114,7 +115,7 @@ func (s *search) run(ps []hub.Partition) (*overtaken, error) {
 	for _, sh := range s.shards {
 		tasks = append(tasks, sh.run)
 	}
-	if err := s.trips.run(tasks...); err != nil {
+	if err := s.first(tasks...); err != nil {
 		return nil, err
 	}
 	if err := s.rest(); err != nil {
@@ -156,12 +157,33 @@ func (s *search) run(ps []hub.Partition) (*overtaken, error) {
 	return last, nil
 }
 
+// first does tasks, and reads the visible marks behind the first trip, before any of the tasks goes on.
+func (s *search) first(tasks ...task) error {
+	await := func() bool { return s.trip() && s.see() }
+	if s.together(await, tasks...) {
+		await()
+	}
+	return s.err
+}
+
+// see reads the views that a trip has brought. It fails for a partition that cannot be served.
+func (s *search) see() bool {
+	for p, view := range s.unseen {
+		if s.views[p.name], s.err = view(); s.err != nil {
+			return false
+		}
+	}
+	s.unseen = nil
+	return s.err == nil
+}
+
 // enter reads the visible marks, before anything else, and makes the shards. On one Redis the marks travel at the
 // head of the first trip; the nodes of a cluster keep no order among them, so there they take a trip of their own. Behind them
 // go the ids' spots.
 func (s *search) enter(ps []hub.Partition) error {
 	s.views = make(map[hub.Partition]meta, len(ps))
-	var marks, rest []task
+	s.unseen = make(map[*partition]func() (meta, error), len(ps))
+	var rest []task
 	var parts []*partition
 	for _, name := range ps {
 		p, err := s.ix.partition(name)
@@ -169,23 +191,12 @@ func (s *search) enter(ps []hub.Partition) error {
 			return err
 		}
 		parts = append(parts, p)
-		view := s.queueMeta(p)
-		marks = append(marks, func(await func() bool) {
-			if !await() {
-				return
-			}
-			m, err := view()
-			if err != nil {
-				s.err = err
-			}
-			s.views[name] = m
-		})
+		s.unseen[p] = s.queueMeta(p)
 	}
 	if s.ix.cluster {
-		if err := s.trips.run(marks...); err != nil {
+		if err := s.first(); err != nil {
 			return err
 		}
-		marks = nil
 	}
 	named := s.named()
 	for _, p := range parts {
@@ -201,10 +212,10 @@ func (s *search) enter(ps []hub.Partition) error {
 		ahead = ahead || slices.ContainsFunc(qs[p], (*question).isNames) && len(p.slotsOf(s.q.Routes)) > 1
 	}
 	if ahead {
-		if err := s.trips.run(append(marks, rest...)...); err != nil {
+		if err := s.first(rest...); err != nil {
 			return err
 		}
-		marks, rest = nil, nil
+		rest = nil
 	}
 	for _, p := range parts {
 		books, slots := map[string]*book{}, p.slotsOf(s.q.Routes)
@@ -222,7 +233,7 @@ func (s *search) enter(ps []hub.Partition) error {
 	if s.early = earlyRead; len(s.shards) > 1 {
 		s.early = earlyMany / len(s.shards)
 	}
-	s.prelude = append(marks, rest...)
+	s.prelude = rest
 	return nil
 }
 

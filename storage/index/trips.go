@@ -28,12 +28,7 @@ func (ix *Index) newTrips(ctx context.Context) *trips {
 	return &trips{ctx: ctx, client: ix.client, pipe: ix.client.Pipeline(), limits: ix.limits, hands: ix.hands}
 }
 
-// run does the tasks and returns the first error of a trip. A missing key is no error.
-func (t *trips) run(tasks ...task) error {
-	t.together(t.trip, tasks...)
-	return t.err
-}
-
+// trip sends what is queued. It keeps the first error; a missing key is none.
 func (t *trips) trip() bool {
 	if t.err != nil || t.pipe.Len() == 0 {
 		return t.err == nil
