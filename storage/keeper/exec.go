@@ -54,22 +54,43 @@ func (k *Keeper) Exec(guard string, fields []string, were []any, commands [][]an
 // valid until tell returns. asked is false, and nothing was run, where one of them is unknown, is not well formed or belongs
 // to connections, and when k is closed: a connection tells what is wrong.
 func (k *Keeper) Ask(commands [][]any, tell func(i int, reply []byte)) (asked bool) {
+	if k.open.Err() != nil {
+		return false
+	}
+	for _, words := range commands {
+		if !k.takes(words) {
+			return false
+		}
+	}
 	x := transactions.Get().(*transaction)
 	defer x.free()
 	x.s.k = k
-	if k.open.Err() != nil || x.read(k, commands) != nil {
-		return false
-	}
-	c := call{s: &x.s, k: k}
-	at := 0
-	for i, one := range x.commands {
-		c.args = x.words[at : at+one.n]
-		at += one.n
-		k.perform(one.cmd, &c)
+	for i := range commands {
+		c := call{s: &x.s, k: k}
+		x.words, x.numbers, x.s.out = x.words[:0], x.numbers[:0], x.s.out[:0]
+		x.spell(commands[i])
+		c.args = x.words
+		k.perform(k.commands.find(c.args[0]), &c)
 		tell(i, x.s.out)
-		x.s.out = x.s.out[:0]
 	}
 	return true
+}
+
+// takes tells whether Ask can run a command.
+func (k *Keeper) takes(words []any) bool {
+	if len(words) == 0 {
+		return false
+	}
+	for _, w := range words {
+		switch w.(type) {
+		case string, []byte, int, int64, uint64, float64:
+		default:
+			return false
+		}
+	}
+	name, _ := words[0].(string)
+	cmd := k.commands.find(bytesOf(name))
+	return cmd != nil && !cmd.outside && (cmd.arity <= 0 || len(words) == cmd.arity) && len(words) >= -cmd.arity
 }
 
 // unchanged tells whether the fields of a hash are as they were.
@@ -118,27 +139,8 @@ func (x *transaction) free() {
 func (x *transaction) read(k *Keeper, commands [][]any) error {
 	for _, words := range commands {
 		from := len(x.words)
-		for _, w := range words {
-			switch w := w.(type) {
-			case string:
-				x.words = append(x.words, bytesOf(w))
-			case []byte:
-				x.words = append(x.words, w)
-			case int:
-				x.number(int64(w))
-			case int64:
-				x.number(w)
-			case uint64:
-				at := len(x.numbers)
-				x.numbers = strconv.AppendUint(x.numbers, w, 10)
-				x.words = append(x.words, x.numbers[at:len(x.numbers):len(x.numbers)])
-			case float64:
-				at := len(x.numbers)
-				x.numbers = appendScore(x.numbers, w)
-				x.words = append(x.words, x.numbers[at:len(x.numbers):len(x.numbers)])
-			default:
-				return fmt.Errorf("run a transaction: a word of type %T", w)
-			}
+		if err := x.spell(words); err != nil {
+			return err
 		}
 		args := x.words[from:]
 		if len(args) == 0 {
@@ -152,6 +154,33 @@ func (x *transaction) read(k *Keeper, commands [][]any) error {
 			return replyError("ERR wrong number of arguments for '" + cmd.name + "' command")
 		}
 		x.commands = append(x.commands, queued{cmd, len(args)})
+	}
+	return nil
+}
+
+// spell adds the words of a command.
+func (x *transaction) spell(words []any) error {
+	for _, w := range words {
+		switch w := w.(type) {
+		case string:
+			x.words = append(x.words, bytesOf(w))
+		case []byte:
+			x.words = append(x.words, w)
+		case int:
+			x.number(int64(w))
+		case int64:
+			x.number(w)
+		case uint64:
+			at := len(x.numbers)
+			x.numbers = strconv.AppendUint(x.numbers, w, 10)
+			x.words = append(x.words, x.numbers[at:len(x.numbers):len(x.numbers)])
+		case float64:
+			at := len(x.numbers)
+			x.numbers = appendScore(x.numbers, w)
+			x.words = append(x.words, x.numbers[at:len(x.numbers):len(x.numbers)])
+		default:
+			return fmt.Errorf("run a transaction: a word of type %T", w)
+		}
 	}
 	return nil
 }
