@@ -77,20 +77,53 @@ func mergeMember(name string, was, is fhir.Value) []byte {
 	return is.Compact()
 }
 
-// unite is the items of was, those that is has too as is has them, and those that only is has.
+// unite is the items of was, those that is has too as is has them, and those that only is has. Several of one key, such as the
+// numbers of placer and filler where one system gives both, stay apart: each goes with the one that says the same, else with
+// one of the same type, else with any of the key that nothing goes with yet.
 func unite(was, is fhir.Value, paths []string) []byte {
-	var items [][]byte
-	at := map[string]int{}
-	for _, list := range []fhir.Value{was, is} {
-		for item := range list.Items() {
-			key := keyOf(item, paths)
-			i, known := at[key]
-			if !known {
-				i = len(items)
-				at[key], items = i, append(items, nil)
-			}
-			items[i] = item.Compact()
+	type slot struct {
+		key, typ string
+		item     []byte
+		met      bool
+	}
+	slotOf := func(item fhir.Value, met bool) slot {
+		return slot{keyOf(item, paths), string(item.Get("type").Compact()), item.Compact(), met}
+	}
+	var slots []slot
+	for item := range was.Items() {
+		slots = append(slots, slotOf(item, false))
+	}
+	find := func(fits func(*slot) bool) *slot {
+		if i := slices.IndexFunc(slots, func(s slot) bool { return fits(&s) }); i >= 0 {
+			return &slots[i]
 		}
+		return nil
+	}
+	var other []slot // none says the same
+	for item := range is.Items() {
+		one := slotOf(item, true)
+		if there := find(func(s *slot) bool { return bytes.Equal(s.item, one.item) }); there != nil {
+			there.met = true
+		} else {
+			other = append(other, one)
+		}
+	}
+	for _, one := range other {
+		there := find(func(s *slot) bool {
+			return s.key == one.key && s.typ == one.typ && (!s.met || bytes.Equal(s.item, one.item))
+		})
+		if there == nil {
+			there = find(func(s *slot) bool { return s.key == one.key && !s.met })
+		}
+		if there != nil {
+			*there = one
+		} else {
+			slots = append(slots, one)
+		}
+	}
+	items := make([][]byte, len(slots))
+	for i := range slots {
+		items[i] = slots[i].item
 	}
 	return append(append([]byte{'['}, bytes.Join(items, []byte{','})...), ']')
 }
