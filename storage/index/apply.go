@@ -46,12 +46,12 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 	histories := make([]*redis.MapStringStringCmd, len(pl.moves))
 	read := func(pipe redis.Pipeliner) {
 		for i, m := range pl.moves {
-			histories[i] = pipe.HGetAll(ctx, pl.p.versionsKey(m.from, m.num))
+			histories[i] = pipe.HGetAll(ctx, string(pl.p.versionsKey(nil, m.from, m.num)))
 		}
 	}
 	var m meta
 	var added []rollEntry
-	err := ix.guarded(ctx, pl.p.metaKey(), metaFields, read, func(vals []any) (func(redis.Pipeliner), error) {
+	err := ix.guarded(ctx, pl.p.metaKey(), metaFields, read, func(vals []any) (transaction, error) {
 		var due bool
 		var err error
 		if m, due, err = pl.p.due(vals, seq); !due {
@@ -59,20 +59,20 @@ func (ix *Index) applyWhole(ctx context.Context, pl *plan, seq uint64) error {
 			return nil, err
 		}
 		added = ix.rolls[pl.p.name].missing(pl.rolls, m)
-		return func(tx redis.Pipeliner) {
-			for i, m := range pl.moves {
-				m.history(pl.p, histories[i].Val()).copy(ctx, tx)
+		tx := make(transaction, 0, len(pl.slots.index[sadd])*3/2+len(pl.slots.bySlot)+len(added)+len(pl.moves)+1)
+		for i, m := range pl.moves {
+			m.history(pl.p, histories[i].Val()).copy(&tx)
+		}
+		for _, slot := range touched(pl.slots) {
+			u := pl.slots.bySlot[slot]
+			for w := range u.commands(ix.limits) {
+				tx.add(w.args...)
 			}
-			for _, slot := range touched(pl.slots) {
-				u := pl.slots.bySlot[slot]
-				for w := range u.commands(ix.limits) {
-					_ = tx.Process(ctx, w.command(ctx))
-				}
-				tx.HSet(ctx, pl.p.markKey(slot), u.markAt(seq)...)
-			}
-			queueRolls(ctx, tx, added, pl.rolls)
-			tx.HSet(ctx, pl.p.metaKey(), "applied", seq)
-		}, nil
+			tx.add(u.markAt(pl.p.markKey(slot), seq)...)
+		}
+		addRolls(&tx, added, pl.rolls)
+		tx.add("hset", pl.p.metaKey(), "applied", seq)
+		return tx, nil
 	})
 	if err == nil && len(added) > 0 {
 		ix.rolls[pl.p.name].written(m.Generation, seq, added)
@@ -115,7 +115,7 @@ func (ix *Index) applyStaged(ctx context.Context, pl *plan, seq uint64) error {
 		return err
 	}
 	var added []rollEntry
-	err = ix.guarded(ctx, pl.p.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
+	err = ix.guarded(ctx, pl.p.metaKey(), metaFields, nil, func(vals []any) (transaction, error) {
 		now, due, err := pl.p.due(vals, seq)
 		if !due {
 			added = nil
@@ -125,10 +125,10 @@ func (ix *Index) applyStaged(ctx context.Context, pl *plan, seq uint64) error {
 			return nil, errEmpty(pl.p.name)
 		}
 		added = ix.rolls[pl.p.name].missing(pl.rolls, now)
-		return func(tx redis.Pipeliner) {
-			queueRolls(ctx, tx, added, pl.rolls)
-			tx.HSet(ctx, pl.p.metaKey(), "applied", seq)
-		}, nil
+		var tx transaction
+		addRolls(&tx, added, pl.rolls)
+		tx.add("hset", pl.p.metaKey(), "applied", seq)
+		return tx, nil
 	})
 	if err == nil && len(added) > 0 {
 		ix.rolls[pl.p.name].written(m.Generation, seq, added)
@@ -160,7 +160,7 @@ func (ix *Index) histories(ctx context.Context, pl *plan) (map[int][]history, er
 	cmds := make([]*redis.MapStringStringCmd, len(pl.moves))
 	pipe := ix.client.Pipeline()
 	for i, m := range pl.moves {
-		cmds[i] = pipe.HGetAll(ctx, pl.p.versionsKey(m.from, m.num))
+		cmds[i] = pipe.HGetAll(ctx, string(pl.p.versionsKey(nil, m.from, m.num)))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
@@ -184,13 +184,18 @@ func (m move) history(p *partition, versions map[string]string) history {
 		v, err := strconv.ParseUint(field, 10, 64)
 		return err != nil || v >= m.below
 	})
-	return history{p.versionsKey(m.to, m.num), versions}
+	return history{string(p.versionsKey(nil, m.to, m.num)), versions}
 }
 
-func (h history) copy(ctx context.Context, tx redis.Pipeliner) {
-	if len(h.versions) > 0 {
-		tx.HSet(ctx, h.key, h.versions)
+func (h history) copy(tx *transaction) {
+	if len(h.versions) == 0 {
+		return
 	}
+	words := []any{"hset", h.key}
+	for version, v := range h.versions {
+		words = append(words, version, v)
+	}
+	tx.add(words...)
 }
 
 // staged is one commit on its way slot by slot.
@@ -214,7 +219,7 @@ func (s *staged) each(ctx context.Context, units units, do func(context.Context,
 // faster). The first one says that the slot is being changed; the last one, if final, that it has the commit.
 func (s *staged) pieces(ctx context.Context, slot int, u *unit, before []history, final bool) error {
 	for piece, last := range u.split(s.ix.limits) {
-		err := s.ix.guarded(ctx, s.p.markKey(slot), markFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
+		err := s.ix.guarded(ctx, s.p.markKey(slot), markFields, nil, func(vals []any) (transaction, error) {
 			m, err := readMark(vals)
 			if err == nil && m.gen != s.gen {
 				err = errEmpty(s.p.name)
@@ -222,20 +227,20 @@ func (s *staged) pieces(ctx context.Context, slot int, u *unit, before []history
 			if err != nil || m.seq >= s.seq {
 				return nil, err
 			}
-			return func(tx redis.Pipeliner) {
-				for _, h := range before {
-					h.copy(ctx, tx)
-				}
-				for _, w := range piece {
-					_ = tx.Process(ctx, w.command(ctx))
-				}
-				switch {
-				case final && last:
-					tx.HSet(ctx, s.p.markKey(slot), u.markAt(s.seq)...)
-				case u.changed:
-					tx.HSet(ctx, s.p.markKey(slot), "changed", s.seq)
-				}
-			}, nil
+			tx := make(transaction, 0, len(before)+len(piece)+1)
+			for _, h := range before {
+				h.copy(&tx)
+			}
+			for _, w := range piece {
+				tx.add(w.args...)
+			}
+			switch {
+			case final && last:
+				tx.add(u.markAt(s.p.markKey(slot), s.seq)...)
+			case u.changed:
+				tx.add("hset", s.p.markKey(slot), "changed", s.seq)
+			}
+			return tx, nil
 		})
 		if err != nil {
 			return err
@@ -244,11 +249,12 @@ func (s *staged) pieces(ctx context.Context, slot int, u *unit, before []history
 	return nil
 }
 
-func (u *unit) markAt(seq uint64) []any {
+// markAt is the command that says at key, the slot's mark, that it has the commit.
+func (u *unit) markAt(key string, seq uint64) []any {
 	if u.changed {
-		return []any{"seq", seq, "changed", seq}
+		return []any{"hset", key, "seq", seq, "changed", seq}
 	}
-	return []any{"seq", seq}
+	return []any{"hset", key, "seq", seq}
 }
 
 // commands yields the unit's commands, none with too many members.
@@ -292,8 +298,6 @@ func (u *unit) split(l Limits) iter.Seq2[[]*write, bool] {
 }
 
 func (w *write) members() int { return (len(w.args) - opening) / max(1, w.width) }
-
-func (w *write) command(ctx context.Context) redis.Cmder { return redis.NewCmd(ctx, w.args...) }
 
 // score writes a sorted set's score or bound with all its digits; infinities are "+Inf" and "-Inf".
 func score(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

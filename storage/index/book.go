@@ -195,7 +195,7 @@ func (b *book) sample(m *hub.Match) *sample {
 
 func (b *book) add(kind byte, typ, param string, at bucket) {
 	from, to := at.bounds()
-	pg := page{tail: pageTail(kind, typ, param, at), from: from, to: to, reach: to}
+	pg := page{tail: string(pageTail(nil, kind, typ, param, at)), from: from, to: to, reach: to}
 	switch kind {
 	case next:
 		_, pg.reach = at.next().bounds()

@@ -96,10 +96,10 @@ func (c *column) values(await func() bool, nums []uint64) []span {
 	}
 	if b := c.last; b == nil || b.made != c.sh.made || len(b.wanted) != len(nums) || &b.wanted[0] != &nums[0] {
 		unknown = slices.Clone(unknown)
-		key := func(n uint64) string { return c.sh.p.columnKey(c.sh.slot, c.id.param, n) }
+		key := func(n uint64) string { return string(c.sh.p.columnKey(nil, c.sh.slot, c.id.param, n)) }
 		switch {
 		case c.id.param == hub.LastUpdated:
-			key = func(n uint64) string { return c.sh.p.headKey(c.sh.slot, n) }
+			key = func(n uint64) string { return string(c.sh.p.headKey(nil, c.sh.slot, n)) }
 			c.last = c.sh.queueBlocks(unknown, key)
 		case c.sh.era != 0 && len(unknown) >= crowd && c.sh.eager > 0:
 			c.last = c.sh.queueWhole(unknown, key)

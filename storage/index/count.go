@@ -113,7 +113,7 @@ func (t *trips) queueTally(p *partition, of *hub.Tally, count *int64) []func() e
 	}
 	add := make([]func() error, p.slots)
 	for slot := range p.slots {
-		card := t.pipe.SCard(t.ctx, p.exactKey(slot, of.Type, of.Param, of.Text))
+		card := t.pipe.SCard(t.ctx, string(p.exactKey(nil, slot, of.Type, of.Param, of.Text)))
 		add[slot] = func() error { *count += card.Val(); return nil }
 	}
 	return add

@@ -13,11 +13,16 @@ import (
 // errAgain, returned by a decision beside its writes, asks for another round after they are done.
 var errAgain = errors.New("again")
 
+// transaction is commands that are run as one: each its words, strings or numbers, beginning with the verb.
+type transaction [][]any
+
+func (tx *transaction) add(words ...any) { *tx = append(*tx, words) }
+
 // guarded writes on condition, without scripts: it watches key, reads the fields of that hash (and whatever extra
 // queues) in the same trip, and lets decide say what to write. The writes happen only if nobody wrote key in the
-// meantime; otherwise all is read and decided again. A nil write ends it. It takes two trips when it writes.
+// meantime; otherwise all is read and decided again. Nothing to write ends it. It takes two trips when it writes.
 func (ix *Index) guarded(ctx context.Context, key string, fields []string, extra func(redis.Pipeliner),
-	decide func(vals []any) (func(tx redis.Pipeliner), error)) error {
+	decide func(vals []any) (transaction, error)) error {
 	const rounds = 200
 	for range rounds {
 		err := ix.guardedOnce(ctx, key, fields, extra, decide)
@@ -33,7 +38,7 @@ func (ix *Index) guarded(ctx context.Context, key string, fields []string, extra
 }
 
 func (ix *Index) guardedOnce(ctx context.Context, key string, fields []string, extra func(redis.Pipeliner),
-	decide func(vals []any) (func(tx redis.Pipeliner), error)) error {
+	decide func(vals []any) (transaction, error)) error {
 	node, err := ix.node(ctx, key)
 	if err != nil {
 		return err
@@ -54,19 +59,29 @@ func (ix *Index) guardedOnce(ctx context.Context, key string, fields []string, e
 		return err
 	}
 	write, verdict := decide(state.Val())
-	if write == nil {
+	if len(write) == 0 {
 		_ = conn.Do(context.WithoutCancel(ctx), "unwatch").Err()
 		return verdict
 	}
-	if _, err := conn.TxPipelined(ctx, func(tx redis.Pipeliner) error { write(tx); return nil }); err != nil {
+	if err := write.run(ctx, conn); err != nil {
 		return err
 	}
 	return verdict
 }
 
+// run does them in one MULTI.
+func (tx transaction) run(ctx context.Context, on interface{ TxPipeline() redis.Pipeliner }) error {
+	pipe := on.TxPipeline()
+	for _, words := range tx {
+		pipe.Do(ctx, words...)
+	}
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
 // guardedHere is guardedOnce without a watch: the keeper compares what was read.
 func (ix *Index) guardedHere(ctx context.Context, key string, fields []string, extra func(redis.Pipeliner),
-	decide func(vals []any) (func(tx redis.Pipeliner), error)) error {
+	decide func(vals []any) (transaction, error)) error {
 	pipe := ix.client.Pipeline()
 	state := pipe.HMGet(ctx, key, fields...)
 	if extra != nil {
@@ -76,16 +91,10 @@ func (ix *Index) guardedHere(ctx context.Context, key string, fields []string, e
 		return err
 	}
 	write, verdict := decide(state.Val())
-	if write == nil {
+	if len(write) == 0 {
 		return verdict
 	}
-	tx := ix.client.TxPipeline() // it only gathers
-	write(tx)
-	commands := make([][]any, tx.Len())
-	for i, cmd := range tx.Cmds() {
-		commands[i] = cmd.Args()
-	}
-	switch done, err := ix.local.Exec(key, fields, state.Val(), commands); {
+	switch done, err := ix.local.Exec(key, fields, state.Val(), write); {
 	case err != nil:
 		return err
 	case !done:

@@ -56,7 +56,9 @@ func (h hour) start() uint64 { return h.n * hourLevels[h.level].commits }
 func (h hour) end() uint64   { return (h.n + 1) * hourLevels[h.level].commits } // exclusive
 
 // tail is the page's key without the slot's prefix: the set of what the hour's commits wrote last.
-func (h hour) tail(typ string) string { return "u:" + part(typ) + ":" + h.String() }
+func (h hour) tail(b []byte, typ string) []byte {
+	return strconv.AppendUint(append(append(append(b, "u:"...), part(typ)...), ':', 'a'+h.level), h.n, 10)
+}
 
 // hourPages reads the roll of the hours of a type, in the order of their first commits.
 func hourPages(typ string, roll []redis.Z) ([]page, error) {
@@ -85,7 +87,7 @@ func hourPages(typ string, roll []redis.Z) ([]page, error) {
 				break
 			}
 		}
-		pages[i] = page{tail: h.tail(typ), from: h.from, to: to, reach: to}
+		pages[i] = page{tail: string(h.tail(nil, typ)), from: h.from, to: to, reach: to}
 	}
 	return pages, nil
 }

@@ -84,14 +84,14 @@ func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 	}
 	var marks hub.Marks
 	me := rand.Text()
-	err = ix.guarded(ctx, part.metaKey(), metaFields, nil, func(vals []any) (func(redis.Pipeliner), error) {
+	err = ix.guarded(ctx, part.metaKey(), metaFields, nil, func(vals []any) (transaction, error) {
 		m, err := readMeta(vals)
 		marks = m.Marks
 		switch {
 		case err != nil:
 			return nil, err
 		case m.emptying != "" && abandoned(m.emptying):
-			return func(tx redis.Pipeliner) { startEmptying(ctx, tx, part, me) }, errLost
+			return startEmptying(part, me), errLost
 		case m.emptying != "":
 			return nil, errEmptying(p)
 		case m.Stamp != "":
@@ -101,9 +101,9 @@ func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 			if err := ix.whole(ctx, part, m.Generation); !errors.Is(err, errLost) {
 				return nil, err
 			}
-			return func(tx redis.Pipeliner) { startEmptying(ctx, tx, part, me) }, errLost
+			return startEmptying(part, me), errLost
 		case m.Generation == "":
-			return func(tx redis.Pipeliner) { tx.HSet(ctx, part.metaKey(), "gen", rand.Text()) }, errAgain
+			return transaction{{"hset", part.metaKey(), "gen", rand.Text()}}, errAgain
 		}
 		// The stamp comes last: a partition whose slots do not all know the generation has none.
 		pipe := ix.client.Pipeline()
@@ -114,7 +114,7 @@ func (ix *Index) Begin(ctx context.Context, p hub.Partition) (hub.Marks, error) 
 			return nil, err
 		}
 		marks.Stamp = part.stamp
-		return func(tx redis.Pipeliner) { tx.HSet(ctx, part.metaKey(), "stamp", part.stamp, "applied", 0) }, nil
+		return transaction{{"hset", part.metaKey(), "stamp", part.stamp, "applied", 0}}, nil
 	})
 	if errors.Is(err, errLost) {
 		if err = ix.empty(ctx, part, me); err == nil {

@@ -34,16 +34,14 @@ func (ix *Index) Reset(ctx context.Context, p hub.Partition) error {
 
 func (ix *Index) reset(ctx context.Context, p *partition) error {
 	me := rand.Text()
-	_, err := ix.client.TxPipelined(ctx, func(tx redis.Pipeliner) error { startEmptying(ctx, tx, p, me); return nil })
-	if err != nil {
+	if err := startEmptying(p, me).run(ctx, ix.client); err != nil {
 		return err
 	}
 	return ix.empty(ctx, p, me)
 }
 
-func startEmptying(ctx context.Context, tx redis.Pipeliner, p *partition, me string) {
-	tx.HSet(ctx, p.metaKey(), "emptying", alive(me))
-	tx.HDel(ctx, p.metaKey(), "stamp", "gen", "applied")
+func startEmptying(p *partition, me string) transaction {
+	return transaction{{"hset", p.metaKey(), "emptying", alive(me)}, {"hdel", p.metaKey(), "stamp", "gen", "applied"}}
 }
 
 // empty removes everything, slots' marks first, as long as nobody else started to.
@@ -75,11 +73,11 @@ func (ix *Index) empty(ctx context.Context, p *partition, me string) error {
 	if err != nil {
 		return err
 	}
-	return ix.guarded(ctx, meta, []string{"emptying"}, nil, func(vals []any) (func(redis.Pipeliner), error) {
+	return ix.guarded(ctx, meta, []string{"emptying"}, nil, func(vals []any) (transaction, error) {
 		if now, _ := vals[0].(string); !isBy(now, me) {
 			return nil, errEmptying(p.name)
 		}
-		return func(tx redis.Pipeliner) { tx.Del(ctx, meta) }, nil
+		return transaction{{"del", meta}}, nil
 	})
 }
 

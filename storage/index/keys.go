@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Every key of the index is made here; DESIGN.md has the table with a worked row for each.
+// Every key of the index is made here; DESIGN.md has the table with a worked row for each. A plan makes thousands, most of them
+// several times: such keys are appended to bytes, by which it looks them up.
 
 // longest is how long the value of an Exact term may be in a key; a longer one is hashed.
 const longest = 72
@@ -21,6 +22,14 @@ func (p *partition) typesKey() string { return "{" + p.tag + "}:types" }
 
 // at is the prefix of a slot's keys: "{r07}:".
 func (p *partition) at(slot int) string { return p.prefixes[slot] }
+
+// in begins a key of a slot.
+func (p *partition) in(b []byte, slot int) []byte {
+	if b == nil {
+		b = make([]byte, 0, 64)
+	}
+	return append(b, p.at(slot)...)
+}
 
 func (pl PartitionLayout) prefixes() []string {
 	if pl.Slots == 1 {
@@ -45,8 +54,8 @@ func (p *partition) patterns() []string {
 func (p *partition) markKey(slot int) string { return p.at(slot) + "mark" }
 
 // nameKey is the directory hash of one bucket.
-func (p *partition) nameKey(slot, bucket int) string {
-	return p.at(slot) + "k:" + strconv.Itoa(bucket)
+func (p *partition) nameKey(b []byte, slot, bucket int) []byte {
+	return strconv.AppendInt(append(p.in(b, slot), "k:"...), int64(bucket), 10)
 }
 
 // nameField is a name in the directory: as it is when it is short, so that it never looks like a digest.
@@ -58,30 +67,39 @@ func nameField(name string) string {
 }
 
 // headKey is the hash of the heads around num.
-func (p *partition) headKey(slot int, num uint64) string {
-	return p.at(slot) + "h:" + strconv.FormatUint(num/p.block, 10)
+func (p *partition) headKey(b []byte, slot int, num uint64) []byte {
+	return strconv.AppendUint(append(p.in(b, slot), "h:"...), num/p.block, 10)
 }
 
 // versionsKey is the hash of the versions of one thing.
-func (p *partition) versionsKey(slot int, num uint64) string {
-	return p.at(slot) + "v:" + strconv.FormatUint(num, 10)
+func (p *partition) versionsKey(b []byte, slot int, num uint64) []byte {
+	return strconv.AppendUint(append(p.in(b, slot), "v:"...), num, 10)
 }
 
 // allKey is the set of what lives of a type.
-func (p *partition) allKey(slot int, typ string) string { return p.at(slot) + "a:" + part(typ) }
+func (p *partition) allKey(b []byte, slot int, typ string) []byte {
+	return append(append(p.in(b, slot), "a:"...), part(typ)...)
+}
 
 // exactKey is the set of what has the Exact term.
-func (p *partition) exactKey(slot int, typ, param, value string) string {
+func (p *partition) exactKey(b []byte, slot int, typ, param, value string) []byte {
+	b = p.of(b, slot, 'e', typ, param)
 	if len(value) > longest || strings.HasPrefix(value, "#") {
 		sum := sha256.Sum256([]byte(value))
-		value = "#" + base64.RawURLEncoding.EncodeToString(sum[:24])
+		return base64.RawURLEncoding.AppendEncode(append(b, ":#"...), sum[:24])
 	}
-	return p.at(slot) + "e:" + part(typ) + ":" + part(param) + ":" + value
+	return append(append(b, ':'), value...)
+}
+
+// of begins a key about a parameter of a type: "{r07}:e:Observation:status".
+func (p *partition) of(b []byte, slot int, kind byte, typ, param string) []byte {
+	b = append(p.in(b, slot), kind, ':')
+	return append(append(append(b, part(typ)...), ':'), part(param)...)
 }
 
 // textKey is the sorted set of the Text terms of a parameter, in the order of their bytes.
-func (p *partition) textKey(slot int, typ, param string) string {
-	return p.at(slot) + "l:" + part(typ) + ":" + part(param)
+func (p *partition) textKey(b []byte, slot int, typ, param string) []byte {
+	return p.of(b, slot, 'l', typ, param)
 }
 
 // rareSlot says in which slot and bucket a rare value is looked up.
@@ -91,18 +109,19 @@ func (p *partition) rareSlot(value string) (slot, bucket int) {
 }
 
 // rareKey is the hash of one bucket of Exact terms that hardly two things share.
-func (p *partition) rareKey(slot, bucket int, typ, param string) string {
-	return p.at(slot) + "i:" + part(typ) + ":" + part(param) + ":" + strconv.Itoa(bucket)
+func (p *partition) rareKey(b []byte, slot, bucket int, typ, param string) []byte {
+	return strconv.AppendInt(append(p.of(b, slot, 'i', typ, param), ':'), int64(bucket), 10)
 }
 
 // columnKey is the hash of the values that the things around num have for a Range parameter.
-func (p *partition) columnKey(slot int, param string, num uint64) string {
-	return p.at(slot) + "c:" + part(param) + ":" + strconv.FormatUint(num/p.block, 10)
+func (p *partition) columnKey(b []byte, slot int, param string, num uint64) []byte {
+	b = append(append(p.in(b, slot), "c:"...), part(param)...)
+	return strconv.AppendUint(append(b, ':'), num/p.block, 10)
 }
 
 // manyKey is the set of what has several values of a Range parameter.
-func (p *partition) manyKey(slot int, typ, param string) string {
-	return p.at(slot) + "m:" + part(typ) + ":" + part(param)
+func (p *partition) manyKey(b []byte, slot int, typ, param string) []byte {
+	return p.of(b, slot, 'm', typ, param)
 }
 
 // A page is the set of what has a value in a bucket: near, with both its ends in it; next, with its Lo in it and its Hi
@@ -115,8 +134,9 @@ const (
 	far  = 'y'
 )
 
-func pageTail(kind byte, typ, param string, b bucket) string {
-	return string(kind) + ":" + part(typ) + ":" + part(param) + ":" + b.String()
+func pageTail(b []byte, kind byte, typ, param string, at bucket) []byte {
+	b = append(append(append(b, kind, ':'), part(typ)...), ':')
+	return strconv.AppendUint(append(append(b, part(param)...), ':'), uint64(at), 10)
 }
 
 // pagesKey is the roll of a parameter's buckets that have, or had, a page of this kind in any slot.

@@ -37,7 +37,7 @@ func (t *trips) queueDirectory(p *partition, typ string, names map[name]struct{}
 			var bucket int
 			full := hub.Name{Type: typ, ID: n.text}
 			slot, bucket = p.directory(full)
-			cmd := t.pipe.HGet(t.ctx, p.nameKey(slot, bucket), nameField(full.String()))
+			cmd := t.pipe.HGet(t.ctx, string(p.nameKey(nil, slot, bucket)), nameField(full.String()))
 			readers[n] = func() ([]spot, error) {
 				if cmd.Val() == "" {
 					return nil, nil

@@ -25,12 +25,15 @@ type plan struct {
 	num   uint64  // that boxed is of
 	boxed any     // as an argument of a command, of which a thing has many
 	spare []write // made together: a commit has thousands
+	key   []byte  // of the command that is being put
+	// What is in rolls already, so that it is not spelt for each thing again: pages, and the hour of each type.
+	paged map[typedPage]bool
+	hours map[string]rollEntry
 }
 
-// units are shares of slots, and their writes by key.
-type units struct {
-	bySlot map[int]*unit
-	index  map[writeKey]*write
+type typedPage struct {
+	pageOf
+	typ, param string
 }
 
 // move is a thing whose earlier versions must be copied from another slot.
@@ -40,35 +43,10 @@ type move struct {
 	below    uint64 // the first version that the commit itself brings
 }
 
-// unit is the share of one slot.
-type unit struct {
-	layers  [3][]*write
-	index   map[writeKey]*write // that of the units
-	changed bool                // something that was there before is rewritten or removed
-}
-
-// The layers are written in this order: who sees a head beyond the visible mark finds the versions before it.
-const (
-	versionLayer = iota
-	headLayer
-	postingLayer // and the directory
-)
-
-// write is one command with many members.
-type write struct {
-	args  []any  // verb, key and the members
-	width int    // arguments a member has
-	first [4]any // where args begins: most writes have one member
-}
-
-// opening is how many arguments come before the first member.
-const opening = 2
-
-type writeKey struct{ verb, key string }
-
 func planOf(p *partition, changes []hub.Change) *plan {
-	const writes = 12 // of a thing, about
-	pl := &plan{p: p, slots: newUnits(writes * len(changes)), arrivals: newUnits(0), redirects: newUnits(0), rolls: map[rollEntry]float64{}, changes: len(changes)}
+	const writes = 8 // that add to sets, of a thing, about
+	pl := &plan{p: p, slots: newUnits(writes * len(changes)), arrivals: newUnits(0), redirects: newUnits(0), rolls: map[rollEntry]float64{}, changes: len(changes),
+		paged: map[typedPage]bool{}, hours: map[string]rollEntry{}}
 	for _, t := range fold(changes) {
 		pl.thing(t)
 	}
@@ -96,7 +74,7 @@ func (pl *plan) thing(t *thing) {
 		u.changed = true
 		// The versions stay: a snapshot taken slot by slot may have the new slot from before the move and the old
 		// one from after it, and then the replay copies them once more.
-		pl.put(u, headLayer, "hdel", pl.p.headKey(from, num), pl.member(num))
+		pl.put(u, headLayer, hdel, pl.p.headKey(pl.key[:0], from, num), pl.member(num))
 	}
 	if t.old != nil {
 		of(pl.slots, from).changed = true
@@ -119,23 +97,23 @@ func (pl *plan) thing(t *thing) {
 // direct writes the directory.
 func (pl *plan) direct(units units, n hub.Name, num uint64, content int) {
 	slot, bucket := pl.p.directory(n)
-	pl.put(of(units, slot), postingLayer, "hset", pl.p.nameKey(slot, bucket), nameField(n.String()), packPlace(num, content))
+	pl.put(of(units, slot), postingLayer, hset, pl.p.nameKey(pl.key[:0], slot, bucket), nameField(n.String()), packPlace(num, content))
 }
 
 // contents writes head and versions. A thing with one version has no versions key: its head says it all.
 func (pl *plan) contents(units units, t *thing, slot int) {
 	num, u := t.first().Num, of(units, slot)
-	key := pl.p.versionsKey(slot, num)
 	if t.last().Version > 1 {
+		key := pl.p.versionsKey(nil, slot, num)
 		if t.first().Version == 2 { // a first version is never a deletion
-			pl.put(u, versionLayer, "hset", key, "1", packVersion(false, t.first().Prev))
+			pl.put(u, versionLayer, hset, key, "1", packVersion(false, t.first().Prev))
 		}
 		for _, r := range t.records {
-			pl.put(u, versionLayer, "hset", key, strconv.FormatUint(r.Version, 10), packVersion(r.Deleted, r.Loc))
+			pl.put(u, versionLayer, hset, key, strconv.FormatUint(r.Version, 10), packVersion(r.Deleted, r.Loc))
 		}
 	}
 	last := t.last()
-	pl.put(u, headLayer, "hset", pl.p.headKey(slot, num), pl.member(num), packHead(head{last.Version, last.Deleted, last.Loc, last.Time.UnixMilli()}))
+	pl.put(u, headLayer, hset, pl.p.headKey(pl.key[:0], slot, num), pl.member(num), packHead(head{last.Version, last.Deleted, last.Loc, last.Time.UnixMilli()}))
 }
 
 // existence writes what the index says of its own accord: that a thing lives, and in which hour it was updated.
@@ -145,27 +123,32 @@ func (pl *plan) existence(t *thing, from, to int) {
 	if t.old != nil {
 		u := of(pl.slots, from)
 		if t.new == nil || from != to {
-			pl.put(u, postingLayer, "srem", pl.p.allKey(from, typ), pl.member(num))
+			pl.put(u, postingLayer, srem, pl.p.allKey(pl.key[:0], from, typ), pl.member(num))
 		}
 		for _, h := range hoursOf(t.first().Prev.Seq) {
 			if t.new == nil || from != to || h != now {
-				pl.put(u, postingLayer, "srem", pl.p.at(from)+h.tail(typ), pl.member(num))
+				pl.put(u, postingLayer, srem, h.tail(pl.p.in(pl.key[:0], from), typ), pl.member(num))
 			}
 		}
 	}
 	if t.new != nil {
-		pl.rolls[rollEntry{pl.p.typesKey(), typ}] = math.NaN()
+		hour, known := pl.hours[typ]
+		if !known {
+			hour = rollEntry{pl.p.hoursKey(typ), now.String()}
+			pl.hours[typ] = hour
+			pl.rolls[rollEntry{pl.p.typesKey(), typ}] = math.NaN()
+		}
+		pl.rolls[hour] = hub.Instant(t.last().Time)
 		for i := range t.new.Terms {
 			if term := &t.new.Terms[i]; term.Param == hub.Trait && term.Kind == hub.Exact {
 				pl.rolls[rollEntry{pl.p.typesKey(), typ + "#" + term.Text}] = math.NaN()
 			}
 		}
-		pl.rolls[rollEntry{pl.p.hoursKey(typ), now.String()}] = hub.Instant(t.last().Time)
 		u := of(pl.slots, to)
 		if t.old == nil || from != to {
-			pl.put(u, postingLayer, "sadd", pl.p.allKey(to, typ), pl.member(num))
+			pl.put(u, postingLayer, sadd, pl.p.allKey(pl.key[:0], to, typ), pl.member(num))
 		}
-		pl.put(u, postingLayer, "sadd", pl.p.at(to)+now.tail(typ), pl.member(num))
+		pl.put(u, postingLayer, sadd, now.tail(pl.p.in(pl.key[:0], to), typ), pl.member(num))
 	}
 }
 
@@ -187,12 +170,12 @@ func (pl *plan) postings(slot int, typ string, num uint64, before, after facts) 
 	}
 	for _, f := range before.text {
 		if !f.among(after.text) {
-			pl.put(u, postingLayer, "zrem", p.textKey(slot, typ, f.param), textMember(f.text, num))
+			pl.put(u, postingLayer, zrem, p.textKey(pl.key[:0], slot, typ, f.param), textMember(f.text, num))
 		}
 	}
 	for _, f := range after.text {
 		if !f.among(before.text) {
-			pl.put(u, postingLayer, "zadd", p.textKey(slot, typ, f.param), 0, textMember(f.text, num))
+			pl.put(u, postingLayer, zadd, p.textKey(pl.key[:0], slot, typ, f.param), 0, textMember(f.text, num))
 		}
 	}
 	for _, v := range before.ranges {
@@ -207,15 +190,15 @@ func (pl *plan) postings(slot int, typ string, num uint64, before, after facts) 
 
 // rare replaces the rare ones among the Exact terms, each in the slot of its value, by which a thing is found wherever it moved.
 func (pl *plan) rare(typ string, num uint64, before, after facts, from, to int) {
-	put := func(f fact, verb string, args ...any) *unit {
+	put := func(f fact, verb verb, args ...any) *unit {
 		slot, bucket := pl.p.rareSlot(f.text)
 		u := of(pl.slots, slot)
-		pl.put(u, postingLayer, verb, pl.p.rareKey(slot, bucket, typ, f.param), append([]any{rareField(f.text, num)}, args...)...)
+		pl.put(u, postingLayer, verb, pl.p.rareKey(pl.key[:0], slot, bucket, typ, f.param), append([]any{rareField(f.text, num)}, args...)...)
 		return u
 	}
 	for _, f := range before.exact {
 		if isRare(f.param, f.text) && !f.among(after.exact) {
-			put(f, "hdel").changed = true
+			put(f, hdel).changed = true
 		}
 	}
 	for _, f := range after.exact {
@@ -223,7 +206,7 @@ func (pl *plan) rare(typ string, num uint64, before, after facts, from, to int) 
 			continue
 		}
 		if there := f.among(before.exact); !there || from != to {
-			if u := put(f, "hset", packed{uint64(to)}.String()); there {
+			if u := put(f, hset, packed{uint64(to)}.String()); there {
 				u.changed = true
 			}
 		}
@@ -235,9 +218,9 @@ func (pl *plan) exact(u *unit, slot int, typ string, f fact, num uint64, add boo
 	switch {
 	case isRare(f.param, f.text):
 	case add:
-		pl.put(u, postingLayer, "sadd", pl.p.exactKey(slot, typ, f.param, f.text), pl.member(num))
+		pl.put(u, postingLayer, sadd, pl.p.exactKey(pl.key[:0], slot, typ, f.param, f.text), pl.member(num))
 	default:
-		pl.put(u, postingLayer, "srem", pl.p.exactKey(slot, typ, f.param, f.text), pl.member(num))
+		pl.put(u, postingLayer, srem, pl.p.exactKey(pl.key[:0], slot, typ, f.param, f.text), pl.member(num))
 	}
 }
 
@@ -246,28 +229,31 @@ func (pl *plan) spans(u *unit, slot int, typ, param string, num uint64, before, 
 	if slices.Equal(before, after) {
 		return
 	}
-	if column := pl.p.columnKey(slot, param, num); len(after) > 0 {
-		pl.put(u, postingLayer, "hset", column, pl.member(num), packSpans(after))
+	if column := pl.p.columnKey(pl.key[:0], slot, param, num); len(after) > 0 {
+		pl.put(u, postingLayer, hset, column, pl.member(num), packSpans(after))
 	} else {
-		pl.put(u, postingLayer, "hdel", column, pl.member(num))
+		pl.put(u, postingLayer, hdel, column, pl.member(num))
 	}
 	was, is := placesOf(before, pl.p.grainOf(num)), placesOf(after, pl.p.grainOf(num))
 	for _, at := range was {
 		if !slices.Contains(is, at) {
-			pl.put(u, postingLayer, "srem", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), pl.member(num))
+			pl.put(u, postingLayer, srem, pageTail(pl.p.in(pl.key[:0], slot), at.kind, typ, param, at.bucket), pl.member(num))
 		}
 	}
 	for _, at := range is {
-		pl.rolls[rollEntry{pl.p.pagesKey(at.kind, typ, param), at.bucket.String()}] = math.NaN()
+		if page := (typedPage{at, typ, param}); !pl.paged[page] {
+			pl.paged[page] = true
+			pl.rolls[rollEntry{pl.p.pagesKey(at.kind, typ, param), at.bucket.String()}] = math.NaN()
+		}
 		if !slices.Contains(was, at) {
-			pl.put(u, postingLayer, "sadd", pl.p.at(slot)+pageTail(at.kind, typ, param, at.bucket), pl.member(num))
+			pl.put(u, postingLayer, sadd, pageTail(pl.p.in(pl.key[:0], slot), at.kind, typ, param, at.bucket), pl.member(num))
 		}
 	}
-	switch many := pl.p.manyKey(slot, typ, param); {
+	switch {
 	case len(after) > 1 && len(before) <= 1:
-		pl.put(u, postingLayer, "sadd", many, pl.member(num))
+		pl.put(u, postingLayer, sadd, pl.p.manyKey(pl.key[:0], slot, typ, param), pl.member(num))
 	case len(after) <= 1 && len(before) > 1:
-		pl.put(u, postingLayer, "srem", many, pl.member(num))
+		pl.put(u, postingLayer, srem, pl.p.manyKey(pl.key[:0], slot, typ, param), pl.member(num))
 	}
 }
 
@@ -297,49 +283,6 @@ func placesOf(spans []span, grain int) []pageOf {
 		}
 	}
 	return pages
-}
-
-func newUnits(writes int) units {
-	return units{map[int]*unit{}, make(map[writeKey]*write, writes)}
-}
-
-func of(units units, slot int) *unit {
-	u := units.bySlot[slot]
-	if u == nil {
-		u = &unit{index: units.index} // a key tells its slot
-		units.bySlot[slot] = u
-	}
-	return u
-}
-
-// put adds one member to the command for its key.
-func (pl *plan) put(u *unit, layer int, verb, key string, args ...any) {
-	at := writeKey{verb, key}
-	w := u.index[at]
-	if w == nil {
-		if len(pl.spare) == 0 {
-			pl.spare = make([]write, 64)
-		}
-		w, pl.spare = &pl.spare[0], pl.spare[1:]
-		w.width, w.args = len(args), append(w.first[:0], boxed(verb), key)
-		u.index[at] = w
-		u.layers[layer] = append(u.layers[layer], w)
-	}
-	w.args = append(w.args, args...)
-	pl.size++
-}
-
-// boxed is a verb as an argument, which costs nothing for a constant.
-func boxed(verb string) any {
-	switch verb {
-	case "hset":
-		return "hset"
-	case "sadd":
-		return "sadd"
-	case "zadd":
-		return "zadd"
-	}
-	return verb
 }
 
 // member is the argument that stands for num.

@@ -33,9 +33,9 @@ type quick interface {
 func (sh *shard) postingOf(param string, m *hub.Match) posting {
 	switch {
 	case m.Kind == hub.Equals && m.Term == hub.Exact:
-		return &exactPosting{sh: sh, key: sh.p.exactKey(sh.slot, sh.q.Type, param, m.Text)}
+		return &exactPosting{sh: sh, key: string(sh.p.exactKey(nil, sh.slot, sh.q.Type, param, m.Text))}
 	case m.Kind == hub.Equals && m.Term == hub.Text, m.Kind == hub.Prefix, m.Kind == hub.Pattern:
-		return newTextPosting(sh.p.textKey(sh.slot, sh.q.Type, param), m)
+		return newTextPosting(string(sh.p.textKey(nil, sh.slot, sh.q.Type, param)), m)
 	case m.Kind == hub.Within && !(m.LoMin > m.LoMax) && !(m.HiMin > m.HiMax) && m.LoMin == m.LoMin && m.LoMax == m.LoMax && m.HiMin == m.HiMin && m.HiMax == m.HiMax:
 		return &withinPosting{sh: sh, param: param, match: m}
 	}
@@ -73,7 +73,7 @@ func worthFetching(n, k int) bool { return n <= 2*k }
 
 // allPosting is what lives of a type.
 func (p *partition) allPosting(slot int, typ string) *exactPosting {
-	return &exactPosting{key: p.allKey(slot, typ)}
+	return &exactPosting{key: string(p.allKey(nil, slot, typ))}
 }
 
 // found reads the gaps of a reply.

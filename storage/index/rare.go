@@ -30,7 +30,7 @@ func rareField(value string, num uint64) string {
 // queueRare queues the reading of a rare value; the result reads the reply.
 func (t *trips) queueRare(p *partition, typ, param, value string) func() ([]spot, error) {
 	slot, bucket := p.rareSlot(value)
-	cmd := redis.NewMapStringStringCmd(t.ctx, "hgetall", p.rareKey(slot, bucket, typ, param))
+	cmd := redis.NewMapStringStringCmd(t.ctx, "hgetall", string(p.rareKey(nil, slot, bucket, typ, param)))
 	_ = t.pipe.Process(t.ctx, cmd)
 	return func() (spots []spot, err error) {
 		prefix := digest(value)

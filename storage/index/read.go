@@ -117,7 +117,7 @@ func (l *lookup) direct(todo []int, round int) []int {
 	cmds := make([]*redis.StringCmd, len(todo))
 	for k, i := range todo {
 		slot, bucket := l.p.directory(l.heads[i].Name)
-		cmds[k] = l.pipe.HGet(l.ctx, l.p.nameKey(slot, bucket), nameField(l.heads[i].Name.String()))
+		cmds[k] = l.pipe.HGet(l.ctx, string(l.p.nameKey(nil, slot, bucket)), nameField(l.heads[i].Name.String()))
 	}
 	gens := map[int]*redis.StringCmd{}
 	for _, i := range todo {
@@ -161,7 +161,7 @@ func (l *lookup) fetch(todo []int) (packed []string, gens []*redis.StringCmd) {
 	slots := map[int]bool{}
 	for k, i := range todo {
 		h := &l.heads[i]
-		cmds[k] = l.pipe.HGet(l.ctx, l.p.headKey(h.Slot, h.Num), member(h.Num))
+		cmds[k] = l.pipe.HGet(l.ctx, string(l.p.headKey(nil, h.Slot, h.Num)), member(h.Num))
 		slots[h.Slot] = true
 	}
 	for slot := range slots {
@@ -180,7 +180,7 @@ func (ix *Index) resolve(t *trips, heads []*hub.Head, views map[hub.Partition]me
 	cmds := make([]*redis.MapStringStringCmd, len(heads))
 	for i, h := range heads {
 		if h.Version > 1 {
-			cmds[i] = t.pipe.HGetAll(t.ctx, ix.partitions[h.Partition].versionsKey(h.Slot, h.Num))
+			cmds[i] = t.pipe.HGetAll(t.ctx, string(ix.partitions[h.Partition].versionsKey(nil, h.Slot, h.Num)))
 		}
 	}
 	if !t.trip() {
@@ -241,8 +241,8 @@ func (ix *Index) Versions(ctx context.Context, h hub.Head) ([]hub.Loc, error) {
 	}
 	t := ix.newTrips(ctx)
 	view := t.queueMeta(p)
-	cmd := t.pipe.HGetAll(ctx, p.versionsKey(h.Slot, h.Num))
-	head := t.pipe.HExists(ctx, p.headKey(h.Slot, h.Num), member(h.Num))
+	cmd := t.pipe.HGetAll(ctx, string(p.versionsKey(nil, h.Slot, h.Num)))
+	head := t.pipe.HExists(ctx, string(p.headKey(nil, h.Slot, h.Num)), member(h.Num))
 	gen := t.pipe.HGet(ctx, p.markKey(h.Slot), "gen")
 	if !t.trip() {
 		return nil, asHub(ctx, "list versions", t.err)

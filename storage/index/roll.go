@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/redis/go-redis/v9"
-
 	"concord/hub"
 )
 
@@ -50,13 +48,13 @@ func (r *rolls) written(gen string, seq uint64, entries []rollEntry) {
 	}
 }
 
-// queueRolls adds entries to their rolls; an hour keeps the time it has.
-func queueRolls(ctx context.Context, tx redis.Pipeliner, entries []rollEntry, times map[rollEntry]float64) {
+// addRolls adds entries to their rolls; an hour keeps the time it has.
+func addRolls(tx *transaction, entries []rollEntry, times map[rollEntry]float64) {
 	for _, e := range entries {
 		if at := times[e]; math.IsNaN(at) {
-			tx.SAdd(ctx, e.key, e.member)
+			tx.add("sadd", e.key, e.member)
 		} else {
-			tx.ZAddNX(ctx, e.key, redis.Z{Score: at, Member: e.member})
+			tx.add("zadd", e.key, "nx", at, e.member)
 		}
 	}
 }

@@ -243,7 +243,7 @@ func choose(nums []uint64, values []float64, hit []bool) ([]uint64, []float64) {
 // replies.
 func (sh *shard) queueHeads(nums []uint64) func() {
 	nums = slices.DeleteFunc(slices.Clone(nums), func(n uint64) bool { _, known := sh.heads[n]; return known })
-	b := sh.queueBlocks(distinct(nums), func(n uint64) string { return sh.p.headKey(sh.slot, n) })
+	b := sh.queueBlocks(distinct(nums), func(n uint64) string { return string(sh.p.headKey(nil, sh.slot, n)) })
 	read := sh.queueMark()
 	return func() {
 		b.each(func(num uint64, packed string) { sh.heads[num] = packed })

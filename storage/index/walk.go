@@ -13,7 +13,7 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 	key := sh.order[0]
 	asked := sh.made
 	sh.everything.queueSize(sh.trips)
-	several := sh.pipe.SCard(sh.ctx, sh.p.manyKey(sh.slot, sh.q.Type, key.Param))
+	several := sh.pipe.SCard(sh.ctx, string(sh.p.manyKey(nil, sh.slot, sh.q.Type, key.Param)))
 	book := sh.book(await, key.Param)
 	if sh.err != nil || sh.made == asked && !await() {
 		return true

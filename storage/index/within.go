@@ -31,7 +31,7 @@ const counting = 2048
 // measure guesses that everything is in the interval: most searches have something rarer, and ask no more.
 func (w *withinPosting) measure(t *trips, await func() bool) {
 	if w.sh.q.Count {
-		w.many = t.pipe.SCard(t.ctx, w.sh.p.manyKey(w.sh.slot, w.sh.q.Type, w.param))
+		w.many = t.pipe.SCard(t.ctx, string(w.sh.p.manyKey(nil, w.sh.slot, w.sh.q.Type, w.param)))
 	}
 	if await() {
 		w.guess, _ = w.sh.everything.size()
