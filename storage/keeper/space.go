@@ -16,6 +16,14 @@ const spaceCount = 1024
 func spaceOf(key []byte) int { return spaceOfTag(tagOf(text(key))) }
 
 func tagOf(key string) string {
+	const short = 16
+	if len(key) > 2 && key[0] == '{' && key[1] != '}' { // as nearly all are: {r07}:…
+		for i := 2; i < len(key) && i < short; i++ {
+			if key[i] == '}' {
+				return key[1:i]
+			}
+		}
+	}
 	if _, rest, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
 			return tag
