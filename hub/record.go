@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"sync"
 	"time"
 )
 
@@ -44,6 +45,25 @@ type Record struct {
 	Body json.RawMessage
 	// Loc is where this record itself lies. It is known once the commit is encoded and is not part of the line.
 	Loc Loc
+	// Memo, which is not part of the line either, is where those who share the record keep what they read from its body; nil
+	// where nobody shares it.
+	Memo *Memo
+}
+
+// Memo keeps what the first of several readers made of something for the others. The zero Memo is empty.
+type Memo struct {
+	once  sync.Once
+	value any
+	err   error
+}
+
+// Of is what read returned when it was called first. It is called once; without a Memo, each time.
+func (m *Memo) Of(read func() (any, error)) (any, error) {
+	if m == nil {
+		return read()
+	}
+	m.once.Do(func() { m.value, m.err = read() })
+	return m.value, m.err
 }
 
 // Blob is a reference to bulk bytes.

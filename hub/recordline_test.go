@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -55,6 +56,35 @@ func TestLinesAsWrittenAreReadWithoutJSON(t *testing.T) {
 	for _, line := range written {
 		if _, rest, ok := readHead(line); !ok {
 			t.Errorf("given up at %s of %s", rest, line)
+		}
+	}
+}
+
+func TestALineIsWrittenAsJSONIs(t *testing.T) {
+	c := sampleCommit()
+	c.Records = append(c.Records,
+		Record{Name: Name{"t\"", "张\n"}, Member: "\xff", Time: time.Date(2026, 3, 1, 8, 0, 0, 1e6, time.UTC), Deleted: true, Prev: Loc{Seq: 1},
+			Blob: &Blob{Key: "a&b", Media: `a; b="c"`, Parts: &Parts{First: 1, List: [][]int64{{1, 2}}}, Remark: "r"}},
+		Record{Blob: &Blob{Parts: &Parts{}}, Body: json.RawMessage(`{"a":1}`)})
+	for i := range c.Records {
+		r := &c.Records[i]
+		head := recordHead{r.Name.Type, r.Name.ID, r.Num, r.Version, r.Deleted, r.Member, r.Time, nil, r.Blob}
+		if r.Prev.Seq != 0 {
+			head.Prev = &r.Prev
+		}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(head); err != nil {
+			t.Fatal(err)
+		}
+		want.Truncate(want.Len() - len("}\n"))
+		if len(r.Body) > 0 {
+			want.WriteString(`,"body":` + string(r.Body))
+		}
+		want.WriteByte('}')
+		if got, err := r.appendLine(nil); err != nil || string(got) != want.String() {
+			t.Errorf("%s, %v\nwant %s", got, err, want.Bytes())
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"unicode/utf8"
+
+	"concord/hub"
 )
 
 // Bytes are bytes of a message. In JSON they are a string if they are UTF-8, so that the log can be read by people, and
@@ -19,7 +21,7 @@ func (b Bytes) MarshalJSON() ([]byte, error) {
 	if !utf8.Valid(b) {
 		return json.Marshal(base64Bytes{b})
 	}
-	return compactJSON(string(b))
+	return hub.AppendText(make([]byte, 0, len(b)+len(b)/8+16), []byte(b)), nil
 }
 
 // UnmarshalJSON implements json.Unmarshaler.

@@ -15,77 +15,43 @@ const (
 	MemberSystem  = "urn:concord:member"
 )
 
+const participants = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+
+// provenance fills note for a list of resources.
+//
 // A Provenance tells which message a part, or what is shared, is from, and by which rules it was made. Its targets are all
 // that the part has; it occurred from when the message's content became so until the message was received. The next message
 // about the part makes a new version of it.
-type provenance struct {
-	ResourceType   string          `json:"resourceType"`
-	Target         []reference     `json:"target"`
-	OccurredPeriod period          `json:"occurredPeriod"`
-	Recorded       string          `json:"recorded"`
-	Agent          []agent         `json:"agent"`
-	Entity         []messageEntity `json:"entity"`
-}
-
-type (
-	reference struct {
-		Reference  string      `json:"reference,omitempty"`
-		Identifier *identifier `json:"identifier,omitempty"`
+func (in *Intake) provenance(note *resource, m *Message, at time.Time, list []*resource) (err error) {
+	b := append(make([]byte, 0, 1024+96*len(list)), `{"resourceType":"Provenance","target":`...)
+	for i, r := range list {
+		b = hub.AppendText(append(append(b, "[,"[min(i, 1)]), `{"reference":`...), r.name.String())
+		b = append(b, '}')
 	}
-	identifier struct {
-		System string `json:"system"`
-		Value  string `json:"value"`
-	}
-	period struct {
-		Start string `json:"start"`
-		End   string `json:"end"`
-	}
-	coding struct {
-		System string `json:"system"`
-		Code   string `json:"code"`
-	}
-	concept struct {
-		Coding []coding `json:"coding"`
-	}
-	agent struct {
-		Type concept   `json:"type"`
-		Who  reference `json:"who"`
-	}
-	messageEntity struct {
-		Role string    `json:"role"`
-		What reference `json:"what"`
-	}
-)
-
-const participants = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-
-func agentOf(role, system, value string) agent {
-	return agent{concept{[]coding{{participants, role}}}, reference{Identifier: &identifier{system, value}}}
-}
-
-// provenance fills note for a list of resources.
-func (in *Intake) provenance(note *resource, m *Message, at time.Time, list []*resource) error {
-	p := provenance{
-		ResourceType:   "Provenance",
-		OccurredPeriod: period{at.Format(fhir.InstantFormat), m.Received.Format(fhir.InstantFormat)},
-		Recorded:       m.Attempt.At.Format(fhir.InstantFormat),
-		Agent:          []agent{agentOf("informant", MemberSystem, m.Member)},
-		Entity:         []messageEntity{{"source", reference{Identifier: &identifier{MessageSystem, m.ID}}}},
-	}
+	b = at.AppendFormat(append(b, `],"occurredPeriod":{"start":"`...), fhir.InstantFormat)
+	b = m.Received.AppendFormat(append(b, `","end":"`...), fhir.InstantFormat)
+	b = m.Attempt.At.AppendFormat(append(b, `"},"recorded":"`...), fhir.InstantFormat)
+	b = appendAgent(append(b, `","agent":[`...), "informant", MemberSystem, m.Member)
 	if m.Mapping != "" {
-		p.Agent = append(p.Agent, agentOf("assembler", MappingSystem, m.Mapping))
+		b = appendAgent(append(b, ','), "assembler", MappingSystem, m.Mapping)
 	}
-	for _, r := range list {
-		p.Target = append(p.Target, reference{Reference: r.name.String()})
-	}
-	body, err := compactJSON(p)
-	if err != nil {
-		return err
-	}
-	if note.doc, err = fhir.Parse(body, fhir.Limits{}); err != nil {
+	b = appendIdentified(append(b, `],"entity":[{"role":"source","what":`...), MessageSystem, m.ID)
+	b = append(b, `}]}`...)
+	if note.doc, err = fhir.Parse(b, fhir.Limits{}); err != nil {
 		return err
 	}
 	return in.project(note)
+}
+
+func appendAgent(b []byte, role, system, value string) []byte {
+	b = append(append(b, `{"type":{"coding":[{"system":"`+participants+`","code":"`...), role...)
+	return append(appendIdentified(append(b, `"}]},"who":`...), system, value), '}')
+}
+
+// appendIdentified writes a Reference by identifier.
+func appendIdentified(b []byte, system, value string) []byte {
+	b = append(append(b, `{"identifier":{"system":"`...), system...)
+	return append(hub.AppendText(append(b, `","value":`...), value), "}}"...)
 }
 
 // origin is which message had the last word on something.
