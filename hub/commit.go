@@ -74,48 +74,24 @@ func (c *Commit) Encode() ([]byte, error) {
 	for i := range c.Records {
 		size += len(c.Records[i].Body) + 320
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, size))
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(commitHead{commitFormat, c.Partition, c.Seq, c.Prev, c.Nonce, c.Time, c.Nums, len(c.Records)})
+	head, err := json.Marshal(commitHead{commitFormat, c.Partition, c.Seq, c.Prev, c.Nonce, c.Time, c.Nums, len(c.Records)})
 	if err != nil {
 		return nil, fmt.Errorf("encode commit %d of %s: %w", c.Seq, c.Partition, err)
 	}
+	data := append(append(make([]byte, 0, size), head...), '\n')
 	for i := range c.Records {
 		r := &c.Records[i]
-		start := buf.Len()
-		if err := r.encode(buf, enc); err != nil {
-			return nil, err
+		start := len(data)
+		if data, err = r.appendLine(data); err != nil {
+			return nil, fmt.Errorf("encode record %s: %w", r.Name, err)
 		}
-		if int64(buf.Len()) > 1<<32-1 {
+		if int64(len(data)) > 1<<32-1 {
 			return nil, &Error{Kind: TooLarge, Msg: "a commit may hold 4 GiB at most"}
 		}
-		r.Loc = Loc{Seq: c.Seq, Off: uint32(start), Len: uint32(buf.Len() - start)}
-		buf.WriteByte('\n')
+		r.Loc = Loc{Seq: c.Seq, Off: uint32(start), Len: uint32(len(data) - start)}
+		data = append(data, '\n')
 	}
-	return buf.Bytes(), nil
-}
-
-func (r *Record) encode(buf *bytes.Buffer, enc *json.Encoder) error {
-	head := recordHead{r.Name.Type, r.Name.ID, r.Num, r.Version, r.Deleted, r.Member, r.Time, nil, r.Blob}
-	if r.Prev.Seq != 0 {
-		head.Prev = &r.Prev
-	}
-	if err := enc.Encode(head); err != nil {
-		return fmt.Errorf("encode record %s: %w", r.Name, err)
-	}
-	if len(r.Body) == 0 {
-		buf.Truncate(buf.Len() - 1) // the encoder's newline
-		return nil
-	}
-	if bytes.IndexByte(r.Body, '\n') >= 0 {
-		return fmt.Errorf("encode record %s: its body has a line break", r.Name)
-	}
-	buf.Truncate(buf.Len() - 2) // "}\n"
-	buf.WriteString(`,"body":`)
-	buf.Write(r.Body)
-	buf.WriteByte('}')
-	return nil
+	return data, nil
 }
 
 // DecodeCommit reads the bytes of a commit. The records' bodies alias data.

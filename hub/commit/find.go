@@ -86,7 +86,7 @@ func (v *View) FindSince(ctx context.Context, q hub.Query, before Found) ([]hub.
 		return found, err
 	}
 	wide := q
-	wide.Limit += len(v.batch) + len(v.before) // some hits may have changed
+	wide.Limit += len(v.pl.at) + len(v.before.at) // some hits may have changed
 	if before, err = v.c.Find(ctx, wide); err != nil {
 		return nil, err
 	}

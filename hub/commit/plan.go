@@ -12,6 +12,7 @@ import (
 type plan struct {
 	time     time.Time
 	records  []hub.Record
+	at       map[hub.Name]int // where in records a thing is
 	entries  []*hub.Entry
 	results  []result
 	deferred []*pending
@@ -43,14 +44,14 @@ func (c *Committer) plan(ctx context.Context, batch []*pending) (*plan, error) {
 	if !now.After(c.last) { // lastUpdated never goes back along the log, whatever the clocks of several hubs say
 		now = c.last.Add(time.Millisecond)
 	}
-	pl := &plan{time: now}
-	v := &View{c: c, pl: pl, heads: map[hub.Name]hub.Head{}, batch: map[hub.Name]int{}, before: map[hub.Name]int{}}
+	expected := 0
+	for _, p := range batch {
+		expected += len(p.write.Names)
+	}
+	pl := &plan{time: now, records: make([]hub.Record, 0, expected), entries: make([]*hub.Entry, 0, expected), at: make(map[hub.Name]int, expected)}
+	v := &View{c: c, pl: pl, heads: make(map[hub.Name]hub.Head, expected), before: &plan{}}
 	if c.before != nil {
-		for i := range c.before.plan.records {
-			r := &c.before.plan.records[i]
-			v.before[r.Name] = i
-			v.heads[r.Name] = hub.Head{Partition: c.log.Partition, Name: r.Name, Num: r.Num, Version: r.Version, Deleted: r.Deleted, Loc: r.Loc}
-		}
+		v.before = c.before.plan
 	}
 	if err := v.prefetch(ctx, batch); err != nil {
 		return nil, err
@@ -92,9 +93,8 @@ type View struct {
 	c     *Committer
 	pl    *plan
 	heads map[hub.Name]hub.Head // fetched from the index
-	batch map[hub.Name]int      // changed in this batch: position in plan.records
-	// before holds what the commit before changed, which the index may not have yet: position in its plan.records
-	before map[hub.Name]int
+	// before is what the commit before changed, which the index may not have yet.
+	before *plan
 }
 
 // Time is the time the batch's records will carry.
@@ -104,7 +104,8 @@ func (v *View) prefetch(ctx context.Context, batch []*pending) error {
 	var names []hub.Name
 	for _, p := range batch {
 		for _, n := range p.write.Names {
-			if _, ok := v.heads[n]; !ok {
+			_, ok := v.heads[n]
+			if _, known := v.before.at[n]; !ok && !known {
 				v.heads[n] = hub.Head{}
 				names = append(names, n)
 			}
@@ -129,9 +130,11 @@ func (v *View) fetch(ctx context.Context, names []hub.Name) error {
 
 // Head is the current version of a thing: Version 0 when there never was one, Deleted when it is gone.
 func (v *View) Head(ctx context.Context, n hub.Name) (hub.Head, error) {
-	if i, ok := v.batch[n]; ok {
-		r := &v.pl.records[i]
-		return hub.Head{Partition: v.c.log.Partition, Name: n, Num: r.Num, Version: r.Version, Deleted: r.Deleted}, nil
+	for _, pl := range []*plan{v.pl, v.before} {
+		if i, ok := pl.at[n]; ok {
+			r := &pl.records[i]
+			return hub.Head{Partition: v.c.log.Partition, Name: n, Num: r.Num, Version: r.Version, Deleted: r.Deleted, Loc: r.Loc}, nil
+		}
 	}
 	if _, ok := v.heads[n]; !ok {
 		if err := v.fetch(ctx, []hub.Name{n}); err != nil {
@@ -147,18 +150,17 @@ func (v *View) Admit(member string, n hub.Name) error { return v.c.opt.Admit(mem
 // Changed reports whether an earlier write of the batch changed n. A write that drafts it, too, will be planned again for
 // the next commit, so its Draft need have no more than the Name.
 func (v *View) Changed(n hub.Name) bool {
-	_, ok := v.batch[n]
+	_, ok := v.pl.at[n]
 	return ok
 }
 
 // Record reads the current version of a thing. A thing that never was is NotFound; a deleted one comes back as its
 // tombstone.
 func (v *View) Record(ctx context.Context, n hub.Name) (hub.Record, error) {
-	if i, ok := v.batch[n]; ok {
-		return v.pl.records[i], nil
-	}
-	if i, ok := v.before[n]; ok {
-		return v.c.before.plan.records[i], nil
+	for _, pl := range []*plan{v.pl, v.before} {
+		if i, ok := pl.at[n]; ok {
+			return pl.records[i], nil
+		}
 	}
 	h, err := v.Head(ctx, n)
 	if err != nil {
@@ -176,13 +178,13 @@ func (v *View) add(ctx context.Context, member string, drafts []Draft, nums *uin
 	n0 := *nums
 	undo := func() {
 		for i := at; i < len(v.pl.records); i++ {
-			delete(v.batch, v.pl.records[i].Name)
+			delete(v.pl.at, v.pl.records[i].Name)
 		}
 		v.pl.records, v.pl.entries, *nums = v.pl.records[:at], v.pl.entries[:at], n0
 	}
 	for i := range drafts {
 		d := &drafts[i]
-		if j, ok := v.batch[d.Name]; ok {
+		if j, ok := v.pl.at[d.Name]; ok {
 			undo()
 			if j >= at {
 				return false, &hub.Error{Kind: hub.Invalid, Msg: fmt.Sprintf("%s is changed twice in one transaction", d.Name)}
@@ -224,7 +226,7 @@ func (v *View) add(ctx context.Context, member string, drafts []Draft, nums *uin
 			}
 			entry = &e
 		}
-		v.batch[d.Name] = len(v.pl.records)
+		v.pl.at[d.Name] = len(v.pl.records)
 		v.pl.records = append(v.pl.records, rec)
 		v.pl.entries = append(v.pl.entries, entry)
 	}

@@ -104,7 +104,7 @@ func (k linkKeys) add(rec *hub.Record) {
 	if rec.Deleted {
 		return
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return
 	}

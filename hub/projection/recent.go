@@ -38,10 +38,14 @@ func (r *recent) get(seq uint64) *read {
 	return nil
 }
 
-// put keeps one in place of those that were put before it, as many as the bounds want.
+// put keeps one, which nobody else has yet, in place of those that were put before it, as many as the bounds want.
 func (r *recent) put(one read) {
 	if len(one.data) > recentBytes/4 {
 		return
+	}
+	memos := make([]hub.Memo, len(one.commit.Records))
+	for i := range memos {
+		one.commit.Records[i].Memo = &memos[i]
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

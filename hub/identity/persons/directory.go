@@ -128,7 +128,7 @@ func (d *Directory) count(ctx context.Context, q hub.Query) (int64, error) {
 
 // targets are the Patients that a Person links, sorted.
 func targets(rec *hub.Record) (of []string) {
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return nil
 	}

@@ -81,7 +81,7 @@ func (w *world) read(rec *hub.Record) {
 	if rec.Deleted {
 		return
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return
 	}

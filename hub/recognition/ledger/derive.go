@@ -169,7 +169,7 @@ func (l *Ledger) deriveOrder(ctx context.Context, rec *hub.Record) error {
 	if rec.Deleted {
 		return nil
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return nil
 	}
@@ -276,7 +276,7 @@ func (l *Ledger) deriveResult(ctx context.Context, rec *hub.Record) error {
 	if rec.Name.Type == "DiagnosticReport" || l.Catalogue == nil {
 		return nil
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return nil
 	}

@@ -103,7 +103,7 @@ func ReadOpportunity(rec *hub.Record) (o Opportunity, ok bool) {
 	if rec.Name.Type != "GuidanceResponse" || rec.Deleted || rec.Member != Origin {
 		return o, false
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil || doc.Root().Get("moduleUri").Text() != System {
 		return o, false
 	}

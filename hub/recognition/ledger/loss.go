@@ -64,7 +64,7 @@ func lost(s *Shown, rec *hub.Record) (why Cause, ok bool) {
 	if rec.Deleted {
 		return Deleted, true
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return "", false
 	}
@@ -90,7 +90,7 @@ func lost(s *Shown, rec *hub.Record) (why Cause, ok bool) {
 // belongs tells whether a result still is one of the person that an opportunity is about.
 func (l *Ledger) belongs(ctx context.Context, o *Opportunity, s *Shown, rec *hub.Record) (bool, error) {
 	patient := s.Patient
-	if doc, err := fhir.Parse(rec.Body, fhir.Limits{}); err == nil {
+	if doc, err := fhir.DocOf(rec); err == nil {
 		patient = patientIn(doc.Root())
 	}
 	if patient == o.Patient {

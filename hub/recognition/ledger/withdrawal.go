@@ -83,7 +83,7 @@ func ReadWithdrawal(rec *hub.Record) (w Withdrawal, ok bool) {
 	if rec.Name.Type != "CommunicationRequest" || rec.Deleted || rec.Member != Origin {
 		return w, false
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return w, false
 	}
