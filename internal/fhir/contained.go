@@ -34,11 +34,9 @@ func (t *terms) contained(r *resourceType, root Value, depth int) {
 				continue
 			}
 			start, at := len(t.list), way(p.Code, inner.name)
-			for _, q := range inner.params {
-				if q.kept() {
-					t.elsewhere = q.elsewhere
-					t.project(q, c)
-				}
+			for _, q := range inner.kept {
+				t.elsewhere = q.elsewhere
+				t.project(q, c)
 			}
 			if depth > 1 {
 				t.contained(inner, c, depth-1)

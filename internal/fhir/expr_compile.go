@@ -207,6 +207,28 @@ func (w *walk) run(v Value, visit func(Value)) {
 	follow(v, w.steps, visit)
 }
 
+// misses tells whether a walk surely finds nothing in a value of these marks.
+func (w *walk) misses(marks uint64) bool {
+	return w.computed == nil && len(w.steps) > 0 && w.steps[0].pass == nil && marks&markOf(w.steps[0].key) == 0
+}
+
+// marks are those of the names of an object's members. Most parameters of a type are about members that a resource does not have:
+// to see that for each of them would be a search through all members.
+func (v Value) marks() (marks uint64) {
+	for name := range v.Members() {
+		marks |= markOf(name)
+	}
+	return marks
+}
+
+// markOf is one bit, which other names may share.
+func markOf(name string) uint64 {
+	if name == "" {
+		return 1
+	}
+	return 1 << ((uint(len(name))*7 ^ uint(name[0])*3 ^ uint(name[len(name)-1])*17) & 63)
+}
+
 func follow(v Value, steps []walkStep, visit func(Value)) {
 	for i := range steps {
 		s := &steps[i]

@@ -87,6 +87,15 @@ func Parse(data []byte, limits Limits) (*Doc, error) {
 	return &doc, nil
 }
 
+// DocOf is Parse of a record's body, which those who share the record have done once.
+func DocOf(rec *hub.Record) (*Doc, error) {
+	doc, err := rec.Memo.Of(func() (any, error) { return Parse(rec.Body, Limits{}) })
+	if err != nil {
+		return nil, err
+	}
+	return doc.(*Doc), nil
+}
+
 // failure words the fault that stopped the parser.
 func (p *parser) failure(bom int) error {
 	path := ""

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"strconv"
@@ -149,6 +150,10 @@ func (u *unit) canonical(text string) (float64, bool) {
 	if u == nil {
 		n, err := strconv.ParseFloat(text, 64)
 		return n, err == nil && isDecimal(text)
+	}
+	if u.tens != "" && len(text) <= maxDecimal && isDecimal(text) && !strings.ContainsAny(text, "eE") {
+		n, err := strconv.ParseFloat(text+u.tens, 64) // nearest to the exact value, too, and infinite beyond all
+		return min(max(n+0, -math.MaxFloat64), math.MaxFloat64), err == nil || errors.Is(err, strconv.ErrRange)
 	}
 	n, ok := exactDecimal(text)
 	if !ok {

@@ -14,6 +14,7 @@ import (
 type unit struct {
 	ucum.Unit
 	dimension string
+	tens      string // how a number in canonical units is one in this unit: "e-3"; empty: Canonical tells
 }
 
 // commonUnits are those that most quantities have; they are parsed once.
@@ -48,7 +49,11 @@ func readUnit(code string) *unit {
 	if err != nil {
 		return nil
 	}
-	return &unit{Unit: u, dimension: u.Dimension()}
+	read := &unit{Unit: u, dimension: u.Dimension()}
+	if k, ok := u.Tens(); ok {
+		read.tens = "e" + strconv.Itoa(k)
+	}
+	return read
 }
 
 // unitOf is the meaning of a UCUM code; nil when it is none, or of another system.

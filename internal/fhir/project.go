@@ -119,11 +119,9 @@ func (p *Projection) entry(doc *Doc, name hub.Name, most int) (hub.Entry, error)
 	if IsRestricted(doc.Root()) {
 		t.list = append(t.list, hub.Term{Param: hub.Trait, Text: Restricted})
 	}
-	for _, param := range r.params {
-		if param.kept() {
-			t.elsewhere = param.elsewhere
-			t.project(param, doc.Root())
-		}
+	for _, param := range r.kept {
+		t.elsewhere = param.elsewhere
+		t.project(param, doc.Root())
 		if len(t.list) > most {
 			return hub.Entry{}, tooManyTerms(name.Type, most)
 		}
@@ -172,6 +170,8 @@ type terms struct {
 	param *Param
 	// elsewhere are the members of names and addresses that other parameters have.
 	elsewhere []string
+	root      Value  // that marks are of
+	marks     uint64 // what members it may have: see Value.marks
 	// measures and spelled are what the parameter's values add together.
 	measures []measure
 	spelled  []string
@@ -182,8 +182,14 @@ func (t *terms) project(p *Param, root Value) {
 	t.param = p
 	t.measures, t.spelled = t.measures[:0], t.spelled[:0]
 	start, values := len(t.list), 0
+	if t.root != root {
+		t.root, t.marks = root, root.marks()
+	}
 	for i := range p.walks {
 		w := &p.walks[i]
+		if w.misses(t.marks) {
+			continue
+		}
 		w.run(root, func(v Value) {
 			if v.Kind() == Null || len(t.list) > t.most {
 				return

@@ -47,6 +47,7 @@ type member struct {
 type resourceType struct {
 	name   string
 	params []*Param // sorted by code
+	kept   []*Param // of these, those that entries have terms of
 	byCode map[string]*Param
 	// route is the parameter that names the patient a resource belongs to; nil when each is its own route.
 	route *Param
@@ -92,6 +93,11 @@ var definitions = sync.OnceValue(func() *specification {
 		}
 		for _, p := range r.params {
 			r.setRest(p)
+		}
+		for _, p := range r.params {
+			if p.kept() {
+				r.kept = append(r.kept, p)
+			}
 		}
 	}
 	return s

@@ -87,6 +87,13 @@ func (u Unit) Canonical(value *big.Rat) *big.Rat {
 	return n.Mul(n, u.factor)
 }
 
+// Tens is the k for which a value in u is 10ᵏ times as many base units; ok is false where there is none.
+func (u Unit) Tens() (k int, ok bool) {
+	over, under := u.factor.Num().String(), u.factor.Denom().String()
+	tens := func(s string) bool { return s[0] == '1' && strings.Trim(s[1:], "0") == "" }
+	return len(over) - len(under), u.offset == nil && tens(over) && tens(under)
+}
+
 // FromCanonical converts a value in base units into u.
 func (u Unit) FromCanonical(value *big.Rat) *big.Rat {
 	n := new(big.Rat).Quo(value, u.factor)
