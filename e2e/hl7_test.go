@@ -159,7 +159,7 @@ func TestInteropHL7Clients(t *testing.T) {
 	}{
 		{"node", "send.cjs", []string{"derived-charset/oru_utf8.hl7"}, "oru_utf8.hl7 AA 182"},
 		{python, "send.py", []string{"derived-charset/oru_gbk_undeclared.hl7", "dcm4che/ORU_R01-PDF.hl7", "derived-charset/oru_gb18030_delimiter_trap.hl7"},
-			"oru_gbk_undeclared.hl7 AA 182 MSH^1^18^1\nORU_R01-PDF.hl7 AA 1001128 OBX^4^5^1\noru_gb18030_delimiter_trap.hl7 AA 182"},
+			"oru_gbk_undeclared.hl7 AA 182 MSH^1^18^1\nORU_R01-PDF.hl7 AA 1001128 OBX^4^5^1\noru_gb18030_delimiter_trap.hl7 AA 182 OBR^1^26^1"},
 	} {
 		args := []string{filepath.Join("testdata", "hl7clients", c.program), host, port}
 		for _, f := range c.files {

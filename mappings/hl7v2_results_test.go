@@ -251,13 +251,14 @@ const (
 
 func TestResultsNameTheResultTheyWereMadeFrom(t *testing.T) {
 	for name, order := range map[string]string{
-		"by the filler's number of its order":            "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P1&CIS^F1&LIS",
-		"by the placer's number alone":                   "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P1&CIS",
-		"without an order's number":                      "OBR|2|P2^CIS|F2^LIS" + sensitivity,
-		"where parent and child have one number":         "OBR|2|P1^CIS|F1^LIS" + sensitivity + "P1&CIS^F1&LIS",
-		"where the child stands before its parent":       "",
-		"but not where another order's is meant":         "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P9&CIS^F9&LIS",
-		"and not where the parent is not in the message": "OBR|2|P2^CIS|F2^LIS" + strings.Replace(sensitivity, "^2^x", "^7^x", 1) + "P1&CIS^F1&LIS",
+		"by the filler's number of its order":              "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P1&CIS^F1&LIS",
+		"by the placer's number alone":                     "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P1&CIS",
+		"without an order's number":                        "OBR|2|P2^CIS|F2^LIS" + sensitivity,
+		"where parent and child have one number":           "OBR|2|P1^CIS|F1^LIS" + sensitivity + "P1&CIS^F1&LIS",
+		"where the child stands before its parent":         "",
+		"by what it is named where another order is meant": "OBR|2|P2^CIS|F2^LIS" + sensitivity + "P9&CIS^F9&LIS",
+		"by what it is named where its message is another": "OBR|2|P2^CIS|F2^LIS" + strings.Replace(sensitivity, "^2^x", "^7^x", 1) + "P1&CIS",
+		"by its code where nothing else is told":           "OBR|2|P2^CIS|F2^LIS" + strings.Replace(sensitivity, "ORG&Organism&99LIS^2^x", "ISO&Isolate", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			child := order + "\rOBX|1|SN|OXA^Oxacillin^99LIS||<^0.5||||||F"
@@ -277,14 +278,19 @@ func TestResultsNameTheResultTheyWereMadeFrom(t *testing.T) {
 				}
 			}
 			want := `[{"reference":"Observation/` + parent.Get("id").Text() + `"}]`
-			if strings.Contains(name, "not where") {
-				want = ""
+			named, elsewhere := map[string]string{
+				"by what it is named where another order is meant": "ORG|2|F9",
+				"by what it is named where its message is another": "ORG|7|P1",
+				"by its code where nothing else is told":           "ISO||",
+			}[name]
+			if elsewhere {
+				want = `[{"type":"Observation","identifier":{"system":"urn:concord:hl7v2:parent-result","value":"` + named + `"}}]`
 			}
 			if got := string(oxacillin.Get("derivedFrom").Compact()); got != want {
 				t.Errorf("derivedFrom is %s, not %s", got, want)
 			}
 			members := `[{"reference":"Observation/` + oxacillin.Get("id").Text() + `"}]`
-			if got := string(parent.Get("hasMember").Compact()); (got == members) != (want != "" && strings.Contains(order+segments[0], "F1&LIS")) {
+			if got := string(parent.Get("hasMember").Compact()); (got == members) != (!elsewhere && strings.Contains(order+segments[0], "F1&LIS")) {
 				t.Errorf("hasMember is %s", got)
 			}
 		})
@@ -374,5 +380,91 @@ func TestAQuestionIsToldWhereItIsAnswered(t *testing.T) {
 	}
 	if _, err := rules.Map(m, hl7map.Options{Member: "lab"}); !hub.Is(err, hub.Unsupported) || !strings.Contains(err.Error(), "FHIR") {
 		t.Errorf("a query ends with %v", err)
+	}
+}
+
+func TestADocumentWhoseBytesCannotBeReadIsAFault(t *testing.T) {
+	for name, c := range map[string]struct{ value, fault string }{
+		"base64":              {"^application^pdf^Base64^JVBERi0=", ""},
+		"base64 that is none": {"^application^pdf^Base64^!!!", "this is no base64"},
+		"base64 cut short":    {"^application^pdf^Base64^JVBERi0xL", "this is no base64"},
+		"hexadecimal":         {"^IM^JPEG^Hex^FFD8FF", ""},
+		"half a byte":         {"^IM^JPEG^Hex^FFD8F", "this is no hexadecimal"},
+		"no bytes at all":     {"^application^pdf^Base64^", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			res := result(t, "OBR|1||F1|R^Report|||20240102080000|||||||||||||||20240102090000|||F\rOBX|1|ED|D^Document||"+c.value+"||||||F")
+			var got string
+			for _, f := range res.Faults {
+				got += f.Path + " " + f.Msg
+			}
+			want := c.fault
+			if want != "" {
+				want = "OBX-5.5 " + want
+			}
+			if got != want {
+				t.Errorf("the faults are %q, not %q", got, want)
+			}
+		})
+	}
+}
+
+func TestAnOrderWithoutAStatusHasThatOfItsControl(t *testing.T) {
+	for name, c := range map[string]struct {
+		segments, status string
+		guessed          bool
+	}{
+		"a new order":                         {"ORC|NW|P1\rOBR|1|P1||GLU", "active", true},
+		"a cancelled order":                   {"ORC|CA|P1\rOBR|1|P1||GLU", "revoked", false},
+		"an order that waits":                 {"ORC|HD|P1\rOBR|1|P1||GLU", "on-hold", false},
+		"an order that goes on":               {"ORC|RL|P1\rOBR|1|P1||GLU", "active", false},
+		"results tell nothing of it":          {"ORC|RE|P1\rOBR|1|P1||GLU", "unknown", true},
+		"its own status comes first":          {"ORC|NW|P1|||CM\rOBR|1|P1||GLU", "completed", false},
+		"and that of its results before this": {"ORC|NW|P1\rOBR|1|P1||GLU|||||||||||||||||||||F", "completed", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, r := range result(t, c.segments).Resources {
+				if r.Rule != "service-request" {
+					continue
+				}
+				if !strings.Contains(string(r.Body), `"status":"`+c.status+`"`) || (len(r.Yields) > 0) != c.guessed {
+					t.Errorf("want %s, guessed %t; is %s, yields %v", c.status, c.guessed, r.Body, r.Yields)
+				}
+			}
+		})
+	}
+}
+
+func TestAMergeLinksBothPatients(t *testing.T) {
+	rules, err := HL7v2()
+	if err != nil {
+		t.Fatal(errorLines(err))
+	}
+	m, err := hl7.Parse([]byte("MSH|^~\\&|HIS|H|||20240102030405||ADT^A40^ADT_A39|1|P|2.5\rEVN|A40|20240102\rPID|1||7^^^H^MR||Li^Wei\rMRG|5^^^H^MR\r"), hl7.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := rules.Map(m, hl7map.Options{Member: "ward"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, links := map[string]string{}, map[string]string{}
+	for _, r := range res.Resources {
+		doc, err := fhir.Parse(r.Body, fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range doc.Root().Get("identifier").Items() {
+			ids[n.Get("value").Text()] = "Patient/" + r.Name.ID
+		}
+		for l := range doc.Root().Get("link").Items() {
+			links[l.Get("type").Text()] = "Patient/" + r.Name.ID + " " + l.Get("other").Get("reference").Text()
+		}
+	}
+	if want := ids["7"] + " " + ids["5"]; links["replaces"] != want {
+		t.Errorf("the surviving patient's link is %q, not %q", links["replaces"], want)
+	}
+	if want := ids["5"] + " " + ids["7"]; links["replaced-by"] != want {
+		t.Errorf("the merged patient's link is %q, not %q", links["replaced-by"], want)
 	}
 }

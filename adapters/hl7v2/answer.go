@@ -120,7 +120,7 @@ func faultOf(f messages.Fault) hl7.Fault {
 		out.Severity = "E"
 	}
 	out.Place, _ = hl7.ParsePlace(f.Place) // what is no place is none
-	out.Number, out.Name = condition(f.Kind)
+	out.Number, out.Name = condition(f)
 	return out
 }
 
@@ -150,9 +150,12 @@ func faultsOf(err error) []hl7.Fault {
 	return out
 }
 
-// condition is the message error condition code of table 0357 for a kind of error.
-func condition(kind string) (number, name string) {
-	switch kind {
+// condition is the message error condition code of table 0357 for a fault.
+func condition(f messages.Fault) (number, name string) {
+	if f.Kind == hub.Unsupported.String() && f.Place == "MSH-12" {
+		return "203", "Unsupported version id"
+	}
+	switch f.Kind {
 	case hub.Invalid.String():
 		return "102", "Data type error"
 	case hub.Unprocessable.String():

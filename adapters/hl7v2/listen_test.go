@@ -297,3 +297,12 @@ func certificate(t *testing.T) (tls.Certificate, *x509.Certificate) {
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, leaf
 }
+
+func TestAnotherVersionIsToldAsThat(t *testing.T) {
+	w := serve(t, Config{}, &shelf{})
+	s := dial(t, w.address)
+	s.send(t, strings.Replace(oru("1", "", ""), "|2.5.1|", "|3.0|", 1))
+	if a := s.answer(t); a.Text("ERR-2.1") != "MSH" || a.Text("ERR-3.1") != "203" {
+		t.Errorf("told as %s at %s", a.Text("ERR-3"), a.Text("ERR-2"))
+	}
+}

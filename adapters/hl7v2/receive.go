@@ -131,7 +131,7 @@ func Read(raw []byte, l hl7.Limits) messages.Incoming {
 			return in
 		}
 	} else {
-		in.Parsed, in.Refused = m, readable(m.Header())
+		in.Parsed, in.Refused = m, Readable(m.Header())
 	}
 	h := m.Header()
 	in.Type, in.Sender, in.Control, in.Charset = h.Name(), h.Application+"|"+h.Facility, h.Control, m.Charset.Used
@@ -141,8 +141,8 @@ func Read(raw []byte, l hl7.Limits) messages.Incoming {
 	return in
 }
 
-// readable refuses versions that the hub does not read.
-func readable(h hl7.Header) error {
+// Readable refuses versions that the hub does not read.
+func Readable(h hl7.Header) error {
 	switch {
 	case h.Version != "" && !strings.HasPrefix(h.Version, "2"):
 		return &hub.Error{Kind: hub.Unsupported, Path: "MSH-12", Msg: "messages of version 2 are taken, and this one is of another"}

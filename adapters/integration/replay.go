@@ -106,10 +106,24 @@ func (s *Server) preview(c *gin.Context, who access.Caller) error {
 // replayAsked is the body of POST /replays.
 type replayAsked struct {
 	messages.Filter
-	Rate float64 `json:"rate"` // messages a second; 0: the default
+	// Since and Until are the Filter's as they are asked for: times or dates.
+	Since string  `json:"since"`
+	Until string  `json:"until"`
+	Rate  float64 `json:"rate"` // messages a second; 0: the default
 	// DryRun previews instead, at most Limit messages, 0: 1,000.
 	DryRun bool `json:"dryRun"`
 	Limit  int  `json:"limit"`
+}
+
+// times puts the times that are asked for into the Filter.
+func (a *replayAsked) times() (err error) {
+	if a.Since != "" {
+		a.Filter.Since, err = timeOf("since", a.Since)
+	}
+	if a.Until != "" && err == nil {
+		a.Filter.Until, err = timeOf("until", a.Until)
+	}
+	return err
 }
 
 // startReplay answers POST /replays: a job that goes on by itself, or, with dryRun, a line of JSON for each message that would
@@ -128,6 +142,9 @@ func (s *Server) startReplay(c *gin.Context, who access.Caller) error {
 		return err
 	}
 	if err := checkStatus(asked.Status); err != nil {
+		return err
+	}
+	if err := asked.times(); err != nil {
 		return err
 	}
 	if asked.DryRun {

@@ -237,6 +237,9 @@ func TestAReplayIsStartedFollowedAndStopped(t *testing.T) {
 	w.is("village", "POST", "/replays", `{"member":"county"}`, 403)
 	w.is("village", "POST", "/replays", `{"colour":"red"}`, 400)
 	w.is("village", "POST", "/replays", `{"rate":-1}`, 400)
+	w.is("village", "POST", "/replays", `{"dryRun":true,"since":"2020-01-01"}`, 200, `"seen":1`)
+	w.is("village", "POST", "/replays", `{"dryRun":true,"since":"2020-01-01T00:00:00Z","until":"2020-01-02"}`, 200, `"seen":0`)
+	w.is("village", "POST", "/replays", `{"dryRun":true,"since":"yesterday"}`, 400, `"path":"since"`)
 }
 
 func TestWhatIsLookedAtIsInTheTrail(t *testing.T) {

@@ -65,7 +65,10 @@ func (h *hl7Mapper) Map(ctx context.Context, member string, in *messages.Incomin
 	m, ok := in.Parsed.(*hl7.Message)
 	if !ok {
 		var err error
-		if m, err = hl7.Parse(in.Raw, h.limits); err != nil {
+		if m, err = hl7.Parse(in.Raw, h.limits); err == nil {
+			err = hl7v2.Readable(m.Header())
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

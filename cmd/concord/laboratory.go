@@ -77,7 +77,7 @@ func (r *rooms) openLaboratory(reg prometheus.Registerer) error {
 	for name, derive := range map[string]func(context.Context, []hub.Record) error{"alarms": l.alarms.Derive, "deltas": deltas.Derive} {
 		l.watches = append(l.watches, &laboratory.Watch{Name: name, Follower: records, Writer: writer, Derive: derive})
 	}
-	r.intake.Refiners = append(r.intake.Refiners, &laboratory.Refiner{Rules: l.rules.Load, Maps: l.maps.Current})
+	r.intake.Refiners = append(r.intake.Refiners, &laboratory.Refiner{Rules: l.rules.Load, Maps: l.maps.Current}, &laboratory.Parents{Follower: records})
 	r.laboratory = l
 	return nil
 }

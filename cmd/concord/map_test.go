@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"concord/hub/messages"
 )
 
 const potassium = "MSH|^~\\&|LIS|LAB|HUB|HUB|20260301080000||ORU^R01^ORU_R01|c1|P|2.5.1\r" +
@@ -61,6 +63,19 @@ func TestAMessageThatCannotBeMappedEndsWithAnError(t *testing.T) {
 	for _, args := range [][]string{{"map", file}, {"map"}, {"map", file, "--golden", "x"}, {"map", file, "--member", "m", "--diff"}} {
 		if _, _, err := concordCommand(t, args...); err == nil {
 			t.Errorf("%v was carried out", args)
+		}
+	}
+}
+
+func TestAMessageOfAnotherVersionIsNotMappedAgain(t *testing.T) {
+	h, err := newHL7Mapper(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, readable := range map[string]bool{"2.5.1": true, "3.0": false} {
+		_, err := h.Map(t.Context(), "village", &messages.Incoming{Raw: []byte(strings.Replace(potassium, "|2.5.1\r", "|"+version+"\r", 1))})
+		if (err == nil) != readable {
+			t.Errorf("version %s: %v", version, err)
 		}
 	}
 }

@@ -228,7 +228,7 @@ func (a *Alarm) warning(at time.Time) object {
 
 // ReadAlarm reads a CommunicationRequest that is an alarm; ok is false for another.
 func ReadAlarm(rec *hub.Record) (a Alarm, ok bool) {
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil || rec.Name.Type != "CommunicationRequest" {
 		return a, false
 	}

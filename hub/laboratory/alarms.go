@@ -42,7 +42,7 @@ func (s *Alarms) Derive(ctx context.Context, recs []hub.Record) error {
 			doubtful = append(doubtful, *rec)
 			continue
 		}
-		doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+		doc, err := fhir.DocOf(rec)
 		if err != nil {
 			continue
 		}

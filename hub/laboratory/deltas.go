@@ -69,7 +69,7 @@ func (s *Deltas) suspect(rules *Rules, rec *hub.Record) (one suspect, ok bool) {
 	if rec.Deleted {
 		return one, false
 	}
-	doc, err := fhir.Parse(rec.Body, fhir.Limits{})
+	doc, err := fhir.DocOf(rec)
 	if err != nil {
 		return one, false
 	}

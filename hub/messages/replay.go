@@ -90,6 +90,9 @@ func (in *Intake) again(ctx context.Context, who access.Caller, id string, a acc
 	}
 	next := m.next()
 	p, err := in.attempt(ctx, &next, &inc)
+	if err == nil && m.Status == Refused && p.message.Status == Dead && p.message.Mapping == "" {
+		p.message.Status = Refused // it came to no rules: it is as unreadable as it was
+	}
 	return m, p, err
 }
 

@@ -61,6 +61,45 @@ func TestAnOldMessageMappedAgainDoesNotUndoACorrection(t *testing.T) {
 	w.gone("Observation/m-o-7-Na")
 }
 
+func TestAResultOfTwoReportsStaysAsTheNewerOneSaidWhenTheOlderIsMappedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.mapper.edit = func(m *messages.Mapping) {
+		for i := range m.Resources {
+			if r := &m.Resources[i]; r.Name.Type == "Observation" {
+				r.Name.ID = "specimen"
+			}
+		}
+	}
+	first := w.send("m", "1", "10:00:00", report("7", "K=4.1")).Message.ID
+	w.send("m", "2", "10:00:00", report("8", "K=4.2"))
+	w.says("Observation/specimen", `"valueString":"4.2"`, `"versionId":"2"`)
+	if p, err := w.intake.PreviewAgain(t.Context(), as("m"), first); err != nil || len(p.Differences) != 0 {
+		t.Errorf("previewed as %+v, %v", p.Differences, err)
+	}
+	if m, err := w.intake.Replay(t.Context(), as("m"), first, "m"); err != nil || m.Version != 1 {
+		t.Errorf("came out as %+v, %v", m.Attempt, err)
+	}
+	w.says("Observation/specimen", `"valueString":"4.2"`, `"versionId":"2"`)
+	w.send("m", "3", "10:05:00", report("7", "K=4.3"))
+	w.says("Observation/specimen", `"valueString":"4.3"`, `"versionId":"3"`)
+}
+
+func TestAMessageThatCannotBeReadIsNoDeadLetterWhenMappedAgain(t *testing.T) {
+	w := newWorld(t)
+	in := incoming("1", "10:00:00", "no message")
+	in.Refused = &hub.Error{Kind: hub.Invalid, Path: "MSH-1", Msg: "this is no message"}
+	out, err := w.intake.Take(t.Context(), as("m"), in)
+	if err != nil || out.Message.Status != messages.Refused {
+		t.Fatalf("came out as %+v, %v", out, err)
+	}
+	if p, err := w.intake.PreviewAgain(t.Context(), as("m"), out.Message.ID); err != nil || p.Message.Status != messages.Refused {
+		t.Errorf("previewed as %s, %v", p.Message.Status, err)
+	}
+	if m, err := w.intake.Replay(t.Context(), as("m"), out.Message.ID, "m"); err != nil || m.Status != messages.Refused || m.Version != 1 {
+		t.Errorf("came out as %s, attempt %d, %v", m.Status, m.Version, err)
+	}
+}
+
 func TestADeadLetterSentAgainIsMappedOnceItCanBe(t *testing.T) {
 	w := newWorld(t)
 	text := report("7", "K=4.1")

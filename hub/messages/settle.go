@@ -131,6 +131,12 @@ func (s *settling) part(ctx context.Context, one *part) error {
 		if before != nil && unchanged(before, r) {
 			continue
 		}
+		if newer, err := s.toldSince(ctx, before, one); newer || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := s.mayChange(before); err != nil {
 			return err
 		}
@@ -157,10 +163,38 @@ func (s *settling) part(ctx context.Context, one *part) error {
 	return nil
 }
 
+// toldSince reports whether another part that has a resource, too, such as the report that brought a result once more, is
+// newer than this one: then the resource stays as that one said.
+func (s *settling) toldSince(ctx context.Context, before *hub.Record, one *part) (bool, error) {
+	if before == nil {
+		return false, nil
+	}
+	notes, err := s.notesOf(ctx, before.Name)
+	for _, n := range notes {
+		if n == one.note.name || err != nil {
+			continue
+		}
+		var note *hub.Record
+		if note, err = s.current(ctx, n); err != nil || note == nil {
+			continue
+		}
+		var last origin
+		if last, err = originOf(note); err == nil && last.after(one.at, s.message.Received) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// notesOf are the Provenances of the parts that have a resource; of more than there are parts here and one, some.
+func (s *settling) notesOf(ctx context.Context, n hub.Name) ([]hub.Name, error) {
+	return s.Find(ctx, hub.Query{Type: "Provenance", Limit: len(s.prepared.parts) + 1,
+		All: []hub.Clause{{Param: "target", Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: n.String()}}}}})
+}
+
 // claimed reports whether another part has a resource, too: what two reports have is not one's to take away.
 func (s *settling) claimed(ctx context.Context, n hub.Name) (bool, error) {
-	notes, err := s.Find(ctx, hub.Query{Type: "Provenance", Limit: len(s.prepared.parts) + 1,
-		All: []hub.Clause{{Param: "target", Any: []hub.Match{{Kind: hub.Equals, Term: hub.Exact, Text: n.String()}}}}})
+	notes, err := s.notesOf(ctx, n)
 	ours := func(note hub.Name) bool {
 		return slices.ContainsFunc(s.prepared.parts, func(one *part) bool { return one.note.name == note })
 	}

@@ -3,6 +3,7 @@ package hl7
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"concord/hub"
@@ -96,15 +97,19 @@ func headerName(line []byte) string {
 	return ""
 }
 
-// Reply makes one answer of the answers to the messages of a batch, a batch itself, with the sender's headers turned round.
+// Reply makes one answer of the answers to the messages of a batch, a batch itself, with the sender's headers turned round and
+// its delimiters. What the trailers counted differently is told in BTS-2.
 func (b *Batch) Reply(answers [][]byte, control string) []byte {
 	var out bytes.Buffer
-	d := StandardDelimiters()
-	header := func(name, sent string) {
-		in, err := delimitersOf(sent)
+	of := func(sent string) Delimiters {
+		d, err := delimitersOf(sent)
 		if err != nil {
-			in = d
+			d = StandardDelimiters()
 		}
+		return d
+	}
+	header := func(name, sent string) {
+		in := of(sent)
 		f := func(n int) string { return part(sent, in.Field, n) }
 		m := NewDraft(in)
 		m.Add(name).SetRaw(3, f(5)).SetRaw(4, f(6)).SetRaw(5, f(3)).SetRaw(6, f(4)).SetRaw(11, control).SetRaw(12, f(11))
@@ -120,10 +125,15 @@ func (b *Batch) Reply(answers [][]byte, control string) []byte {
 		out.Write(a)
 	}
 	if b.Header != "" {
-		fmt.Fprintf(&out, "BTS%c%d\r", d.Field, len(answers))
+		trailer := NewDraft(of(b.Header))
+		segment := trailer.Add("BTS").Set(1, strconv.Itoa(len(answers)))
+		for _, w := range b.Warnings[:min(1, len(b.Warnings))] {
+			segment.Set(2, w.Msg)
+		}
+		out.WriteString(trailer.String())
 	}
 	if b.File != "" {
-		fmt.Fprintf(&out, "FTS%c1\r", d.Field)
+		fmt.Fprintf(&out, "FTS%c1\r", of(b.File).Field)
 	}
 	return out.Bytes()
 }

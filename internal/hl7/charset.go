@@ -106,7 +106,8 @@ func decode(raw []byte) (text string, set Charset, warnings []*hub.Error) {
 		set.Declared = ""
 		return set.text(raw), set, nil
 	}
-	set, known := charsetOf(declaration(raw))
+	name, others := declaration(raw)
+	set, known := charsetOf(name)
 	if !known {
 		warn("the character set is not one that is known", "such as UNICODE UTF-8 or GB 18030-2000")
 		set.Used, set.of = "ASCII", nil
@@ -121,6 +122,9 @@ func decode(raw []byte) (text string, set Charset, warnings []*hub.Error) {
 	if switches {
 		text = set.switched(raw)
 	} else {
+		if other, ok := besides(raw, others); ok && set.Used == "ASCII" {
+			set.Used, set.of = other.Used, other.of
+		}
 		if used := judge(raw, set); used.Used != set.Used {
 			if known {
 				warn("the text is not in the character set that is declared: it was read as "+used.Used, "declare "+used.Used)
@@ -133,6 +137,17 @@ func decode(raw []byte) (text string, set Charset, warnings []*hub.Error) {
 		warn("some text is broken in its character set; each such character was replaced", "")
 	}
 	return text, set, warnings
+}
+
+// besides is the first of a message's other character sets that all its bytes can be in. Text is to be in the first one, but
+// for what an escape sequence announces (2.14.9.18); those who send none mean that all of it is in the other.
+func besides(raw []byte, others []string) (Charset, bool) {
+	for _, name := range others {
+		if set, ok := charsetOf(name); ok && set.Used != "ASCII" && set.of != japanese.ISO2022JP && (set.of != nil || utf8.Valid(raw)) && wholly(raw, set) {
+			return set, true
+		}
+	}
+	return Charset{}, false
 }
 
 // judge says which character set bytes beyond ASCII are in.
@@ -163,38 +178,47 @@ func judge(raw []byte, set Charset) Charset {
 	return set
 }
 
-// declaration is MSH-18, its first repetition. It is looked for before the character set is known, and text in GB 18030
-// may hold what looks like delimiters: then MSH is read as that.
-func declaration(raw []byte) string {
+// declaration is MSH-18, its first repetition and those behind. It is looked for before the character set is known, and text
+// in GB 18030 may hold what looks like delimiters: then MSH is read as that.
+func declaration(raw []byte) (first string, others []string) {
 	raw = bytes.TrimLeft(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")), "\r\n\t \x00")
 	if i := bytes.IndexAny(raw, "\r\n"); i >= 0 {
 		raw = raw[:i]
 	}
 	if len(raw) < 8 {
-		return ""
+		return "", nil
 	}
-	name := headerField(string(raw), 18)
-	if _, ok := charsetOf(name); ok && name != "" || isPlain(raw) {
-		return name
+	first, others = headerField(string(raw), 18)
+	if _, ok := charsetOf(first); ok && first != "" || isPlain(raw) {
+		return first, others
 	}
 	gb, _ := charsetOf("GB 18030-2000")
-	if other := headerField(gb.text(raw), 18); other != "" {
-		return other
+	if other, more := headerField(gb.text(raw), 18); other != "" {
+		return other, more
 	}
-	return name
+	return first, others
 }
 
-// headerField is the first repetition of a field of a header that is not parsed.
-func headerField(line string, n int) string {
+// mostOthers are how many repetitions of MSH-18 behind the first are looked at.
+const mostOthers = 8
+
+// headerField is the first repetition of a field of a header that is not parsed, and the others.
+func headerField(line string, n int) (first string, others []string) {
 	if len(line) < 8 {
-		return ""
+		return "", nil
 	}
 	sep, rep := line[3], line[5]
 	f := part(line, sep, n) // MSH-1 is the separator itself, so that MSH-18 is the eighteenth piece
-	if mayDelimit(rep) {
-		f = part(f, rep, 1)
+	if !mayDelimit(rep) {
+		return strings.TrimSpace(f), nil
 	}
-	return strings.TrimSpace(f)
+	first, rest, more := cut(f, rep)
+	for more && len(others) < mostOthers {
+		var one string
+		one, rest, more = cut(rest, rep)
+		others = append(others, strings.TrimSpace(one))
+	}
+	return strings.TrimSpace(first), others
 }
 
 // wideMark tells UTF-16 and UTF-32 by their byte order mark.

@@ -107,7 +107,11 @@ func (c *compiler) element(k, v *yaml.Node, typ string) (element, bool) {
 	if def.Type == "code" {
 		c.bound(v, typ, k.Value, m)
 	}
-	return element{key: `"` + k.Value + `":`, name: k.Value, many: def.Many, maker: m, fixed: m.constant()}, true
+	e := element{key: `"` + k.Value + `":`, name: k.Value, many: def.Many, maker: m, fixed: m.constant()}
+	if paths, known := m.from(); known {
+		e.from = paths
+	}
+	return e, true
 }
 
 // elementOf finds an element by its member name; _birthDate is what belongs to birthDate beside its value: extensions.

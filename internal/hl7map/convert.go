@@ -27,6 +27,17 @@ func plain(f func(s, arg string) string) converter {
 	}}
 }
 
+// data is a step that reads data; what is none is a fault, for a document without its bytes is not to pass unseen.
+func data(form string, read func(s string) string) converter {
+	return converter{do: func(r *run, v hl7.Value, s, _ string) (string, bool) {
+		out := read(s)
+		if out == "" && s != "" {
+			r.fault(v, "this is no "+form)
+		}
+		return out, out != ""
+	}}
+}
+
 // converters are all steps but table, coding, join and lines (whole values, line by line).
 var converters = map[string]converter{
 	// whole is the value with its delimiters, for text whose sender did not escape them.
@@ -61,8 +72,8 @@ var converters = map[string]converter{
 	// minutes is how long "2 h" or "90 s" is; nothing where it is no whole number of minutes.
 	"minutes": plain(func(s, _ string) string { return minutes(s) }),
 	// base64 is data that was sent in that, hex and encode such as were sent in hexadecimal or as text.
-	"base64": plain(func(s, _ string) string { return cleanBase64(s) }),
-	"hex": plain(func(s, _ string) string {
+	"base64": data("base64", cleanBase64),
+	"hex": data("hexadecimal", func(s string) string {
 		b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
 		if err != nil {
 			return ""

@@ -11,6 +11,9 @@ type maker interface {
 	make(r *run, c context, all bool) int
 	// constant tells whether they come from the rules alone.
 	constant() bool
+	// from is the paths without which it makes nothing; known is false where it may come from elsewhere: other resources,
+	// variables, the value at hand.
+	from() (paths []*path, known bool)
 }
 
 // list is several makers.
@@ -60,6 +63,7 @@ type element struct {
 	many  bool
 	maker maker
 	fixed bool
+	from  []*path // without a value at one of these there is no such member; none: unknown
 }
 
 // choice is $switch.
@@ -124,6 +128,9 @@ func (b *block) write(r *run, c context, cleared *[]string) (any bool) {
 	needed := b.need == ""
 	for i := range b.members {
 		m := &b.members[i]
+		if m.from != nil && r.missing(m.from, c) {
+			continue
+		}
 		mark := len(r.out)
 		r.separate()
 		r.out = append(r.out, m.key...)
