@@ -150,7 +150,7 @@ func (b *bench) stowWorks(ctx context.Context) ([]Work, error) {
 	}
 	w := Work{Title: "STOW of CT 512², 10 a request", Unit: "inst", Clients: b.clients(4), hub: on(b.hub)}
 	if b.orthanc != nil {
-		w.peers = append(w.peers, peer{name: b.orthanc.Name, goal: b.onDisk(Goal{Of: "ratio", AtLeast: 2.5}), turn: on(b.orthanc)})
+		w.peers = append(w.peers, peer{name: b.orthanc.Name, goal: b.onDisk(Goal{Of: "ratio", AtLeast: 3}), turn: on(b.orthanc)})
 	}
 	if b.bucket != nil {
 		w.peers = append(w.peers, peer{name: "bare PUT", clients: 8, goal: Goal{Of: "ratio", AtLeast: 0.7}, turn: func(ctx context.Context, clients, round int) (Sample, error) {
