@@ -24,13 +24,16 @@ const aet = "BENCH"
 
 const (
 	studyRootFind  = "1.2.840.10008.5.1.4.1.2.2.1"
+	ctStorage      = "1.2.840.10008.5.1.4.1.1.2"
 	explicitLittle = "1.2.840.10008.1.2.1"
 )
 
 // errNoDCMTK says that nobody sends.
 var errNoDCMTK = errors.New("storescu is not installed (Debian: dcmtk)")
 
-// dimseWorks send with dcmtk's storescu, as scanners do, whose start is part of the time; and ask over associations that stay open.
+// dimseWorks send with dcmtk's storescu, as scanners do, whose start is part of the time; and ask over associations that stay
+// open. Eight storescu need most of a processor for themselves, so the same is also sent by the load's own associations,
+// which cost little more than the copying.
 func (b *bench) dimseWorks(ctx context.Context) ([]Work, error) {
 	if b.hub.DICOM == "" {
 		return nil, errors.New("the DICOM network is measured with a hub that is started for it: leave --to away")
@@ -38,7 +41,7 @@ func (b *bench) dimseWorks(ctx context.Context) ([]Work, error) {
 	if _, err := exec.LookPath("storescu"); err != nil {
 		return nil, errNoDCMTK
 	}
-	one, err := b.sendWork("C-STORE of CT 128², one association", 6, 1, 200, 128, Goal{Of: "ratio", AtLeast: 15})
+	one, err := b.sendWork("C-STORE of CT 128², one association", 6, 1, 200, 128, Goal{Of: "ratio", AtLeast: 15}, b.storescu)
 	if err != nil {
 		return nil, err
 	}
@@ -46,18 +49,22 @@ func (b *bench) dimseWorks(ctx context.Context) ([]Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	eight, err := b.sendWork("C-STORE of CT 512², each client an association", 7, 8, 400, 512, Goal{}, sink)
+	eight, err := b.sendWork("C-STORE of CT 512², each client an association", 7, 8, 400, 512, Goal{}, b.storescu, sink)
 	if err != nil {
 		return nil, err
 	}
-	many, err := b.sendWork("C-STORE of CT 512², each client an association", 8, 64, 320, 512, Goal{})
+	own, err := b.sendWork("the same, sent without storescu", 9, 8, 400, 512, Goal{}, b.associations, sink)
+	if err != nil {
+		return nil, err
+	}
+	many, err := b.sendWork("C-STORE of CT 512², each client an association", 8, 64, 320, 512, Goal{}, b.storescu)
 	if err != nil {
 		return nil, err
 	}
 	many.peers = nil
 	many.note = func() string { return memory(b.hub.pid) }
 	find, err := b.findWorks(ctx)
-	return append([]Work{one, eight, many}, find...), err
+	return append([]Work{one, eight, own, many}, find...), err
 }
 
 // startSink runs dcmtk's storescp, which throws away what it is sent: a receiver that only answers. Where there is none, sink is nil.
@@ -88,9 +95,12 @@ func (b *bench) startSink(ctx context.Context) (sink *Site, err error) {
 	return nil, ctx.Err()
 }
 
+// sender has clients at once send their shares of files to a site, each over one association.
+type sender func(ctx context.Context, s *Site, clients int, files []sample.File) (Sample, error)
+
 // sendWork lets each client send its share of count files over one association. They are new in each round. A sink, if there is
 // one, is sent them too.
-func (b *bench) sendWork(title string, group uint64, clients, count, edge int, goal Goal, sinks ...*Site) (Work, error) {
+func (b *bench) sendWork(title string, group uint64, clients, count, edge int, goal Goal, send sender, sinks ...*Site) (Work, error) {
 	clients = b.clients(clients)
 	if b.Quick {
 		count /= 5
@@ -107,7 +117,7 @@ func (b *bench) sendWork(title string, group uint64, clients, count, edge int, g
 	of := func(round int) []sample.File { return files[round*count:][:count] }
 	on := func(s *Site) turn {
 		return func(ctx context.Context, clients, round int) (Sample, error) {
-			got, err := b.send(ctx, s, clients, of(round))
+			got, err := send(ctx, s, clients, of(round))
 			if err == nil {
 				want := min(study, len(of(round)))
 				err = found(ctx, s, fmt.Sprintf("/dicom-web/studies/%s/instances?limit=%d", of(round)[0].StudyUID, 2*study), want)
@@ -131,15 +141,50 @@ func (b *bench) sendWork(title string, group uint64, clients, count, edge int, g
 			continue
 		}
 		w.peers = append(w.peers, peer{name: sink.Name, turn: func(ctx context.Context, clients, round int) (Sample, error) {
-			return b.send(ctx, sink, clients, of(round))
+			return send(ctx, sink, clients, of(round))
 		}})
 	}
 	return w, nil
 }
 
-// send runs so many storescu at once. What is measured of single requests are associations. The files stay until the run
+// associations sends as storescu does, one instance after the answer to the one before, from memory. What is measured of
+// single requests are instances.
+func (b *bench) associations(ctx context.Context, s *Site, clients int, files []sample.File) (Sample, error) {
+	open := make([]*upperlayer.Association, clients)
+	for i := range open {
+		a, err := associate(ctx, s, ctStorage)
+		if err != nil {
+			return Sample{}, err
+		}
+		defer a.Abort()
+		open[i] = a
+	}
+	return repeat(ctx, clients, bounds{count: len(files), time: time.Minute}, func(ctx context.Context, client, i int) (int, error) {
+		return 1, storeOne(ctx, open[client], files[i])
+	})
+}
+
+// storeOne sends one instance and wants it taken.
+func storeOne(ctx context.Context, a *upperlayer.Association, f sample.File) error {
+	set, _, err := dicom.DataSetOf(f.Reader())
+	if err != nil {
+		return err
+	}
+	call, err := a.Call(ctx, a.Contexts()[0], upperlayer.Command{Field: upperlayer.CStoreRQ, SOPClass: ctStorage, SOPInstance: f.InstanceUID}, set)
+	if err != nil {
+		return err
+	}
+	defer call.Close()
+	m, err := call.Next(ctx)
+	if err == nil && m.Command.Status != upperlayer.Success {
+		err = fmt.Errorf("an instance is answered with %v", m.Command.Status)
+	}
+	return err
+}
+
+// storescu runs so many storescu at once. What is measured of single requests are associations. The files stay until the run
 // ends, as those of writeFiles do.
-func (b *bench) send(ctx context.Context, s *Site, clients int, files []sample.File) (Sample, error) {
+func (b *bench) storescu(ctx context.Context, s *Site, clients int, files []sample.File) (Sample, error) {
 	host, port, err := net.SplitHostPort(s.DICOM)
 	if err != nil {
 		return Sample{}, err
@@ -215,7 +260,7 @@ func (b *bench) findWorks(ctx context.Context) ([]Work, error) {
 		return func(ctx context.Context, clients, round int) (Sample, error) {
 			open := make([]*upperlayer.Association, clients)
 			for i := range open {
-				a, err := associate(ctx, s)
+				a, err := associate(ctx, s, studyRootFind)
 				if err != nil {
 					return Sample{}, err
 				}
@@ -238,16 +283,16 @@ func (b *bench) findWorks(ctx context.Context) ([]Work, error) {
 	return works, nil
 }
 
-func associate(ctx context.Context, s *Site) (*upperlayer.Association, error) {
+func associate(ctx context.Context, s *Site, class string) (*upperlayer.Association, error) {
 	var dialer upperlayer.Dialer
 	a, err := dialer.Dial(ctx, s.DICOM, upperlayer.Proposal{Called: s.title, Calling: aet,
-		Contexts: []upperlayer.ProposedContext{{ID: 1, Abstract: studyRootFind, Transfer: []string{explicitLittle}}}})
+		Contexts: []upperlayer.ProposedContext{{ID: 1, Abstract: class, Transfer: []string{explicitLittle}}}})
 	if err != nil {
 		return nil, fmt.Errorf("associate with %s: %w", s.Name, err)
 	}
-	if _, ok := a.ContextFor(studyRootFind, explicitLittle); !ok {
+	if _, ok := a.ContextFor(class, explicitLittle); !ok {
 		a.Abort()
-		return nil, fmt.Errorf("%s does not answer queries in Explicit VR Little Endian", s.Name)
+		return nil, fmt.Errorf("%s does not take %s in Explicit VR Little Endian", s.Name, class)
 	}
 	return a, nil
 }
