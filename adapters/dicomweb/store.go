@@ -12,6 +12,7 @@ import (
 
 	"concord/hub"
 	"concord/hub/imaging"
+	"concord/internal/dicom"
 	"concord/internal/related"
 	"concord/internal/webbody"
 )
@@ -70,6 +71,10 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 				return cut.fault()
 			}
 			one := &stored{sopClass: part.sopClass, sop: part.sop, err: err}
+			var known *dicom.Refused
+			if errors.As(err, &known) {
+				one.sopClass, one.sop = known.SOPClassUID, known.SOPInstanceUID
+			}
 			results = append(results, one)
 			if err != nil {
 				continue

@@ -25,20 +25,24 @@ func element(vr string, values ...any) object {
 // report writes the Store Instances Response (PS3.18 10.5.3 and annex I): 200 when all are stored without warning,
 // 202 when some are not, 409 when none is, and the reason of each.
 func (s *Server) report(c *gin.Context, study string, results []stored) {
-	var referenced, failed []any
+	var referenced, failed, others []any
 	warned, unavailable := false, true
 	base := s.base(c)
 	for i := range results {
 		r := &results[i]
 		item := object{}
-		if r.sop != "" {
+		if r.sopClass != "" && r.sop != "" {
 			item["00081150"] = element("UI", r.sopClass)
 			item["00081155"] = element("UI", r.sop)
 		}
 		if r.err != nil {
 			item["00081197"] = element("US", reasonOf(r.err))
 			item["00000902"] = element("LO", explain(r.err)) // Error Comment (PS3.7 C)
-			failed = append(failed, item)
+			if r.sopClass == "" || r.sop == "" {
+				others = append(others, item) // of no instance that could be told (table I.2-1)
+			} else {
+				failed = append(failed, item)
+			}
 			unavailable = unavailable && hub.Is(r.err, hub.Unavailable)
 			continue
 		}
@@ -64,18 +68,21 @@ func (s *Server) report(c *gin.Context, study string, results []stored) {
 		answer["00081190"] = element("UR", base+"/studies/"+study)
 		answer["00081199"] = element("SQ", referenced...)
 	}
-	status := http.StatusOK
+	status, refused := http.StatusOK, len(failed)+len(others)
 	switch {
-	case len(failed) > 0 && len(referenced) == 0 && unavailable:
+	case refused > 0 && len(referenced) == 0 && unavailable:
 		c.Header("Retry-After", "1")
 		status = http.StatusServiceUnavailable
-	case len(failed) > 0 && len(referenced) == 0:
+	case refused > 0 && len(referenced) == 0:
 		status = http.StatusConflict
-	case len(failed) > 0 || warned:
+	case refused > 0 || warned:
 		status = http.StatusAccepted
 	}
 	if len(failed) > 0 {
 		answer["00081198"] = element("SQ", failed...)
+	}
+	if len(others) > 0 {
+		answer["0008119A"] = element("SQ", others...)
 	}
 	body, err := json.Marshal(answer) // keys are sorted: tags in order
 	if err != nil {

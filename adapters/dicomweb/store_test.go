@@ -101,7 +101,7 @@ func TestEachInstanceOfARequestHasAnAnswerOfItsOwn(t *testing.T) {
 	a := c.do("POST", "/studies/"+files[0].StudyUID, multipartOf(
 		[3]string{"application/dicom", "", string(files[0].Bytes())}, [3]string{"application/dicom", "", "no DICOM"}, [3]string{"application/dicom", "", string(other.Bytes())}), ofDICOM).want(202)
 	object := a.objects()[0]
-	if len(object["00081199"].Value) != 1 || len(object["00081198"].Value) != 2 {
+	if len(object["00081199"].Value) != 1 || len(object["00081198"].Value) != 1 || len(object["0008119A"].Value) != 1 {
 		t.Errorf("%s", a.body)
 	}
 	for _, code := range []string{`"Value":[49152]`, `"Value":[43264]`} {
@@ -112,6 +112,18 @@ func TestEachInstanceOfARequestHasAnAnswerOfItsOwn(t *testing.T) {
 	xml := c.do("POST", "/studies", files[1].Bytes(), "Content-Type: application/dicom", "Accept: application/dicom+xml").want(200).says("Content-Type", "application/dicom+xml")
 	if !bytes.Contains(xml.body, []byte(`keyword="ReferencedSOPSequence"><Item number="1">`)) {
 		t.Errorf("%s", xml.body)
+	}
+}
+
+func TestAnInstanceThatIsCutIsNamedByItsUIDs(t *testing.T) {
+	c := start(t)
+	file := series(t, 1, 1, 16)[0]
+	for _, size := range []int{len(file.Bytes()) - 10, 400} {
+		a := c.do("POST", "/studies", file.Bytes()[:size], "Content-Type: application/dicom").want(409)
+		object := a.objects()[0]
+		if len(object["00081198"].Value) != 1 || len(object["0008119A"].Value) != 0 || !bytes.Contains(a.body, []byte(`"`+file.InstanceUID+`"`)) {
+			t.Errorf("cut at %d: %s", size, a.body)
+		}
 	}
 }
 

@@ -66,6 +66,16 @@ func ReadDataSet(r io.Reader, syntax string, limits Limits) (*Header, error) {
 	return s.h, s.orFailure(err)
 }
 
+// Refused is the error about an instance that could be told by its UIDs before the fault was met, so that the sender hears
+// which one it was.
+type Refused struct {
+	SOPClassUID, SOPInstanceUID string
+	Err                         error
+}
+
+func (r *Refused) Error() string { return r.Err.Error() }
+func (r *Refused) Unwrap() error { return r.Err }
+
 func newScanner(r io.Reader, limits Limits) *scanner {
 	return &scanner{src: newSource(r, 0), lim: limits.withDefaults(), h: &Header{
 		nodes: make([]node, 0, 192), values: make([]byte, 0, 6<<10)}}
@@ -80,9 +90,33 @@ func (s *scanner) instance(syntax string) (*Header, error) {
 		err = s.frames()
 	}
 	if err = s.orFailure(err); err != nil {
-		return nil, err
+		return nil, s.named(err)
 	}
 	return s.h, nil
+}
+
+// named adds the instance's UIDs to err where both were read and hold: those of the data set, else those of group 2.
+func (s *scanner) named(err error) error {
+	var uids [2]string
+	for i, tags := range [2][2]Tag{{tagSOPClass, tagMetaSOPClass}, {tagSOPInstance, tagMetaSOPInstance}} {
+		if uids[i] = s.h.early(uint32(s.h.meta), tags[0]); uids[i] == "" {
+			uids[i] = s.h.early(0, tags[1])
+		}
+		if CheckUID("", uids[i]) != nil {
+			return err
+		}
+	}
+	return &Refused{uids[0], uids[1], err}
+}
+
+// early is the UID of a tag on a tape that may end inside a value, or inside a sequence, whose items have a greater tag.
+func (h *Header) early(from uint32, tag Tag) string {
+	for i := from; i < uint32(len(h.nodes)) && h.nodes[i].tag <= tag; i = h.nodes[i].next {
+		if n := h.nodes[i]; n.tag == tag && n.flags&bulk == 0 && uint64(n.at)+uint64(n.size) <= uint64(len(h.values)) {
+			return trimUID(h.element(i).Value)
+		}
+	}
+	return ""
 }
 
 // orFailure prefers the reader's own error to the truncation that it looked like.

@@ -96,6 +96,7 @@ func each(files []File, o outcome) []outcome {
 type stowAnswer struct {
 	Failed     sequence `json:"00081198"`
 	Referenced sequence `json:"00081199"`
+	Others     sequence `json:"0008119A"` // failures of instances that the hub could not tell
 }
 
 type sequence struct {
@@ -140,7 +141,8 @@ func stowOutcomes(ans *answer, files []File, body *multipart) []outcome {
 		}
 		known[item.Instance.first()] = o
 	}
-	for _, item := range stow.Failed.Value {
+	failures := append(stow.Failed.Value, stow.Others.Value...)
+	for _, item := range failures {
 		o := failure(item.Failure.first())
 		o.reason = or(item.Comment.first(), o.reason)
 		if id := item.Instance.first(); id != "" || len(files) == 1 { // several without a UID cannot be told apart
@@ -158,7 +160,7 @@ func stowOutcomes(ans *answer, files []File, body *multipart) []outcome {
 		switch {
 		case named:
 			all[i] = o
-		case ans.status == http.StatusOK && len(stow.Failed.Value) == 0:
+		case ans.status == http.StatusOK && len(failures) == 0:
 			all[i] = outcome{status: Sent}
 		default:
 			all[i] = refused(ans.code(), "the hub's answer does not name this instance")
