@@ -1,10 +1,12 @@
 package dicomweb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,6 +33,12 @@ type stored struct {
 // stored or refused by itself.
 func (s *Server) store(c *gin.Context) {
 	study := c.Param("study")
+	if study != "" {
+		if err := dicom.CheckUID("StudyInstanceUID", study); err != nil {
+			WriteError(c, err)
+			return
+		}
+	}
 	next, done, err := s.parts(c)
 	if err != nil {
 		WriteError(c, err)
@@ -42,10 +50,20 @@ func (s *Server) store(c *gin.Context) {
 		WriteError(c, err)
 		return
 	}
+	if !slices.ContainsFunc(results, func(r stored) bool { return !ofAnotherType(r.err) }) {
+		WriteError(c, results[0].err)
+		return
+	}
 	if err != nil { // the request broke off; what came whole before that is stored
 		results = append(results, stored{err: err})
 	}
 	s.report(c, study, results)
+}
+
+// ofAnotherType says whether a part was refused for its Content-Type.
+func ofAnotherType(err error) bool {
+	var e *hub.Error
+	return errors.As(err, &e) && e.Kind == hub.Unsupported && e.Path == "Content-Type"
 }
 
 // storeAll reads one instance after another while those before are being made durable.
@@ -64,11 +82,20 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 			if len(results) == s.Limits.Parts {
 				return &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a request may have %d parts", s.Limits.Parts)}
 			}
+			if part.refused != nil {
+				results = append(results, &stored{err: part.refused})
+				continue
+			}
 			in, err := s.Archive.Receive(ctx, part.Reader) // itself, not what wraps it: it may be a Taker
 			part.end()
 			var cut *brokenBody
 			if errors.As(err, &cut) {
 				return cut.fault()
+			}
+			if err == nil {
+				if err = part.fits(in.Header); err != nil {
+					in.Discard()
+				}
 			}
 			one := &stored{sopClass: part.sopClass, sop: part.sop, err: err}
 			var known *dicom.Refused
@@ -223,6 +250,23 @@ type incoming struct {
 	io.Reader
 	sopClass, sop string    // as far as they are known beforehand
 	close         io.Closer // nil for none
+	refused       error     // why it is not read; nil: it is
+	composed      bool      // of metadata and bulk data
+	pixels        int64     // bytes that came as its pixel data; 0: there is no such part
+}
+
+// fits says whether the pixels of a composed instance are as many as its metadata says. A file may have more, which is
+// padding; what came in a part of its own is not of this image.
+func (in incoming) fits(h *dicom.Header) error {
+	e, _ := h.Find(tagPixels)
+	if !in.composed || e.Encapsulated || h.Frames == nil || h.Frames.List != nil {
+		return nil
+	}
+	size := cmp.Or(in.pixels, e.Length)
+	if need := h.Frames.Size * int64(h.Frames.Count); size != need && size != need+need%2 {
+		return &hub.Error{Kind: hub.Invalid, Path: "PixelData", Msg: fmt.Sprintf("has %d bytes, its image takes %d", size, need)}
+	}
+	return nil
 }
 
 func (in incoming) end() {
@@ -239,6 +283,10 @@ func (s *Server) parts(c *gin.Context) (next func() (incoming, error), done func
 		return nil, nil, err
 	}
 	nothing := func() {}
+	sent := clip(media.typ)
+	if sent == "" {
+		sent = "a body without one"
+	}
 	switch {
 	case media.typ == typeDICOM:
 		return once(incoming{Reader: bodyReader{body}}), nothing, nil
@@ -260,7 +308,7 @@ func (s *Server) parts(c *gin.Context) (next func() (incoming, error), done func
 		}
 	}
 	return nil, nil, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type",
-		Msg: `the hub stores multipart/related; type="application/dicom" or "application/dicom+json", application/dicom and application/dicom+json, not ` + clip(media.typ)}
+		Msg: `the hub stores multipart/related; type="application/dicom" or "application/dicom+json", application/dicom and application/dicom+json, not ` + sent}
 }
 
 func once(in incoming) func() (incoming, error) {
@@ -282,7 +330,7 @@ func files(parts *related.Reader) func() (incoming, error) {
 			return incoming{}, err
 		}
 		if t := parseMedia(part.ContentType).typ; t != "" && t != typeDICOM && t != typeOctets {
-			return incoming{}, &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}
+			return incoming{refused: &hub.Error{Kind: hub.Unsupported, Path: "Content-Type", Msg: "a part is " + clip(t) + ", not application/dicom"}}, nil
 		}
 		return incoming{Reader: partReader{part}}, nil
 	}
@@ -292,7 +340,11 @@ func files(parts *related.Reader) func() (incoming, error) {
 func nextPart(parts *related.Reader) (*related.Part, error) {
 	part, err := parts.Next()
 	var known *hub.Error // gzip that inflates too far
-	if err != nil && err != io.EOF && !errors.As(err, &known) {
+	switch {
+	case err == nil, err == io.EOF, errors.As(err, &known):
+	case errors.Is(err, related.ErrNoDelimiter):
+		err = &hub.Error{Kind: hub.Invalid, Path: "Content-Type", Msg: "the multipart body has no part that begins with its boundary", Err: err}
+	default:
 		err = &hub.Error{Kind: hub.Invalid, Msg: "the multipart body is cut or malformed", Err: err}
 	}
 	return part, err

@@ -168,7 +168,7 @@ func (s *Server) composed(c *gin.Context, metadata io.Reader, bulk *bulkParts) (
 // compose writes one instance while it is being read.
 func compose(object []byte, syntax string, bulk *bulkParts) incoming {
 	r, w := io.Pipe()
-	in := incoming{Reader: r, close: r, sopClass: textOf(object, tagSOPClass), sop: textOf(object, tagSOPInstance)}
+	in := incoming{Reader: r, close: r, sopClass: textOf(object, tagSOPClass), sop: textOf(object, tagSOPInstance), composed: true, pixels: bulk.pixels(object)}
 	go func() {
 		syntax, err := bulk.syntax(object, syntax)
 		if err == nil {
@@ -216,6 +216,18 @@ func (b *bulkParts) syntax(object []byte, declared string) (string, error) {
 		return ts, nil
 	}
 	return explicitLittle, nil
+}
+
+// pixels is the size of the part with an instance's pixel data, where it is one part.
+func (b *bulkParts) pixels(object []byte) int64 {
+	for a := range dicom.Attributes(object) {
+		if a.Tag == tagPixels && a.BulkDataURI() != "" {
+			if parts := b.at[b.key(a.BulkDataURI())]; len(parts) == 1 {
+				return parts[0].size
+			}
+		}
+	}
+	return 0
 }
 
 // value finds the parts that a BulkDataURI names. Compressed pixel data has one for each frame.

@@ -127,6 +127,37 @@ func TestAnInstanceThatIsCutIsNamedByItsUIDs(t *testing.T) {
 	}
 }
 
+func TestAPartOfAnotherTypeDoesNotStopThoseBehindIt(t *testing.T) {
+	c := start(t)
+	files := series(t, 1, 2, 16)
+	a := c.do("POST", "/studies", multipartOf([3]string{"application/dicom", "", string(files[0].Bytes())}, [3]string{"text/html", "", "<p>"},
+		[3]string{"application/dicom", "", string(files[1].Bytes())}), ofDICOM).want(202)
+	if object := a.objects()[0]; len(object["00081199"].Value) != 2 || len(object["0008119A"].Value) != 1 {
+		t.Errorf("%s", a.body)
+	}
+	if a := c.do("POST", "/studies", multipartOf([3]string{"text/html", "", "<p>"}), ofDICOM).want(415); !bytes.Contains(a.body, []byte("text/html")) {
+		t.Errorf("%s", a.body)
+	}
+}
+
+func TestPixelsAreAsManyAsTheMetadataSays(t *testing.T) {
+	c := start(t)
+	for i, k := range []struct {
+		pixels string
+		status int
+	}{{"\x01\x02\x03\x04", 200}, {"\x01\x02\x03", 409}, {"\x01\x02\x03\x04\x05", 409}, {strings.Repeat("x", 100), 409}} {
+		object := "[" + ctObject(fmt.Sprint("1.2.7.", i+1), 1, `"7FE00010":{"vr":"OB","BulkDataURI":"p"}`) + "]"
+		a := c.do("POST", "/studies", multipartOf([3]string{"application/dicom+json", "", object}, [3]string{"application/octet-stream", "p", k.pixels}), ofMetadata)
+		if a.status != k.status || k.status == 409 && !bytes.Contains(a.body, []byte("PixelData")) {
+			t.Errorf("%d bytes: %d %s", len(k.pixels), a.status, a.body)
+		}
+	}
+	inline := "[" + ctObject("1.2.7.9", 1, `"7FE00010":{"vr":"OB","InlineBinary":"AQIDBAUGBwg="}`) + "]"
+	if a := c.do("POST", "/studies", []byte(inline), "Content-Type: application/dicom+json").want(409); !bytes.Contains(a.body, []byte("has 8 bytes, its image takes 4")) {
+		t.Errorf("%s", a.body)
+	}
+}
+
 func TestRequestsThatCannotBeReadAreRefusedAsAWhole(t *testing.T) {
 	c := start(t)
 	for _, k := range []struct {
@@ -137,6 +168,7 @@ func TestRequestsThatCannotBeReadAreRefusedAsAWhole(t *testing.T) {
 		{"parts of another type", `Content-Type: multipart/related; type="text/html"; boundary=b`, "x", 415},
 		{"no boundary", `Content-Type: multipart/related; type="application/dicom"`, "x", 400},
 		{"no parts", ofDICOM, "--concord--\r\n", 400},
+		{"another boundary", ofDICOM, "--other\r\n\r\nabc\r\n--other--\r\n", 400},
 		{"a body cut short", ofDICOM, "--concord\r\nContent-Type: application/dicom\r\n\r\nabc", 400},
 		{"metadata that is not JSON", "Content-Type: application/dicom+json", "{", 400},
 		{"metadata that nests without end", "Content-Type: application/dicom+json", strings.Repeat("[", 100_000), 400},
@@ -146,5 +178,14 @@ func TestRequestsThatCannotBeReadAreRefusedAsAWhole(t *testing.T) {
 		if a := c.do("POST", "/studies", []byte(k.body), k.media); a.status != k.status {
 			t.Errorf("%s: %d, want %d: %s", k.say, a.status, k.status, a.body)
 		}
+	}
+	file := series(t, 1, 1, 16)[0].Bytes()
+	for path, text := range map[string]string{"/studies/abc": "StudyInstanceUID: is not a UID", "/studies": "Content-Type: the multipart body has no part that begins with its boundary"} {
+		if a := c.do("POST", path, multipartOf([3]string{"application/dicom", "", string(file)}), strings.Replace(ofDICOM, "concord", "other", 1)).want(400); !bytes.Contains(a.body, []byte(text)) {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+	if a := c.do("POST", "/studies", file).want(415); !bytes.Contains(a.body, []byte("not a body without one")) {
+		t.Errorf("%s", a.body)
 	}
 }

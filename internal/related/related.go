@@ -25,6 +25,9 @@ const (
 // those of the reader.
 var ErrMalformed = errors.New("malformed multipart body")
 
+// ErrNoDelimiter is wrapped, too, where the body ends and the boundary was never in it.
+var ErrNoDelimiter = errors.New("no delimiter in a multipart body")
+
 // Reader walks the parts of one body.
 type Reader struct {
 	r      io.Reader
@@ -89,10 +92,14 @@ func (m *Reader) toDelimiter() error {
 		p = &Part{of: m}
 	}
 	for {
-		if _, err := p.Take(bufferSize); err == io.EOF {
+		_, err := p.Take(bufferSize)
+		switch {
+		case err == io.EOF:
 			m.lo += len(m.delim)
 			return nil
-		} else if err != nil {
+		case err == io.ErrUnexpectedEOF && m.part == nil:
+			return fmt.Errorf("%w: %w", ErrNoDelimiter, err)
+		case err != nil:
 			return err
 		}
 	}
