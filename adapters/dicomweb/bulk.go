@@ -60,9 +60,10 @@ func (s *Server) octets(c *gin.Context, p part) {
 // encapsulated sends compressed pixel data frame by frame: its items and offset table are of no use outside of the file.
 func (s *Server) encapsulated(c *gin.Context, f file) {
 	ts, count := f.syntax(), f.rec.Blob.Parts.Len()
-	d, ok := frameAnswer(accepted(c), ts, count)
+	accept := accepted(c)
+	d, ok := frameAnswer(accept, ts, count)
 	if !ok {
-		WriteError(c, notAcceptable([]string{ts}))
+		WriteError(c, noFrameAnswer(accept, ts, count))
 		return
 	}
 	parts := make([]part, count)

@@ -43,23 +43,34 @@ func parseMedia(s string) media {
 	return m
 }
 
-// parseAccept reads the Accept headers of a request, and the accept query parameter that PS3.18 8.3.3.1 allows in their
-// place: the ranges that are wanted, the most wanted first. No header at all accepts anything.
-func parseAccept(headers []string, query string) []media {
-	if query != "" {
-		headers = []string{query}
+// parseAccept reads the Accept headers of a request, and the accept query parameters that PS3.18 8.3.3.1 allows in their
+// place: the ranges that are wanted, the most wanted first. No header at all accepts anything, one that only refuses nothing.
+func parseAccept(headers, query []string) []media {
+	lists := headers
+	if len(query) > 0 {
+		lists = query
 	}
 	var list []media
-	for _, h := range headers {
+	refused := false
+	for _, h := range lists {
 		for h != "" {
 			var one string
 			one, h, _ = cutUnquoted(h, ',')
-			if m := parseMedia(one); m.typ != "" && m.q > 0 {
-				list = append(list, m)
+			m := parseMedia(one)
+			if m.typ == "" {
+				continue
 			}
+			if m.q <= 0 {
+				refused = true
+				continue
+			}
+			if len(query) > 0 {
+				m.restorePlus()
+			}
+			list = append(list, m)
 		}
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && !refused {
 		return []media{{typ: "*/*", params: map[string]string{}, q: 1}}
 	}
 	slices.SortStableFunc(list, func(a, b media) int {
@@ -72,6 +83,14 @@ func parseAccept(headers []string, query string) []media {
 		return 0
 	})
 	return list
+}
+
+// restorePlus puts the + back into types that came in a URL, where application/dicom+json reads as if it had a blank.
+func (m *media) restorePlus() {
+	m.typ = strings.ReplaceAll(m.typ, " ", "+")
+	if t, ok := m.params["type"]; ok {
+		m.params["type"] = strings.ReplaceAll(t, " ", "+")
+	}
 }
 
 // inner is the type of the parts of a multipart range, of another the type itself.

@@ -40,10 +40,11 @@ func TestAcceptHeadersOfRealClientsAreUnderstood(t *testing.T) {
 		{"another syntax", `multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.4.80`, j2k, 1, frameDelivery{}, false},
 		{"what the hub can neither send nor decode", `application/octet-stream`, unknown, 1, frameDelivery{}, false},
 		{"the second choice fits", `image/png, multipart/related; type="image/jp2"; q=0.5`, j2k, 1, frameDelivery{"image/jp2", true, false}, true},
-		{"a refused choice does not", `multipart/related; type="image/jp2"; q=0`, j2k, 1, frameDelivery{octets, true, false}, true},
+		{"a refused choice does not", `multipart/related; type="image/jp2"; q=0, */*; q=0.1`, j2k, 1, frameDelivery{octets, true, false}, true},
+		{"all is refused", `*/*; q=0`, j2k, 1, frameDelivery{}, false},
 		{"what is wanted more counts", `application/octet-stream; transfer-syntax=*; q=0.2, image/jp2; q=0.9`, j2k, 1, frameDelivery{"image/jp2", false, false}, true},
 	} {
-		got, ok := frameAnswer(parseAccept(nonEmpty(c.accept), ""), c.stored, c.count)
+		got, ok := frameAnswer(parseAccept(nonEmpty(c.accept), nil), c.stored, c.count)
 		if got != c.want || ok != c.ok {
 			t.Errorf("%s: got %+v %v, want %+v %v", c.say, got, ok, c.want, c.ok)
 		}
@@ -54,7 +55,7 @@ func TestFramesWithoutATransferSyntaxAreExplicitLittleEndian(t *testing.T) {
 	if !pixels.Decodable(jpegBaseline) {
 		t.Skip("JPEG is not decoded")
 	}
-	got, ok := frameAnswer(parseAccept([]string{`multipart/related; type="application/octet-stream"`}, ""), jpegBaseline, 2)
+	got, ok := frameAnswer(parseAccept([]string{`multipart/related; type="application/octet-stream"`}, nil), jpegBaseline, 2)
 	if want := (frameDelivery{typeOctets, true, true}); !ok || got != want {
 		t.Errorf("got %+v %v, want %+v", got, ok, want)
 	}
@@ -80,9 +81,20 @@ func TestInstancesAreSentAsAskedForOrNotAtAll(t *testing.T) {
 		{"what cannot be decoded", "application/dicom", []string{unknown}, true, 0, nil, false},
 		{"JSON is no instance", "application/dicom+json", []string{j2k}, true, 0, nil, false},
 	} {
-		d, ok := instanceAnswer(parseAccept(nonEmpty(c.accept), ""), c.stored, c.alone)
+		d, ok := instanceAnswer(parseAccept(nonEmpty(c.accept), nil), c.stored, c.alone)
 		if ok != c.ok || ok && (d.form != c.form || !slices.Equal(d.anew, c.anew)) {
 			t.Errorf("%s: %+v %v, want %v %v %v", c.say, d, ok, c.form, c.anew, c.ok)
+		}
+	}
+}
+
+func TestAcceptInTheAddressCountsInsteadOfTheHeader(t *testing.T) {
+	for _, c := range []struct{ query, want string }{
+		{"application/dicom+json", typeJSON}, {"application/dicom json", typeJSON}, // the + of a URL is a blank
+		{`multipart/related; type="application/dicom xml"`, typeXML},
+	} {
+		if list := parseAccept([]string{"text/html"}, []string{c.query}); len(list) != 1 || list[0].inner() != c.want {
+			t.Errorf("%s: %+v", c.query, list)
 		}
 	}
 }
@@ -110,13 +122,13 @@ func FuzzParseMediaNeverPanics(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, m := range parseAccept([]string{s}, "") {
+		for _, m := range parseAccept([]string{s}, nil) {
 			if m.typ == "" {
 				t.Errorf("a media type without a name from %q", s)
 			}
 		}
-		frameAnswer(parseAccept([]string{s}, ""), j2k, 2)
-		instanceAnswer(parseAccept([]string{s}, ""), []string{j2k, explicitLittle}, true)
+		frameAnswer(parseAccept([]string{s}, nil), j2k, 2)
+		instanceAnswer(parseAccept([]string{s}, nil), []string{j2k, explicitLittle}, true)
 	})
 }
 

@@ -203,8 +203,11 @@ func viewportOf(text string) (v pixels.Viewport, err error) {
 	if len(fields) == 1 {
 		fields = append(fields, fields[0])
 	}
-	if len(fields) != 2 && len(fields) != 6 {
+	if len(fields) > 6 {
 		return v, wrong
+	}
+	for len(fields) > 2 && len(fields) < 6 { // commas at the end may be left out
+		fields = append(fields, "")
 	}
 	for i := range fields {
 		if fields[i] == "" {

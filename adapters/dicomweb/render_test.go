@@ -46,6 +46,8 @@ func TestImagesAreRenderedAsAsked(t *testing.T) {
 	for path, status := range map[string]int{
 		pathOf(f) + "/rendered?window=1": 400, pathOf(f) + "/rendered?window=1,0": 400, pathOf(f) + "/rendered?viewport=a,b": 400, pathOf(f) + "/rendered?viewport=999999,1": 400,
 		pathOf(f) + "/rendered?quality=101": 400, pathOf(f) + "/rendered?accept=video/mp4": 406, pathOf(f) + "/thumbnail?viewport=5000,5000": 400, pathOf(f) + "/frames/2/rendered": 404,
+		pathOf(f) + "/rendered?viewport=32,32,8": 200, pathOf(f) + "/rendered?viewport=1,1,1,1,1,1,1": 400, pathOf(f) + "/frames/1,2": 404, pathOf(f) + "/frames/1,x": 400,
+		pathOf(f) + "/metadata?accept=application/dicom+json": 200, uri + "&frameNumber=x": 400, uri + "&anonymize=yes": 400, uri + "&anonymize=no": 200, uri + "&presentationUID=1.2": 400,
 		uri + "&windowCenter=4": 400, uri + "&frameNumber=2": 404, uri + "&contentType=video/mp4": 406, "/wado?requestType=X": 400,
 	} {
 		if a := c.get(path); a.status != status {

@@ -32,9 +32,10 @@ func (s *Server) retrieve(c *gin.Context) {
 			syntaxes = append(syntaxes, ts)
 		}
 	}
-	d, ok := instanceAnswer(accepted(c), syntaxes, c.Param("instance") != "")
+	accept, alone := accepted(c), c.Param("instance") != ""
+	d, ok := instanceAnswer(accept, syntaxes, alone)
 	if !ok {
-		WriteError(c, notAcceptable(syntaxes))
+		WriteError(c, noInstanceAnswer(accept, syntaxes, alone))
 		return
 	}
 	if d.form == archive {
@@ -70,7 +71,43 @@ func (s *Server) whole(c *gin.Context, rec *hub.Record, anew bool) part {
 }
 
 func accepted(c *gin.Context) []media {
-	return parseAccept(c.Request.Header.Values("Accept"), c.Query("accept"))
+	return parseAccept(c.Request.Header.Values("Accept"), slices.DeleteFunc(c.QueryArray("accept"), func(s string) bool { return s == "" }))
+}
+
+// noInstanceAnswer says why instances cannot be sent: the type is none of theirs, or they cannot have the transfer syntax.
+func noInstanceAnswer(accept []media, syntaxes []string, alone bool) error {
+	for _, m := range accept {
+		if (m.multipart() || alone) && covers(m.inner(), typeDICOM) {
+			return notAcceptable(syntaxes)
+		}
+	}
+	types := `multipart/related; type="application/dicom", or application/zip`
+	if alone {
+		types = "application/dicom, " + types
+	}
+	return &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "what is here is sent as " + types}
+}
+
+// noFrameAnswer is noInstanceAnswer for frames.
+func noFrameAnswer(accept []media, stored string, count int) error {
+	types, bare := []string{typeOctets}, false
+	if own := frameTypes()[stored]; own != "" {
+		types = append(types, own)
+	}
+	for _, m := range accept {
+		if !slices.ContainsFunc(types, func(t string) bool { return covers(m.inner(), t) }) {
+			continue
+		}
+		if m.multipart() || count == 1 {
+			return notAcceptable([]string{stored})
+		}
+		bare = true
+	}
+	msg := "frames are sent as " + strings.Join(types, " or ")
+	if bare {
+		msg = "several frames are sent as multipart/related only"
+	}
+	return &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: msg}
 }
 
 func notAcceptable(syntaxes []string) error {
@@ -114,9 +151,10 @@ func (s *Server) frames(c *gin.Context) {
 		return
 	}
 	ts := f.syntax()
-	d, ok := frameAnswer(accepted(c), ts, len(numbers))
+	accept := accepted(c)
+	d, ok := frameAnswer(accept, ts, len(numbers))
 	if !ok {
-		WriteError(c, notAcceptable([]string{ts}))
+		WriteError(c, noFrameAnswer(accept, ts, len(numbers)))
 		return
 	}
 	parts := make([]part, len(numbers))
@@ -169,20 +207,18 @@ func frameNumbers(list string, rec *hub.Record) ([]int, error) {
 	if most == 0 {
 		return nil, &hub.Error{Kind: hub.NotFound, Msg: "the instance has no frames that can be told apart"}
 	}
-	texts := strings.Split(list, ",")
-	if len(texts) > most {
-		return nil, &hub.Error{Kind: hub.Invalid, Path: "frames", Msg: "more frames are asked for than there are"}
-	}
-	numbers := make([]int, len(texts))
-	for i, text := range texts {
+	var numbers []int
+	for text := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(text)
 		switch {
 		case err != nil || n < 1:
-			return nil, &hub.Error{Kind: hub.Invalid, Path: "frames", Msg: "frame numbers are whole numbers from 1 on, separated by commas"}
+			return nil, &hub.Error{Kind: hub.Invalid, Path: "frames", Msg: clip(text) + " is no frame: they are whole numbers from 1 on, separated by commas"}
 		case n > most:
-			return nil, &hub.Error{Kind: hub.NotFound, Msg: fmt.Sprintf("the instance has %d frames", most)}
+			return nil, &hub.Error{Kind: hub.NotFound, Path: "frames", Msg: fmt.Sprintf("there is no frame %d, the last one is %d", n, most)}
+		case len(numbers) == most:
+			return nil, &hub.Error{Kind: hub.Invalid, Path: "frames", Msg: "more frames are asked for than there are"}
 		}
-		numbers[i] = n - 1
+		numbers = append(numbers, n-1)
 	}
 	return numbers, nil
 }

@@ -219,3 +219,20 @@ func TestAddressesHaveThePortThatTheClientLeftOut(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusalSaysWhatWouldBeAccepted(t *testing.T) {
+	c := start(t)
+	f := c.stored(1, 1, 16)[0]
+	study, instance := "/studies/"+f.StudyUID, pathOf(f)
+	for _, k := range []struct{ path, accept, text string }{
+		{study, "application/dicom", `sent as multipart/related; type=\"application/dicom\", or application/zip`},
+		{instance, "image/png", `sent as application/dicom, multipart/related`},
+		{instance, "application/dicom; transfer-syntax=" + "1.2.840.10008.1.2.4.50", "ask with transfer-syntax=*"},
+		{instance + "/frames/1", "application/dicom", "frames are sent as application/octet-stream"},
+		{instance, "*/*; q=0", "sent as"},
+	} {
+		if a := c.get(k.path, "Accept: "+k.accept).want(406); !bytes.Contains(a.body, []byte(k.text)) {
+			t.Errorf("%s, %s: %s", k.path, k.accept, a.body)
+		}
+	}
+}

@@ -26,6 +26,9 @@ func (s *Server) answerURI(c *gin.Context, q url.Values) error {
 	if q.Get("requestType") != "WADO" {
 		return &hub.Error{Kind: hub.Invalid, Path: "requestType", Msg: "must be WADO"}
 	}
+	if err := refuseUnmet(q); err != nil {
+		return err
+	}
 	at, err := checkPlace(imaging.Place{Study: q.Get("studyUID"), Series: q.Get("seriesUID"), Instance: q.Get("objectUID")})
 	if err == nil && at.Instance == "" {
 		err = &hub.Error{Kind: hub.Invalid, Path: "objectUID", Msg: "is missing"}
@@ -58,6 +61,18 @@ func (s *Server) answerURI(c *gin.Context, q url.Values) error {
 	}
 	p := bytesPart(typ, body)
 	s.bare(c, &p)
+	return nil
+}
+
+// refuseUnmet refuses parameters that the hub does not do and that a client relies on: without them it would take for
+// anonymous what is not, or for prepared what is as it came.
+func refuseUnmet(q url.Values) error {
+	if a := q.Get("anonymize"); a != "" && a != "no" {
+		return &hub.Error{Kind: hub.Invalid, Path: "anonymize", Msg: "the hub takes nothing out of instances"}
+	}
+	if q.Has("presentationUID") {
+		return &hub.Error{Kind: hub.Invalid, Path: "presentationUID", Msg: "the hub does not apply presentation states", Hint: "windowCenter and windowWidth choose a window"}
+	}
 	return nil
 }
 
@@ -138,7 +153,10 @@ func (f file) renderingURI(ctx context.Context, q url.Values, typ string) (r ren
 	of = shot{f.rec, everyFrame(count)}
 	if q.Get("frameNumber") != "" {
 		n, err := strconv.Atoi(q.Get("frameNumber"))
-		if err != nil || n < 1 || n > count {
+		if err != nil || n < 1 {
+			return r, of, &hub.Error{Kind: hub.Invalid, Path: "frameNumber", Msg: "is a whole number from 1 on"}
+		}
+		if n > count {
 			return r, of, &hub.Error{Kind: hub.NotFound, Path: "frameNumber", Msg: fmt.Sprintf("the instance has frames 1 to %d", count)}
 		}
 		of.frames = []int{n - 1}
