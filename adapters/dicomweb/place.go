@@ -55,6 +55,9 @@ func (s *Server) at(c *gin.Context, at imaging.Place) ([]hub.Record, error) {
 	ctx, who, p := c.Request.Context(), caller(c), s.PartitionOf(at.Study)
 	if at.Instance != "" {
 		rec, err := s.Reader.Read(ctx, who, p, dicom.InstanceName(at.Study, at.Instance))
+		if hub.Is(err, hub.NotFound) {
+			return nil, &hub.Error{Kind: hub.NotFound, Msg: "the study has no such instance"}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ type telling struct {
 	// counted holds for each match the numbers that are wanted.
 	counted [][]count
 	studies map[string]*hub.Record
+	blank   []byte // what is told of each match, empty
 }
 
 // count is a computed number (PS3.4 C.3.4).
@@ -28,7 +29,7 @@ type count struct {
 
 // tell completes records to what is wanted of them.
 func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, recs []hub.Record) ([]Found, error) {
-	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs))}
+	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs)), blank: find.Blank()}
 	for i := range recs {
 		t.all[i] = foundOf(find.Level, &recs[i])
 	}
@@ -79,6 +80,7 @@ func (t *telling) body(i int) []byte {
 	if study := t.studies[found.Study]; study != nil {
 		bodies = append(bodies, study.Body)
 	}
+	bodies = append(bodies, t.blank)
 	return dicom.Merge(make([]byte, 0, len(computed)+len(found.Record.Body)), t.find.Wants, bodies...)
 }
 

@@ -278,6 +278,17 @@ func (f *Find) WantsStudy() bool {
 	return false
 }
 
+// Blank is a DICOM JSON object of the attributes that are told of a match even where nothing is known, all of them empty: of
+// those asked for, what PS3.18 Tables 10.6.3-3 to 10.6.3-5 require.
+func (f *Find) Blank() []byte {
+	const required = `{"00080020":{"vr":"DA"},"00080030":{"vr":"TM"},"00080050":{"vr":"SH"},"00080060":{"vr":"CS"},"00080061":{"vr":"CS"},"00080090":{"vr":"PN"},` +
+		`"00100010":{"vr":"PN"},"00100020":{"vr":"LO"},"00100030":{"vr":"DA"},"00100040":{"vr":"CS"},"00200010":{"vr":"SH"},"00200011":{"vr":"IS"},"00200013":{"vr":"IS"}}`
+	return Merge(nil, func(tag Tag) bool {
+		_, asked := slices.BinarySearch(f.wanted, tag)
+		return asked && levelOf(tag) <= f.Level
+	}, []byte(required))
+}
+
 // want adds to what is told.
 func (f *Find) want(tags ...Tag) {
 	f.wanted = append(f.wanted, tags...)

@@ -122,6 +122,15 @@ func (f *Find) key(name string, values []string) error {
 	if err != nil {
 		return err
 	}
+	switch path[0] {
+	case tagCharset: // of the question, as some send it; a URL is UTF-8
+		f.want(tagCharset)
+		return nil
+	case TagAvailability, TagRetrieveURL, TagRetrieveAE, TagLevel:
+		if len(selecting(dict.CS, values)) > 0 {
+			return invalid(name, "is told with each match and cannot be searched for")
+		}
+	}
 	if len(path) > deepestKey {
 		return tooLarge(name, "goes deeper than %d sequences", deepestKey)
 	}

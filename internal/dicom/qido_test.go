@@ -133,6 +133,8 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		{"a sequence that no study has", Study, "ReferencedSeriesSequence.SeriesInstanceUID=1", "ReferencedSeriesSequence.SeriesInstanceUID", "cannot be searched"},
 		{"a value of a sequence", Study, "ProcedureCodeSequence=1", "ProcedureCodeSequence", "does not name an attribute with a value"},
 		{"a number that the hub counts", Study, "NumberOfStudyRelatedInstances=1", "NumberOfStudyRelatedInstances", "is counted"},
+		{"an address", Study, "RetrieveURL=http://x", "RetrieveURL", "told with each match"},
+		{"how soon it can be had", Study, "InstanceAvailability=OFFLINE", "InstanceAvailability", "told with each match"},
 		{"an attribute of a level below", Study, "InstanceNumber=1", "InstanceNumber", "belongs to the instance level"},
 		{"an included attribute that does not exist", Study, "includefield=PatientIdd", "PatientIdd", "did you mean PatientID?"},
 		{"a negative limit", Study, "limit=-1", "limit", "not negative"},
