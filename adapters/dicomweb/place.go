@@ -55,10 +55,12 @@ func (s *Server) at(c *gin.Context, at imaging.Place) ([]hub.Record, error) {
 	ctx, who, p := c.Request.Context(), caller(c), s.PartitionOf(at.Study)
 	if at.Instance != "" {
 		rec, err := s.Reader.Read(ctx, who, p, dicom.InstanceName(at.Study, at.Instance))
-		if hub.Is(err, hub.NotFound) {
+		switch {
+		case hub.Is(err, hub.NotFound):
 			return nil, &hub.Error{Kind: hub.NotFound, Msg: "the study has no such instance"}
-		}
-		if err != nil {
+		case hub.Is(err, hub.Gone):
+			return nil, errGone
+		case err != nil:
 			return nil, err
 		}
 		if at.Series != "" && seriesOf(&rec) != at.Series {
@@ -96,12 +98,14 @@ func within(level dicom.Level, at imaging.Place) hub.Query {
 	return q
 }
 
+var errGone = &hub.Error{Kind: hub.Gone, Msg: "it was deleted"}
+
 // nothingAt tells what was deleted from what never was, as far as the caller may know of it.
 func (s *Server) nothingAt(c *gin.Context, at imaging.Place) error {
 	_, err := s.Reader.Read(c.Request.Context(), caller(c), s.PartitionOf(at.Study), nameOf(at))
 	switch {
 	case hub.Is(err, hub.Gone):
-		return &hub.Error{Kind: hub.Gone, Msg: "it was deleted"}
+		return errGone
 	case err != nil && !hub.Is(err, hub.NotFound):
 		return err
 	}

@@ -144,14 +144,18 @@ func (s *Server) routes() []route {
 		search(study+"/instances", s.query(dicom.Instance)),
 		search(series+"/instances", s.query(dicom.Instance)),
 		get("Retrieve Frames", instance+"/frames/:frames", s.frames, "multipart/related", typeOctets),
-		get("Retrieve Rendered", instance+"/frames/:frames/rendered", s.rendered, typeJPEG, typePNG, "multipart/related"),
+		get("Retrieve Rendered", instance+"/frames/:frames/rendered", s.rendered, typeJPEG, typePNG, typeGIF, "multipart/related"),
 		get("Retrieve Thumbnail", instance+"/frames/:frames/thumbnail", s.thumbnail, typeJPEG),
 		get("Retrieve Bulkdata", instance+"/bulk/*path", s.bulk, typeOctets, "multipart/related"),
 		get("Retrieve (WADO-URI)", "/wado", s.wadoURI, typeJPEG, typePNG, typeGIF, typeDICOM),
 	}
 	for _, path := range []string{study, series, instance} {
+		whole := []string{"multipart/related", typeZip}
+		if path == instance {
+			whole = []string{"multipart/related", typeDICOM, typeZip}
+		}
 		all = append(all,
-			get("Retrieve", path, s.retrieve, "multipart/related", typeDICOM, typeZip),
+			get("Retrieve", path, s.retrieve, whole...),
 			get("Retrieve Metadata", path+"/metadata", s.metadata, typeJSON, "multipart/related"),
 			get("Retrieve Rendered", path+"/rendered", s.rendered, typeJPEG, typePNG, typeGIF, "multipart/related"),
 			get("Retrieve Thumbnail", path+"/thumbnail", s.thumbnail, typeJPEG),
