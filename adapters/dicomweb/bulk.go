@@ -1,11 +1,13 @@
 package dicomweb
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"concord/hub"
+	"concord/internal/dicom"
 )
 
 // bulk answers with one value that the metadata refers to by BulkDataURI (PS3.18 10.4.1.1.5). Where it lies is found by
@@ -27,34 +29,75 @@ func (s *Server) bulk(c *gin.Context) {
 		return
 	}
 	want := strings.TrimPrefix(c.Param("path"), "/")
-	for _, b := range header.Bulks() {
-		if b.Path != want {
-			continue
-		}
-		if b.Encapsulated && b.Path == "7FE00010" && f.rec.Blob.Parts.Len() > 0 {
-			s.encapsulated(c, f)
-			return
-		}
-		p := f.part(typeOctets, []int64{b.Offset, b.Length})
-		s.octets(c, p)
-		return
+	offset, length, frames, found := valueAt(header, want)
+	switch {
+	case !found:
+		WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: "the instance has no bulk value at " + clip(want)})
+	case frames && want == tagPixels.Hex() && f.rec.Blob.Parts.Len() > 0:
+		s.encapsulated(c, f)
+	case want == tagDocument.Hex():
+		typ, own := documentOf(header, length)
+		s.value(c, f.part(typeOctets, []int64{offset, length}), f.part(typ, []int64{offset, own}))
+	default:
+		s.value(c, f.part(typeOctets, []int64{offset, length}))
 	}
-	WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: "the instance has no bulk value at " + clip(want)})
 }
 
-// octets sends a value bare or in multipart, as is wanted most.
-func (s *Server) octets(c *gin.Context, p part) {
-	for _, m := range accepted(c) {
-		switch {
-		case m.multipart() && covers(m.inner(), typeOctets):
-			s.multipart(c, typeOctets, []part{p})
-			return
-		case covers(m.typ, typeOctets):
-			s.bare(c, &p)
-			return
+// The attributes of an encapsulated document (PS3.3 C.24.2).
+const (
+	tagDocument       dicom.Tag = 0x00420011
+	tagDocumentType   dicom.Tag = 0x00420012
+	tagDocumentLength dicom.Tag = 0x00420015
+)
+
+// valueAt finds a value that metadata leaves out; and an encapsulated document however small, since FHIR resources have its
+// address.
+func valueAt(h *dicom.Header, path string) (offset, length int64, encapsulated, ok bool) {
+	for _, b := range h.Bulks() {
+		if b.Path == path {
+			return b.Offset, b.Length, b.Encapsulated, true
 		}
 	}
-	WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "a bulk value is sent as " + typeOctets})
+	if path != tagDocument.Hex() {
+		return 0, 0, false, false
+	}
+	e, ok := h.Find(tagDocument)
+	return e.Offset, e.Length, false, ok && e.Length > 0
+}
+
+// documentOf is the type of an encapsulated document and its length without padding. A type that PS3.18 does not name for
+// documents is not repeated: what a sender says must not make a browser run it.
+func documentOf(h *dicom.Header, length int64) (typ string, own int64) {
+	typ = parseMedia(h.Text(tagDocumentType)).typ
+	if !slices.Contains([]string{"application/pdf", "text/xml", "model/stl", "model/obj", "model/mtl"}, typ) {
+		typ = typeOctets
+	}
+	if n, ok := h.Int(tagDocumentLength); ok && n == length-1 {
+		return typ, n
+	}
+	return typ, length
+}
+
+// value sends a value bare or in multipart, as is wanted most; as it is in the file, or in another form where that is asked
+// for or nothing in particular is.
+func (s *Server) value(c *gin.Context, p part, others ...part) {
+	types := []string{typeOctets}
+	for _, m := range accepted(c) {
+		if m.multipart() && covers(m.inner(), typeOctets) {
+			s.multipart(c, typeOctets, []part{p})
+			return
+		}
+		for _, other := range append(others, p) {
+			if covers(m.typ, other.media) {
+				s.bare(c, &other)
+				return
+			}
+		}
+	}
+	for _, other := range others {
+		types = append(types, other.media)
+	}
+	WriteError(c, &hub.Error{Kind: hub.Unsupported, Path: "Accept", Msg: "a bulk value is sent as " + strings.Join(slices.Compact(types), " or ")})
 }
 
 // encapsulated sends compressed pixel data frame by frame: its items and offset table are of no use outside of the file.

@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -235,4 +237,29 @@ func TestARefusalSaysWhatWouldBeAccepted(t *testing.T) {
 			t.Errorf("%s, %s: %s", k.path, k.accept, a.body)
 		}
 	}
+}
+
+func TestAnEncapsulatedDocumentComesAsItself(t *testing.T) {
+	c := start(t)
+	for i, k := range []struct{ size int }{{101}, {10_001}} {
+		text := strings.Repeat("x", k.size)
+		sop := fmt.Sprint("1.9.1.", i+1)
+		more := `"00420011":{"vr":"OB","InlineBinary":"` + base64.StdEncoding.EncodeToString([]byte(text)) + `"},"00420012":{"vr":"LO","Value":["application/pdf"]},` +
+			`"00420015":{"vr":"UL","Value":[` + fmt.Sprint(k.size) + `]}`
+		c.stow(dataSet(t, "1.9", "1.9.1", sop, more)).want(200)
+		at := "/studies/1.9/series/1.9.1/instances/" + sop + "/bulk/00420011"
+		for _, accept := range []string{"*/*", "application/pdf", "text/html, application/pdf; q=0.9"} {
+			if a := c.get(at, "Accept: "+accept).want(200).says("Content-Type", "application/pdf").says("Content-Disposition", "attachment"); string(a.body) != text {
+				t.Errorf("%s: %d bytes, want %d", accept, len(a.body), k.size)
+			}
+		}
+		if a := c.get(at, "Accept: application/octet-stream").want(200).says("Content-Type", "application/octet-stream"); len(a.body) != k.size+1 {
+			t.Errorf("the value has %d bytes", len(a.body))
+		}
+		if a := c.get(at, "Accept: text/html").want(406); !bytes.Contains(a.body, []byte("application/octet-stream or application/pdf")) {
+			t.Errorf("%s", a.body)
+		}
+	}
+	c.stow(dataSet(t, "1.9", "1.9.1", "1.9.1.9", `"00420011":{"vr":"OB","InlineBinary":"AQID"},"00420012":{"vr":"LO","Value":["text/html"]}`)).want(200)
+	c.get("/studies/1.9/series/1.9.1/instances/1.9.1.9/bulk/00420011").want(200).says("Content-Type", "application/octet-stream")
 }
