@@ -37,10 +37,22 @@ func parseMedia(s string) media {
 		}
 		m.params[name] = value
 	}
+	m.typ = registered(m.typ)
 	if t, ok := m.params["type"]; ok {
-		m.params["type"] = strings.ToLower(t)
+		m.params["type"] = registered(strings.ToLower(t))
 	}
 	return m
+}
+
+// registered is the name of a media type that clients still call as earlier editions of PS3.18 did.
+func registered(typ string) string {
+	switch typ {
+	case "image/x-dicom-rle":
+		return "image/dicom-rle"
+	case "image/x-jls":
+		return "image/jls"
+	}
+	return typ
 }
 
 // parseAccept reads the Accept headers of a request, and the accept query parameters that PS3.18 8.3.3.1 allows in their

@@ -36,6 +36,8 @@ func TestAcceptHeadersOfRealClientsAreUnderstood(t *testing.T) {
 		{"implicit and explicit frames are the same bytes", "application/octet-stream", implicitLittle, 1, frameDelivery{octets, false, false}, true},
 		{"two frames cannot be bare", "application/octet-stream", explicitLittle, 2, frameDelivery{}, false},
 		{"the image type of the stored syntax", `multipart/related; type="image/jpeg"`, jpegBaseline, 1, frameDelivery{typeJPEG, true, false}, true},
+		{"an image type as it was called once", `multipart/related; type="image/x-jls"; transfer-syntax=1.2.840.10008.1.2.4.80`, "1.2.840.10008.1.2.4.80", 1, frameDelivery{"image/jls", true, false}, true},
+		{"another one", `image/x-dicom-rle`, "1.2.840.10008.1.2.5", 1, frameDelivery{"image/dicom-rle", false, false}, true},
 		{"another image type", `multipart/related; type="image/jpeg"`, j2k, 1, frameDelivery{}, false},
 		{"another syntax", `multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.4.80`, j2k, 1, frameDelivery{}, false},
 		{"what the hub can neither send nor decode", `application/octet-stream`, unknown, 1, frameDelivery{}, false},
