@@ -16,6 +16,7 @@ import (
 
 	"concord/hub"
 	"concord/hub/audit"
+	"concord/hub/settings"
 )
 
 // Config is everything that can be set. Each field is a flag (--cache-mb), an environment variable (CONCORD_CACHE_MB)
@@ -28,6 +29,9 @@ type Config struct {
 	S3 string `koanf:"s3"`
 	// Redis is the index as redis://HOST:6379/0, comma-separated for a cluster; empty: the embedded keeper.
 	Redis string `koanf:"redis"`
+	// DicomPartitions is how many logs the studies of a new consortium are spread over; 0 for the usual number, and for
+	// what the store says that is in use already.
+	DicomPartitions int `koanf:"dicom-partitions"`
 
 	// Listen is the HTTP address.
 	Listen      string `koanf:"listen"`
@@ -107,6 +111,7 @@ func storeFlags(f *pflag.FlagSet) {
 	f.String("data", d.Data, "`folder` of the embedded default: objects and index snapshot")
 	f.String("s3", "", "object store as http://KEY:SECRET@HOST:9000/BUCKET instead of the folder")
 	f.String("redis", "", "index as redis://HOST:6379/0 (comma-separated: a cluster) instead of the embedded keeper")
+	f.Int("dicom-partitions", 0, fmt.Sprintf("how many logs the studies of a new consortium are spread over, 1 to 100, for good (default %d)", settings.DefaultDicomPartitions))
 	identityFlags(f)
 	f.String("public-url", "", "the hub's `URL` as clients see it behind a proxy; the same for all hubs and commands")
 }

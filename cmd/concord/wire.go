@@ -85,7 +85,7 @@ func openStore(ctx context.Context, cfg Config) (*rooms, error) {
 	if r.objects, err = openObjects(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if r.settings, err = settings.Load(ctx, r.objects, settings.Wanted{}); err != nil {
+	if r.settings, err = settings.Load(ctx, r.objects, settings.Wanted{DicomPartitions: cfg.DicomPartitions}); err != nil {
 		return nil, err
 	}
 	r.cache = projection.NewCache(cfg.CacheMB << 20)

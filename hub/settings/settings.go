@@ -32,7 +32,7 @@ const (
 
 // What a new bucket is given when nothing else is wanted.
 const (
-	DefaultDicomPartitions = 16
+	DefaultDicomPartitions = 4 // each is asked by a search of studies (ADR 19)
 	DefaultRecordSlots     = 64
 )
 

@@ -46,7 +46,7 @@ func TestOtherValuesThanTheBucketsAreRefusedWithARemedy(t *testing.T) {
 			t.Errorf("%+v: %v", want, err)
 		}
 	}
-	if _, err := settings.Load(t.Context(), store, settings.Wanted{DicomPartitions: 16, RecordSlots: 64}); err != nil {
+	if _, err := settings.Load(t.Context(), store, settings.Wanted{DicomPartitions: settings.DefaultDicomPartitions, RecordSlots: 64}); err != nil {
 		t.Errorf("asking for what is there: %v", err)
 	}
 }
