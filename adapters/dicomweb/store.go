@@ -110,7 +110,7 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 			*one = stored{sopClass: h.SOPClassUID, sop: h.SOPInstanceUID, study: h.StudyInstanceUID, series: h.SeriesInstanceUID, warnings: h.Warnings}
 			if study != "" && h.StudyInstanceUID != study {
 				in.Discard()
-				one.err = &hub.Error{Kind: hub.Unprocessable, Path: "StudyInstanceUID", Msg: "the instance belongs to another study than the URL says"}
+				one.err = &hub.Error{Kind: hub.Unprocessable, Path: "StudyInstanceUID", Msg: "is not that of the URL"}
 				continue
 			}
 			batches.add(in, one)

@@ -53,9 +53,9 @@ func (s *Server) report(c *gin.Context, study string, results []stored) {
 		if r.result == imaging.Duplicate {
 			warned = true
 			item["00081196"] = element("US", warningOtherBytesKept)
-			item["00000902"] = element("LO", "this UID is here with other bytes; both are kept, the first is shown")
+			item["00000902"] = element("LO", "the UID is here with other bytes; both are kept, the first shown")
 		} else if len(r.warnings) > 0 {
-			item["00000902"] = element("LO", clip(r.warnings[0]))
+			item["00000902"] = element("LO", comment(r.warnings[0]))
 			if r.warned {
 				warned = true
 				item["00081196"] = element("US", warningOtherPatient)
@@ -98,7 +98,7 @@ func (s *Server) report(c *gin.Context, study string, results []stored) {
 	writeJSON(c, status, body)
 }
 
-// explain is the reason in words, 64 characters at most as LO allows.
+// explain is the reason in words, as long as LO allows.
 func explain(err error) string {
 	var e *hub.Error
 	if !errors.As(err, &e) || e.Kind == hub.Internal || e.Kind == hub.Corrupt {
@@ -109,8 +109,13 @@ func explain(err error) string {
 	if e.Path != "" {
 		msg = e.Path + ": " + msg
 	}
-	if r := []rune(msg); len(r) > 64 {
-		msg = string(r[:63]) + "…"
+	return comment(msg)
+}
+
+// comment cuts text to the 64 characters of LO.
+func comment(text string) string {
+	if r := []rune(text); len(r) > 64 {
+		return string(r[:63]) + "…"
 	}
-	return msg
+	return text
 }

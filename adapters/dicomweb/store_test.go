@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 )
 
 const ofMetadata = `Content-Type: multipart/related; type="application/dicom+json"; boundary=concord`
@@ -124,6 +125,24 @@ func TestAnInstanceThatIsCutIsNamedByItsUIDs(t *testing.T) {
 		if len(object["00081198"].Value) != 1 || len(object["0008119A"].Value) != 0 || !bytes.Contains(a.body, []byte(`"`+file.InstanceUID+`"`)) {
 			t.Errorf("cut at %d: %s", size, a.body)
 		}
+	}
+}
+
+func TestWhatIsSaidOfAnInstanceIsNoLongerThanItsAttributeAllows(t *testing.T) {
+	c := start(t)
+	files := series(t, 1, 2, 16)
+	other := bytes.Clone(files[0].Bytes())
+	other[len(other)-1] ^= 1
+	c.stow(files[0].Bytes()).want(200)
+	for _, body := range [][]byte{other, []byte("no DICOM"), files[1].Bytes()[:len(files[1].Bytes())-1], nil} {
+		a := c.do("POST", "/studies", body, "Content-Type: application/dicom")
+		_, text, ok := strings.Cut(string(a.body), `"00000902":{"Value":["`)
+		if text, _, _ = strings.Cut(text, `"]`); !ok || utf8.RuneCountInString(text) > 64 || strings.Contains(text, "…") {
+			t.Errorf("%d: %q", a.status, text)
+		}
+	}
+	if a := c.do("POST", "/studies/1.2.3", files[0].Bytes(), "Content-Type: application/dicom").want(409); !bytes.Contains(a.body, []byte(`"StudyInstanceUID: is not that of the URL"`)) {
+		t.Errorf("%s", a.body)
 	}
 }
 

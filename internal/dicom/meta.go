@@ -27,7 +27,7 @@ func (s *scanner) fileMeta() (string, error) {
 		s.src.take(4)
 	case plausible(p):
 		s.h.Bare = true
-		s.h.warn("there is no File Meta Information: the transfer syntax was inferred")
+		s.h.warn("no File Meta Information: the transfer syntax was inferred")
 		return inferSyntax(p), nil
 	default:
 		return "", s.orFailure(notDICOM(p))
@@ -49,7 +49,7 @@ func (s *scanner) fileMeta() (string, error) {
 }
 
 func notDICOM(p []byte) error {
-	e := &hub.Error{Kind: hub.Invalid, Msg: "this is not a DICOM file: no DICM prefix at byte 128, and no data set at the start"}
+	e := &hub.Error{Kind: hub.Invalid, Msg: "this is not a DICOM file: no DICM at byte 128, and no data set"}
 	switch {
 	case len(p) >= 2 && p[0] == 0x1F && p[1] == 0x8B:
 		e.Msg, e.Hint = "this is a gzip file, not a DICOM file", "decompress it first"

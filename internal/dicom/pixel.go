@@ -171,7 +171,7 @@ func (s *scanner) nativeFrames(count int64) error {
 	}
 	if !s.lim.Lenient {
 		return &hub.Error{Kind: hub.Invalid, Path: dict.Name(px.declaredRoot),
-			Msg:  "holds less than Rows, Columns, Samples per Pixel, Bits Allocated and Number of Frames say",
+			Msg:  "holds less than Rows, Columns, bits and frames say",
 			Hint: "the pixel data is cut off, or one of these attributes is wrong"}
 	}
 	s.h.warn("the pixel data is shorter than its description")

@@ -184,13 +184,13 @@ func (s *scanner) encoding(syntax string) (level, error) {
 		root.implicit = true
 		if letters && first[0] <= 0x08 && first[1] == 0 {
 			return root, &hub.Error{Kind: hub.Invalid, Path: "TransferSyntaxUID",
-				Msg:  "declares Implicit VR Little Endian, but the data set has explicit VRs",
+				Msg:  "declares Implicit VR, but VRs are explicit",
 				Hint: "correct the transfer syntax and send again"}
 		}
 	case explicitLittle:
 		if len(first) == 8 && !letters && !(VR(first[4])<<8 | VR(first[5])).Letters() {
 			return root, &hub.Error{Kind: hub.Invalid, Path: "TransferSyntaxUID",
-				Msg:  "declares Explicit VR Little Endian, but the data set does not begin with a VR",
+				Msg:  "declares Explicit VR, but there is no VR",
 				Hint: "correct the transfer syntax and send again"}
 		}
 	case explicitBig:
@@ -211,7 +211,7 @@ func (s *scanner) refuseDirectory() error {
 	if trimUID(class.Value) != mediaDirectory {
 		return nil
 	}
-	return &hub.Error{Kind: hub.Unsupported, Path: "MediaStorageSOPClassUID", Msg: "a media directory (DICOMDIR) is not an instance",
+	return &hub.Error{Kind: hub.Unsupported, Path: "MediaStorageSOPClassUID", Msg: "a DICOMDIR is not an instance",
 		Hint: "send the files it lists"}
 }
 
@@ -233,7 +233,7 @@ func (s *scanner) identify() error {
 		}
 	}
 	if m, ok := h.find(0, uint32(h.meta), tagMetaSOPInstance); ok && trimUID(m.Value) != h.SOPInstanceUID {
-		h.warn("Media Storage SOP Instance UID of group 2 differs from the data set's SOP Instance UID, which counts")
+		h.warn("group 2 has another SOP Instance UID; the data set's counts")
 	}
 	return nil
 }
