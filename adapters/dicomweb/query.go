@@ -47,13 +47,13 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 	}
 	limit = min(limit, s.Limits.Results)
 	var page imaging.Page
+	base := s.base(c)
 	if limit > 0 {
-		finder := imaging.Finder{Reader: s.Reader, Partitions: s.Partitions, PartitionOf: s.PartitionOf}
+		finder := imaging.Finder{Reader: s.Reader, Partitions: s.Partitions, PartitionOf: s.PartitionOf, Base: base}
 		if page, err = finder.Page(c.Request.Context(), caller(c), find, limit); err != nil {
 			return err
 		}
 	}
-	base := s.base(c)
 	if page.Next != nil && limit != find.Limit {
 		c.Header("Warning", fmt.Sprintf("299 %s: There are more results than the %d returned; they can be requested with limit and offset", base, len(page.Found)))
 	}
@@ -65,31 +65,21 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 	if xml {
 		parts := make([]part, len(page.Found))
 		for i := range page.Found {
-			parts[i] = bytesPart(typeXML, nativeXML(withURL(nil, base, &page.Found[i])))
+			parts[i] = bytesPart(typeXML, nativeXML(page.Found[i].Body))
 		}
 		s.multipart(c, typeXML, parts)
 		return nil
 	}
-	body := make([]byte, 0, 1024*len(page.Found))
+	size := 1
 	for i := range page.Found {
-		body = append(body, "[,"[min(i, 1)])
-		body = withURL(body, base, &page.Found[i])
+		size += 1 + len(page.Found[i].Body)
+	}
+	body := make([]byte, 0, size)
+	for i := range page.Found {
+		body = append(append(body, "[,"[min(i, 1)]), page.Found[i].Body...)
 	}
 	writeJSON(c, http.StatusOK, append(body, ']'))
 	return nil
-}
-
-// withURL appends a match with the attribute that says where it is fetched.
-func withURL(dst []byte, base string, f *imaging.Found) []byte {
-	url := append(make([]byte, 0, 320), `{"vr":"UR","Value":["`...)
-	url = append(append(append(url, base...), "/studies/"...), f.Study...)
-	if f.Series != "" {
-		url = append(append(url, "/series/"...), f.Series...)
-	}
-	if f.Instance != "" {
-		url = append(append(url, "/instances/"...), f.Instance...)
-	}
-	return dicom.Insert(dst, f.Body, dicom.TagRetrieveURL, append(url, `"]}`...))
 }
 
 // seriesOf is the series of an instance's record.

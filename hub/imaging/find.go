@@ -19,6 +19,8 @@ type Finder struct {
 	Reader      *lookup.Reader
 	Partitions  []hub.Partition // the DICOM ones
 	PartitionOf func(study string) hub.Partition
+	// Base is the address of the DICOMweb service, for the Retrieve URL (0008,1190) of each match; empty for none.
+	Base string
 }
 
 // Found is one match.

@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"concord/hub"
@@ -18,7 +19,7 @@ type telling struct {
 	// counted holds for each match the numbers that are wanted.
 	counted [][]count
 	studies map[string]*hub.Record
-	blank   []byte // what is told of each match, empty
+	merger  dicom.Merger
 }
 
 // count is a computed number (PS3.4 C.3.4).
@@ -29,7 +30,8 @@ type count struct {
 
 // tell completes records to what is wanted of them.
 func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, recs []hub.Record) ([]Found, error) {
-	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs)), blank: find.Blank()}
+	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs))}
+	t.merger.Else = slices.Collect(dicom.Attributes(find.Blank()))
 	for i := range recs {
 		t.all[i] = foundOf(find.Level, &recs[i])
 	}
@@ -62,7 +64,7 @@ func foundOf(level dicom.Level, rec *hub.Record) Found {
 // body is what is told of the i-th match.
 func (t *telling) body(i int) []byte {
 	found := &t.all[i]
-	computed := append(make([]byte, 0, 192), '{')
+	computed := append(make([]byte, 0, 512), '{')
 	add := func(tag dicom.Tag, value string) {
 		if len(computed) > 1 {
 			computed = append(computed, ',')
@@ -76,12 +78,31 @@ func (t *telling) body(i int) []byte {
 		add(c.tag, `{"vr":"IS","Value":[`)
 		computed = append(strconv.AppendInt(computed, c.n, 10), `]}`...)
 	}
-	bodies := [][]byte{append(computed, '}'), found.Record.Body}
+	if t.Base != "" {
+		add(dicom.TagRetrieveURL, `{"vr":"UR","Value":["`)
+		computed = append(t.appendURL(computed, found), `"]}`...)
+	}
+	bodies := append(make([][]byte, 0, 3), append(computed, '}'), found.Record.Body)
 	if study := t.studies[found.Study]; study != nil {
 		bodies = append(bodies, study.Body)
 	}
-	bodies = append(bodies, t.blank)
-	return dicom.Merge(make([]byte, 0, len(computed)+len(found.Record.Body)), t.find.Wants, bodies...)
+	return t.merger.Append(make([]byte, 0, len(computed)+len(found.Record.Body)), t.tells, bodies...)
+}
+
+// tells reports whether an attribute is told of a match.
+func (t *telling) tells(tag dicom.Tag) bool {
+	return t.find.Wants(tag) || tag == dicom.TagRetrieveURL && t.Base != ""
+}
+
+func (t *telling) appendURL(dst []byte, f *Found) []byte {
+	dst = append(append(append(dst, t.Base...), "/studies/"...), f.Study...)
+	if f.Series != "" {
+		dst = append(append(dst, "/series/"...), f.Series...)
+	}
+	if f.Instance != "" {
+		dst = append(append(dst, "/instances/"...), f.Instance...)
+	}
+	return dst
 }
 
 // readStudies reads the studies of matches below them.

@@ -59,20 +59,35 @@ func (k *Key) appendItems(dst []byte, a Attribute, rules Rules) []byte {
 // Merge appends the DICOM JSON object that has the attributes of all bodies, in the order of their tags, but for those that
 // keep does not admit; nil admits all. Where several have one, that of the first counts.
 func Merge(dst []byte, keep func(Tag) bool, bodies ...[]byte) []byte {
-	all := make([]Attribute, 0, 64)
+	return new(Merger).Append(dst, keep, bodies...)
+}
+
+// Merger is Merge for many matches of one answer.
+type Merger struct {
+	// Else is told where no body has it, in the order of its tags.
+	Else []Attribute
+
+	own, all, next []Attribute // used again and again
+}
+
+// Append is Merge.
+func (m *Merger) Append(dst []byte, keep func(Tag) bool, bodies ...[]byte) []byte {
+	m.all = m.all[:0]
 	for _, body := range bodies {
+		m.own = m.own[:0]
 		for a := range Attributes(body) {
 			if keep == nil || keep(a.Tag) {
-				all = append(all, a)
+				m.own = append(m.own, a)
 			}
 		}
+		if !slices.IsSortedFunc(m.own, byTag) {
+			slices.SortStableFunc(m.own, byTag)
+		}
+		m.unite(m.own)
 	}
-	if len(bodies) > 1 {
-		slices.SortStableFunc(all, func(a, b Attribute) int { return cmp.Compare(a.Tag, b.Tag) })
-		all = slices.CompactFunc(all, func(a, b Attribute) bool { return a.Tag == b.Tag })
-	}
+	m.unite(m.Else)
 	dst = append(dst, '{')
-	for i, a := range all {
+	for i, a := range m.all {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -82,29 +97,20 @@ func Merge(dst []byte, keep func(Tag) bool, bodies ...[]byte) []byte {
 	return append(dst, '}')
 }
 
-// Insert appends body, whose attributes are in the order of their tags, with one more in its place or instead of the one that body
-// has. raw is its value, {"vr":…}. It is Merge for what all matches of an answer get.
-func Insert(dst, body []byte, tag Tag, raw []byte) []byte {
-	dst = append(dst, '{')
-	start, due := len(dst), true
-	put := func(tag Tag, raw []byte) {
-		if len(dst) > start {
-			dst = append(dst, ',')
+// unite adds those of b, which are in the order of their tags, behind those of all that have the same tag, which is what is kept.
+func (m *Merger) unite(b []Attribute) {
+	a, all := m.all, m.next[:0]
+	for len(a)+len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && b[0].Tag < a[0].Tag {
+			from = &b
 		}
-		dst = append(tag.AppendHex(append(dst, '"')), `":`...)
-		dst = append(dst, raw...)
-	}
-	for a := range Attributes(body) {
-		if due && a.Tag >= tag {
-			put(tag, raw)
-			due = false
+		if n := len(all); n == 0 || all[n-1].Tag != (*from)[0].Tag {
+			all = append(all, (*from)[0])
 		}
-		if a.Tag != tag {
-			put(a.Tag, a.Raw)
-		}
+		*from = (*from)[1:]
 	}
-	if due {
-		put(tag, raw)
-	}
-	return append(dst, '}')
+	m.all, m.next = all, m.all
 }
+
+func byTag(x, y Attribute) int { return cmp.Compare(x.Tag, y.Tag) }

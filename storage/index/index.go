@@ -39,12 +39,13 @@ func Open(client redis.UniversalClient, layout Layout) *Index {
 	if c, is := client.(localClient); is {
 		ix.client, ix.local = c.Client, c.local
 	}
-	ix.shelf, ix.hands, ix.tallies.of = newShelf(), newHands(), map[*partition]*counted{}
+	ix.shelf, ix.hands = newShelf(), newHands()
 	ix.cache, ix.populations.known = newCache(ix.limits.Cached), map[population]count{}
 	_, ix.cluster = client.(*redis.ClusterClient)
 	for name, pl := range layout.Partitions {
 		ix.partitions[name], ix.rolls[name] = newPartition(name, pl, layout.Projection), &rolls{}
 	}
+	ix.tallies.open(len(ix.partitions))
 	return ix
 }
 
