@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -115,12 +116,39 @@ func TestDataSetsOfEverySizeArriveAsTheyWereSent(t *testing.T) {
 		if got := ask(t, a, ctClass, Command{Field: CStoreRQ, SOPInstance: "1.2"}, bytes.NewReader(data)); got.Status != Success || got.SOPInstance != "1.2" {
 			t.Fatalf("%d bytes: %+v", size, got)
 		}
+		if size%2 == 1 {
+			data = append(data, 0)
+		}
 		if sum != sha256.Sum256(data) {
 			t.Errorf("%d bytes arrived as others", size)
 		}
 	}
 	if err := a.Release(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestEveryFragmentIsEven(t *testing.T) {
+	for _, most := range []int{64, 65, 0} {
+		here, there := net.Pipe()
+		go func() {
+			l := newEngine(Options{}).link(here, false)
+			l.state = established
+			l.message(1, &Command{Field: CStoreRQ, SOPInstance: "1.2"}, bytes.NewReader(make([]byte, 999)), most)
+			here.Close()
+		}()
+		wire, _ := io.ReadAll(there)
+		fragments := 0
+		for ; len(wire) > 0; fragments++ {
+			size := binary.BigEndian.Uint32(wire[6:]) - 2
+			if size%2 == 1 {
+				t.Errorf("PDUs of %d bytes: a fragment of %d", most, size)
+			}
+			wire = wire[12+size:]
+		}
+		if fragments < 2 {
+			t.Errorf("%d fragments", fragments)
+		}
 	}
 }
 
@@ -166,7 +194,7 @@ func TestARequestLeftUnansweredAndOneThatPanicsAreProcessingFailures(t *testing.
 func TestACancelReachesTheHandlerWhileItAnswers(t *testing.T) {
 	address, _ := serve(t, &Server{Handle: func(ctx context.Context, r *Request) {
 		for ctx.Err() == nil {
-			if r.Respond(Command{Status: Pending}, bytes.NewReader([]byte("match"))) != nil {
+			if r.Respond(Command{Status: Pending}, bytes.NewReader([]byte("a match "))) != nil {
 				return
 			}
 		}
@@ -193,7 +221,7 @@ func TestACancelReachesTheHandlerWhileItAnswers(t *testing.T) {
 		if m.Command.Status == Cancelled {
 			break
 		}
-		if b, err := io.ReadAll(m.Data); string(b) != "match" {
+		if b, err := io.ReadAll(m.Data); string(b) != "a match " {
 			t.Fatalf("%q, %v", b, err)
 		}
 	}

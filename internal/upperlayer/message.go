@@ -151,11 +151,12 @@ func (r *Request) close() {
 // fullest is how much of a data set goes into one P-DATA-TF, however large the peer takes them.
 const fullest = 128 << 10
 
-// message writes a command and its data set; maxPDU 0 is no limit. Small messages are one write.
+// message writes a command and its data set; maxPDU 0 is no limit. Small messages are one write. Every fragment has an even
+// length (PS3.8 9.3.1): a data set of odd length, as a deflated stream may have, gets the null byte of PS3.5 A.5.
 func (l *link) message(context byte, c *Command, data io.Reader, maxPDU int) error {
 	room := fullest
 	if maxPDU > 0 {
-		room = min(room, maxPDU-pdvHead)
+		room = min(room, (maxPDU-pdvHead)&^1)
 	}
 	buf := make([]byte, 0, 1024)
 	set := c.append(nil, data != nil)
@@ -178,6 +179,10 @@ func (l *link) message(context byte, c *Command, data io.Reader, maxPDU int) err
 		last := err == io.EOF || err == io.ErrUnexpectedEOF
 		if err != nil && !last {
 			return err
+		}
+		if last && have%2 == 1 {
+			b[have] = 0
+			have++
 		}
 		buf = appendFragment(buf, context, false, last, b[:min(have, room)])
 		if err := l.data(buf); err != nil || last {
