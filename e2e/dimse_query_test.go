@@ -221,6 +221,37 @@ func TestForwardingIsTriedAgainUntilItIsTaken(t *testing.T) {
 	sameDataSets(t, folder, map[string][]byte{h.SOPInstanceUID: dataSet(data)})
 }
 
+// TestWhatOthersWroteOddlyIsMovedAllTheSame: a deflated stream of odd length gets the byte that PS3.5 A.5 wants, which dcmtk
+// insists on, and a data set without SOP class goes as the class that its group 2 names.
+func TestWhatOthersWroteOddlyIsMovedAllTheSame(t *testing.T) {
+	t.Parallel()
+	n := startDICOM(t)
+	odd := readFile(t, filepath.Join(corpusDir(t), "dicom", "derived", "CT_small_deflated.dcm"))
+	classless := readFile(t, filepath.Join(corpusDir(t), "dicom", "transfer-syntax", "MR_small.dcm"))
+	at := bytes.Index(classless, []byte("\x08\x00\x16\x00UI"))
+	classless = slices.Delete(classless, at, at+8+int(classless[at+6]))
+	if len(dataSet(odd))%2 == 0 || len(dataSet(classless))%2 == 1 {
+		t.Fatal("the files are not what the test is about")
+	}
+	folder := t.TempDir()
+	startTaker(t, n, folder)
+	want := map[string][]byte{}
+	for _, file := range [][]byte{odd, classless} {
+		if a, err := n.Client(n.village).Store(file); err != nil || a.Status/100 != 2 {
+			t.Fatalf("store: %v %v", a, err)
+		}
+		h, err := dicom.ScanFile(bytes.NewReader(file), dicom.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[h.SOPInstanceUID] = append(dataSet(file), make([]byte, len(dataSet(file))%2)...)
+		if out, err := n.tool(t, "movescu", "-S", "-aem", "TAKER", "-k", "0008,0052=STUDY", "-k", "0020,000D="+h.StudyInstanceUID); err != nil || !strings.Contains(out, "Received Final Move Response (Success)") {
+			t.Errorf("movescu: %v\n%s", err, out)
+		}
+	}
+	sameDataSets(t, folder, want)
+}
+
 // startTaker runs dcmtk's storescp as the member's application entity.
 func startTaker(t *testing.T, n *dicomNode, folder string) {
 	t.Helper()

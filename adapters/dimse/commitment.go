@@ -187,7 +187,13 @@ func (s *Server) verify(ctx context.Context, e *imaging.Errand) (faults map[stri
 			default:
 				faults[uid] = reasonOtherClass
 			}
-			if textOf(rec.Body, 0x00080016) != classes[uid] {
+			class := textOf(rec.Body, 0x00080016)
+			if class == "" {
+				if class, err = s.mediaClass(ctx, who, rec); hub.Is(err, hub.Unavailable) {
+					return nil, err
+				}
+			}
+			if class != classes[uid] {
 				continue
 			}
 			if err := s.intact(ctx, who, rec); err != nil {

@@ -47,10 +47,30 @@ func (s *Server) items(ctx context.Context, who access.Caller, q *dicom.Find) ([
 		case len(all) == maxRetrieved:
 			return nil, &hub.Error{Kind: hub.TooCostly, Msg: fmt.Sprintf("more than %d instances; ask by series", maxRetrieved)}
 		case found.Record.Blob != nil:
-			all = append(all, itemOf(&found.Record))
+			it := itemOf(&found.Record)
+			if it.class == "" {
+				if it.class, err = s.mediaClass(ctx, who, &it.record); err != nil {
+					return nil, err
+				}
+			}
+			all = append(all, it)
 		}
 	}
 	return all, nil
+}
+
+// mediaClass is the SOP class that group 2 of the stored file names, for instances whose data set names none.
+func (s *Server) mediaClass(ctx context.Context, who access.Caller, rec *hub.Record) (string, error) {
+	file, err := s.Reader.Blob(ctx, who, rec, 0, -1)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	h, err := dicom.ScanFile(file, dicom.Limits{Lenient: true})
+	if err != nil {
+		return "", err
+	}
+	return h.SOPClassUID, nil
 }
 
 func itemOf(rec *hub.Record) item {
