@@ -45,21 +45,21 @@ func (s *Server) commitment() []Service {
 // association while that is open, else on one that the hub opens, again and again until it is taken.
 func (s *Server) commit(ctx context.Context, r *upperlayer.Request) {
 	c := upperlayer.Command{Status: upperlayer.Success, ActionType: r.Command.ActionType}
-	fail := func(status upperlayer.Status, comment string) {
-		c.Status, c.ErrorComment = status, comment
+	fail := func(status upperlayer.Status, why error) {
+		c.Status, c.ErrorComment, c.Offending = status, comment(why), offending(why)
 		r.Respond(c, nil)
 	}
 	switch {
 	case r.Command.ActionType != requestCommitment:
-		fail(upperlayer.NoSuchActionType, "the only action is 1, request storage commitment")
+		fail(upperlayer.NoSuchActionType, &hub.Error{Kind: hub.Invalid, Path: "ActionTypeID", Msg: "1, request storage commitment, is the only one"})
 		return
 	case r.Command.SOPInstance != commitmentInstance:
-		fail(upperlayer.NoSuchObjectInstance, "the instance is "+commitmentInstance)
+		fail(upperlayer.NoSuchObjectInstance, &hub.Error{Kind: hub.Invalid, Path: "RequestedSOPInstanceUID", Msg: "is not " + commitmentInstance})
 		return
 	}
 	errand, err := commitmentOf(r)
 	if err != nil {
-		fail(upperlayer.InvalidArgumentValue, refusal(err).ErrorComment)
+		fail(upperlayer.InvalidArgumentValue, err)
 		return
 	}
 	who, _ := access.CallerFrom(ctx)
@@ -68,10 +68,10 @@ func (s *Server) commit(ctx context.Context, r *upperlayer.Request) {
 	errand, err = s.Errands.Promise(ctx, errand)
 	switch {
 	case hub.Is(err, hub.Conflict):
-		fail(upperlayer.InvalidArgumentValue, "the transaction UID is in use")
+		fail(upperlayer.InvalidArgumentValue, &hub.Error{Kind: hub.Invalid, Path: "TransactionUID", Msg: "is in use"})
 		return
 	case err != nil:
-		fail(upperlayer.ProcessingFailure, "the request cannot be kept; send it again")
+		fail(upperlayer.ProcessingFailure, &hub.Error{Kind: hub.Unavailable, Msg: "the request cannot be kept; send it again"})
 		return
 	}
 	if r.Respond(c, nil) != nil {

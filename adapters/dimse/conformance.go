@@ -166,12 +166,12 @@ func (w *statement) storage() {
 	w.table([]string{"transfer syntax", "UID", "for peers without it"}, rows)
 	w.line("Statuses:")
 	w.table([]string{"status", "meaning"}, [][]string{
-		{upperlayer.Success.String(), "stored and durable, or there already with the same bytes"},
-		{otherThanSent.String(), "stored beside an instance of the same UID with other bytes, which stays what is shown; or its Patient ID is not that of its study"},
-		{elementsDiffer.String(), "stored, and names another SOP class than the command"},
+		{upperlayer.Success.String(), "stored and durable, or there already with the same data set"},
+		{otherThanSent.String(), "stored beside an instance of the same UID with other bytes, which stays what is shown"},
+		{elementsDiffer.String(), "stored, and names another SOP class than the command, or another patient than its study"},
 		{outOfResources.String(), "not now: send again"},
-		{notSOPClass.String(), "the data set is not what the command says"},
-		{cannotUnderstand.String(), "the data set cannot be read, or has no Study, Series or SOP Instance UID or SOP class; Offending Element and Error Comment say what is wrong"},
+		{notSOPClass.String(), "the command is not what its presentation context says, or the data set not what the command says"},
+		{cannotUnderstand.String(), "the data set cannot be read, or has no Study, Series or SOP Instance UID; Offending Element and Error Comment say what is wrong"},
 		{upperlayer.NotAuthorized.String(), "the caller may not store"},
 	})
 }
@@ -193,7 +193,7 @@ func (w *statement) query() {
 	}
 	w.table([]string{"level", "keys of the index"}, rows)
 	w.statuses("C-FIND", []verdictOn{
-		{upperlayer.Pending, "a match", nil}, {upperlayer.PendingWarning, "a match, and some keys are not supported", nil},
+		{upperlayer.Pending, "a match", nil}, {upperlayer.PendingWarning, "a match, and some keys are not supported: Offending Element and Error Comment name them", nil},
 		{upperlayer.Success, fmt.Sprintf("all matches were sent, at most %d", cmp.Or(w.s.Results, defaultResults)), nil}, {upperlayer.Cancelled, "the caller cancelled", nil}})
 }
 
@@ -215,7 +215,7 @@ func (w *statement) retrieval() {
 	w.line("")
 	w.statuses("C-GET and C-MOVE", []verdictOn{
 		{upperlayer.Pending, "sub-operations are under way", nil}, {upperlayer.Success, "all were done", nil},
-		{withFailures, "some failed or had warnings; the Failed SOP Instance UID List names those that failed", nil}, {noSubOperations, "all failed", nil},
+		{withFailures, "some failed or had warnings; the Failed SOP Instance UID List names those that failed", nil}, {noSubOperations, "all failed; the Error Comment says why the last of them did", nil},
 		{unknownDestination, "the Move Destination is no title with an address of an active member", nil}, {upperlayer.Cancelled, "the caller cancelled", nil}})
 	r := w.s.Retry.orDefault()
 	w.line("`concord forward` sends a study by C-STORE until it is taken: again after %v, then twice as late each time up to %v, for %v.", r.First, r.Most, r.Patience)

@@ -13,6 +13,7 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/internal/dicom"
+	"concord/internal/dicom/dict"
 	"concord/internal/upperlayer"
 )
 
@@ -87,11 +88,7 @@ func (s *Server) find(root dicom.Root) Handler {
 			return
 		}
 		who, _ := access.CallerFrom(ctx)
-		status := upperlayer.Pending
-		if len(q.Unsupported) > 0 {
-			status = upperlayer.PendingWarning
-		}
-		s.answer(ctx, r, status, func(yield func([]byte, error) bool) {
+		s.answer(ctx, r, matching(q), func(yield func([]byte, error) bool) {
 			for found, err := range s.Finder.All(ctx, who, q) {
 				if err == nil {
 					found.Body, err = q.Answer(nil, found.Body, r.Context.Transfer, s.AETitle)
@@ -104,8 +101,28 @@ func (s *Server) find(root dicom.Root) Handler {
 	}
 }
 
-// answer sends identifiers as they come, and the end.
-func (s *Server) answer(ctx context.Context, r *upperlayer.Request, status upperlayer.Status, identifiers iter.Seq2[[]byte, error]) {
+// mostNamed is how many unsupported keys are named: a question may have thousands.
+const mostNamed = 32
+
+// matching is the response to each match: FF01 names the keys that the hub passes over.
+func matching(q *dicom.Find) upperlayer.Command {
+	n := len(q.Unsupported)
+	if n == 0 {
+		return upperlayer.Command{Status: upperlayer.Pending}
+	}
+	c := upperlayer.Command{Status: upperlayer.PendingWarning, ErrorComment: dict.Name(q.Unsupported[0])}
+	if n > 1 {
+		c.ErrorComment += fmt.Sprintf(" and %d more", n-1)
+	}
+	c.ErrorComment += ": no key of the " + q.Keys.Value(dicom.TagLevel) + " level"
+	for _, tag := range q.Unsupported[:min(n, mostNamed)] {
+		c.Offending = append(c.Offending, uint32(tag))
+	}
+	return c
+}
+
+// answer sends identifiers as they come, each with the response match, and the end.
+func (s *Server) answer(ctx context.Context, r *upperlayer.Request, match upperlayer.Command, identifiers iter.Seq2[[]byte, error]) {
 	sent, most := 0, cmp.Or(s.Results, defaultResults)
 	for identifier, err := range identifiers {
 		switch {
@@ -119,7 +136,7 @@ func (s *Server) answer(ctx context.Context, r *upperlayer.Request, status upper
 			refuse(r, &hub.Error{Kind: hub.TooCostly, Msg: fmt.Sprintf("more than %d matches; narrow the query", sent)})
 			return
 		}
-		if r.Respond(upperlayer.Command{Status: status}, bytes.NewReader(identifier)) != nil {
+		if r.Respond(match, bytes.NewReader(identifier)) != nil {
 			return
 		}
 		sent++
@@ -148,7 +165,7 @@ func question(r *upperlayer.Request, root dicom.Root, rules dicom.Rules) (*dicom
 // identifier reads the data set of a request that has to have one.
 func identifier(r *upperlayer.Request, most int64) ([]byte, error) {
 	if r.Data == nil {
-		return nil, &hub.Error{Kind: hub.Invalid, Msg: "the request has no identifier"}
+		return nil, errNoDataSet
 	}
 	data, err := io.ReadAll(io.LimitReader(r.Data, most+1))
 	if err == nil && int64(len(data)) > most {
@@ -167,7 +184,7 @@ func refusal(err error) upperlayer.Command {
 	kind := hub.KindOf(err)
 	for _, line := range refusals() {
 		if slices.Contains(line.kinds, kind) || line.kinds == nil {
-			return upperlayer.Command{Status: line.status, ErrorComment: comment(err)}
+			return upperlayer.Command{Status: line.status, ErrorComment: comment(err), Offending: offending(err)}
 		}
 	}
 	return upperlayer.Command{Status: unableToProcess}

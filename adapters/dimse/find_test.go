@@ -27,7 +27,9 @@ func asked(t *testing.T, s *Server, status upperlayer.Status, identifiers iter.S
 		Admit: func(ctx context.Context, _ upperlayer.Peer, q *upperlayer.Proposal) (context.Context, *upperlayer.Agreement, error) {
 			return ctx, s.agree(q), nil
 		},
-		Handle: func(ctx context.Context, r *upperlayer.Request) { s.answer(ctx, r, status, identifiers) },
+		Handle: func(ctx context.Context, r *upperlayer.Request) {
+			s.answer(ctx, r, upperlayer.Command{Status: status}, identifiers)
+		},
 	}
 	go server.Serve(ctx, l)
 	dialer := upperlayer.Dialer{}

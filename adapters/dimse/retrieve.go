@@ -13,6 +13,7 @@ import (
 	"concord/hub"
 	"concord/hub/access"
 	"concord/internal/dicom"
+	"concord/internal/dicom/dict"
 	"concord/internal/pixels"
 	"concord/internal/upperlayer"
 )
@@ -37,7 +38,7 @@ type item struct {
 func (s *Server) items(ctx context.Context, who access.Caller, q *dicom.Find) ([]item, error) {
 	unique := map[dicom.Level]dicom.Tag{dicom.Patient: 0x00100020, dicom.Study: 0x0020000D, dicom.Series: 0x0020000E, dicom.Instance: 0x00080018}[q.Level]
 	if key := q.Keys.Value(unique); key == "" || strings.ContainsAny(key, "*?") {
-		return nil, &hub.Error{Kind: hub.Invalid, Path: q.Level.String() + " level", Msg: "its unique key must be given"}
+		return nil, &hub.Error{Kind: hub.Invalid, Path: dict.Name(unique), Msg: "must be given at the " + q.Keys.Value(dicom.TagLevel) + " level"}
 	}
 	var all []item
 	for found, err := range s.Finder.All(ctx, who, q.Below(dicom.Instance)) {
@@ -190,6 +191,7 @@ type retrieval struct {
 	total                      int
 	completed, failed, warning int
 	lost                       []string // SOP Instance UIDs of those that failed
+	why                        error    // of the last that failed
 }
 
 func (t *retrieval) counts(final bool) *upperlayer.SubOperations {
@@ -203,6 +205,9 @@ func (t *retrieval) count(it *item, status upperlayer.Status, err error) {
 	case err != nil || status.Failed():
 		t.failed++
 		t.lost = append(t.lost, it.instance)
+		if t.why = err; err == nil {
+			t.why = &hub.Error{Kind: hub.Unprocessable, Msg: "a C-STORE was answered " + status.String()}
+		}
 	case status.Warning():
 		t.warning++
 	default:
@@ -216,6 +221,19 @@ func (t *retrieval) progress() error {
 		return nil
 	}
 	return t.r.Respond(upperlayer.Command{Status: upperlayer.Pending, Sub: t.counts(false)}, nil)
+}
+
+// comment says how many failed and, of the last of them, why.
+func (t *retrieval) comment() string {
+	why := "the C-STORE was not answered"
+	var known *hub.Error
+	switch {
+	case t.why == errNoContext || t.why == errNoAssociation:
+		why = t.why.Error()
+	case errors.As(t.why, &known):
+		why = comment(t.why)
+	}
+	return fmt.Sprintf("%d of %d failed: %s", t.failed, t.total, why)
 }
 
 // end sends the final response: cancelled, all done, some failed (B000) or all (A702), with the list of those that failed.
@@ -233,7 +251,7 @@ func (t *retrieval) end(ctx context.Context) {
 		t.r.Respond(c, nil)
 		return
 	}
-	c.ErrorComment = fmt.Sprintf("%d of %d sub-operations failed", t.failed, t.total)
+	c.ErrorComment = t.comment()
 	body := []byte(`{"00080058":{"vr":"UI","Value":[`)
 	for i, uid := range t.lost {
 		if i > 0 {

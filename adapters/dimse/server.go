@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"concord/hub"
@@ -137,7 +138,7 @@ func (s *Server) handle(ctx context.Context, r *upperlayer.Request) {
 	}
 	command, ok := service.Commands[r.Command.Field]
 	if !ok {
-		r.Respond(upperlayer.Command{Status: upperlayer.UnrecognizedOperation}, nil)
+		r.Respond(verdict(upperlayer.UnrecognizedOperation, 0x00000100, strings.TrimSuffix(r.Command.Field.String(), "-RQ")+" is no operation of this SOP class"), nil)
 		return
 	}
 	if err := s.may(ctx, command.Needs); err != nil {

@@ -48,11 +48,12 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 	c := &r.Command
 	switch {
 	case r.Data == nil:
-		return verdict(cannotUnderstand, "a C-STORE needs a data set")
+		return failure(errNoDataSet)
 	case c.SOPClass != r.Context.Abstract:
-		return verdict(notSOPClass, "the command's SOP class is not the presentation context's")
-	case dicom.CheckUID("", c.SOPInstance) != nil:
-		return verdict(cannotUnderstand, "the command's SOP instance is no UID")
+		return verdict(notSOPClass, 0x00000002, "is not that of the presentation context")
+	}
+	if err := dicom.CheckUID("AffectedSOPInstanceUID", c.SOPInstance); err != nil {
+		return failure(err)
 	}
 	head := dicom.AppendMeta(make([]byte, 0, 512), r.Context.Transfer, c.SOPClass, c.SOPInstance, dicom.ImplementationUID)
 	in, err := s.Archive.Receive(ctx, &part10{head, r.Data})
@@ -62,7 +63,7 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 	defer in.Discard()
 	h := in.Header
 	if h.SOPInstanceUID != c.SOPInstance {
-		return verdict(notSOPClass, "the data set has another SOP instance than the command")
+		return verdict(notSOPClass, 0x00080018, "is not that of the command")
 	}
 	if err := s.patiently(ctx, func() error { return s.Archive.Look(ctx, in) }); err != nil {
 		return failure(err)
@@ -75,19 +76,21 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 	case o.Err != nil:
 		return failure(o.Err)
 	case o.Result == imaging.Duplicate:
-		return verdict(otherThanSent, "stored beside the first: this UID is here with other bytes")
+		return upperlayer.Command{Status: otherThanSent, ErrorComment: "stored beside the first: this UID is here with other bytes"}
 	case o.Warning != "":
-		return verdict(elementsDiffer, o.Warning)
+		return upperlayer.Command{Status: elementsDiffer, ErrorComment: o.Warning}
 	case h.SOPClassUID != c.SOPClass:
-		return verdict(elementsDiffer, "stored, but the data set names another SOP class")
+		return verdict(elementsDiffer, 0x00080016, "is not that of the command; stored all the same")
 	}
 	return upperlayer.Command{Status: upperlayer.Success}
 }
 
-// verdict is an answer in words.
-func verdict(s upperlayer.Status, why string) upperlayer.Command {
-	return upperlayer.Command{Status: s, ErrorComment: why}
+// verdict is an answer about one element.
+func verdict(s upperlayer.Status, element dicom.Tag, what string) upperlayer.Command {
+	return upperlayer.Command{Status: s, ErrorComment: dict.Name(element) + ": " + what, Offending: []uint32{uint32(element)}}
 }
+
+var errNoDataSet = &hub.Error{Kind: hub.Invalid, Path: "CommandDataSetType", Msg: "says that no data set follows"}
 
 // failure is the answer to an instance that could not be stored. Whatever may be better later is "out of resources", which
 // senders try again.

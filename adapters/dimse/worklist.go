@@ -28,13 +28,16 @@ func (s *Server) findSteps(ctx context.Context, r *upperlayer.Request) {
 		return
 	}
 	keys, err := dicom.ReadKeys(data, r.Context.Transfer, dicom.Rules{Fuzzy: s.agreed(r, 1), Combined: true})
+	if err == nil {
+		_, err = keys.Test() // what cannot be understood is refused also where the list is empty
+	}
 	if err != nil {
 		refuse(r, err)
 		return
 	}
 	who, _ := access.CallerFrom(ctx)
 	station := imaging.Station{Caller: who, Title: r.Association.Peer().Calling}
-	s.answer(ctx, r, upperlayer.Pending, func(yield func([]byte, error) bool) {
+	s.answer(ctx, r, upperlayer.Command{Status: upperlayer.Pending}, func(yield func([]byte, error) bool) {
 		for item, err := range s.Worklist.Items(ctx, station, &keys) {
 			if err == nil {
 				item, err = dicom.AppendDataSet(nil, keys.Select(nil, item), r.Context.Transfer, keys.Charset)
