@@ -22,6 +22,7 @@ type Association struct {
 
 	ctx    context.Context // of the handlers; ends with the association
 	cancel context.CancelCauseFunc
+	deaf   chan struct{} // closed when nothing is read any longer, so that no answer can come
 	done   chan struct{}
 	err    error // set before done is closed
 
@@ -41,7 +42,7 @@ type Association struct {
 
 func newAssociation(ctx context.Context, l *link, p Peer, contexts []Context, theirs UserInformation, h Handler, o Observer) *Association {
 	theirs.Identity = nil
-	a := &Association{link: l, peer: p, contexts: contexts, user: theirs, handle: h, observe: o, done: make(chan struct{}),
+	a := &Association{link: l, peer: p, contexts: contexts, user: theirs, handle: h, observe: o, deaf: make(chan struct{}), done: make(chan struct{}),
 		hands: make(chan func()), running: map[uint16]context.CancelCauseFunc{}, calls: map[uint16]*Call{}}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	return a
@@ -140,6 +141,7 @@ func (a *Association) run() {
 	r.grow()
 	r.quiet, r.arrived = a.busy, a.arrives
 	err := a.read()
+	close(a.deaf) // before finish: an operation may wait for an answer of the peer that has released
 	if cause := context.Cause(a.ctx); cause != nil && a.ctx.Err() != nil && !errors.Is(err, ErrAborted) {
 		err = cause
 	}

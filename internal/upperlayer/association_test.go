@@ -271,6 +271,47 @@ func TestTheCalledSideMayCallBackWithinARequest(t *testing.T) {
 	}
 }
 
+func TestAPeerThatReleasesInsteadOfAnsweringEndsTheCall(t *testing.T) {
+	ended := make(chan error, 2)
+	address, stop := serve(t, &Server{Handle: func(ctx context.Context, r *Request) {
+		in, _ := r.Association.ContextFor(ctClass, "")
+		for range 2 { // like a C-GET, which brings what is under way to its end whatever becomes of ctx
+			call, err := r.Association.Call(context.WithoutCancel(ctx), in, Command{Field: CStoreRQ, SOPClass: ctClass}, bytes.NewReader(make([]byte, 10)))
+			if err == nil {
+				_, err = call.Next(context.WithoutCancel(ctx))
+				call.Close()
+			}
+			ended <- err
+		}
+		r.Respond(Command{}, nil)
+	}})
+	p := asked(findClass, ctClass)
+	p.Roles = []Role{{SOPClass: ctClass, SCP: true}}
+	asking, leave := make(chan struct{}), make(chan struct{})
+	a, err := (&Dialer{Handle: func(context.Context, *Request) { close(asking); <-leave }}).Dial(t.Context(), address, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, _ := a.ContextFor(findClass, "")
+	if _, err := a.Call(t.Context(), in, Command{Field: CGetRQ, SOPClass: findClass}, nil); err != nil {
+		t.Fatal(err)
+	}
+	<-asking
+	go a.Release(t.Context())
+	for range 2 {
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ErrReleased) {
+				t.Errorf("the call ends with %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("the call does not end")
+		}
+	}
+	close(leave)
+	stop()
+}
+
 func TestOperationsOverlapAsFarAsTheWindowAllowsAndNotWithoutOne(t *testing.T) {
 	for _, c := range []struct {
 		window *Window

@@ -226,10 +226,15 @@ const answersAhead = 64
 // waits while as many are under way as the peer performs at a time. Next or Close must follow.
 func (a *Association) Call(ctx context.Context, in Context, c Command, data io.Reader) (*Call, error) {
 	select {
+	case <-a.deaf:
+		return nil, a.over()
+	default:
+	}
+	select {
 	case a.invoke <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
-	case <-a.done:
+	case <-a.deaf:
 		return nil, a.over()
 	}
 	call := &Call{association: a, in: in, answers: make(chan Message, answersAhead), forgotten: make(chan struct{})}
@@ -250,10 +255,17 @@ func (a *Association) Call(ctx context.Context, in Context, c Command, data io.R
 
 // over is why nothing can be called any longer.
 func (a *Association) over() error {
-	if errors.Is(a.err, ErrReleased) || a.err == nil {
-		return ErrReleased
+	select {
+	case <-a.done:
+		if a.err != nil {
+			return a.err
+		}
+	default: // the operations that are under way come to their ends
+		if cause := context.Cause(a.ctx); cause != nil {
+			return cause
+		}
 	}
-	return a.err
+	return ErrReleased
 }
 
 // ended gives the call's place in the window back, once.
@@ -319,8 +331,12 @@ func (c *Call) Next(ctx context.Context) (*Message, error) {
 		case m = <-c.answers:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-c.association.done:
-			return nil, c.association.over()
+		case <-c.association.deaf:
+			select {
+			case m = <-c.answers: // it came with the end
+			default:
+				return nil, c.association.over()
+			}
 		}
 	}
 	c.current = &m
