@@ -273,9 +273,11 @@ func (s *scanner) noteRepairs() {
 	h.examine(uint32(h.meta), uint32(len(h.nodes)), set, &seen)
 	if seen[charset.AsGBK] {
 		h.evidence = charset.AsGBK
+		seen = [charset.Lossy + 1]bool{}
+		h.examine(uint32(h.meta), uint32(len(h.nodes)), set.Given(h.evidence), &seen)
 	}
 	for repair := charset.AsGBK; repair <= charset.Lossy; repair++ {
-		if seen[repair] && (repair != charset.AsLatin1 || h.evidence == charset.AsDeclared) {
+		if seen[repair] {
 			if h.repair == charset.AsDeclared {
 				h.repair = repair
 			}
@@ -288,6 +290,7 @@ func (s *scanner) noteRepairs() {
 func (h *Header) examine(from, to uint32, set charset.Set, seen *[charset.Lossy + 1]bool) {
 	if e, ok := h.find(from, to, tagCharset); ok && from != uint32(h.meta) {
 		set, _ = charset.New(texts(e, nil))
+		set = set.Given(h.evidence)
 	}
 	for e := range h.between(from, to) {
 		switch {

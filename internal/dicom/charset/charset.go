@@ -100,7 +100,7 @@ func (s *Set) Append(dst, v []byte) ([]byte, Repair) {
 	case escapes && (s.extends || s.whole == nil && !s.utf8):
 		return s.appendExtended(dst, v)
 	case s.utf8:
-		if utf8.Valid(v) {
+		if utf8.Valid(v) && !(s.evidence == AsGBK && resemblesUTF8(v)) {
 			return append(dst, v...), AsDeclared
 		}
 		if out, ok := appendWhole(dst, v, simplifiedchinese.GB18030); ok {
@@ -119,16 +119,35 @@ func (s *Set) Append(dst, v []byte) ([]byte, Repair) {
 	case s.guess:
 		return s.appendGuess(dst, v)
 	}
-	return s.appendExtended(dst, v)
+	out, repair := s.appendExtended(dst, v)
+	if repair == Lossy || hasC1(v) || s.evidence == AsGBK {
+		return s.reconsider(out, len(dst), v, repair)
+	}
+	return out, repair
+}
+
+// reconsider looks for another reading of v than the declared one, which stands in dst from from on and does not explain v.
+func (s *Set) reconsider(dst []byte, from int, v []byte, repair Repair) ([]byte, Repair) {
+	if surelyUTF8(v) {
+		return append(dst[:from], v...), AsUTF8
+	}
+	chinese := s.g1.plane == gb2312 && repair == Lossy // beyond GB 2312
+	if chinese || s.g1.plane != ksx1001 && surelyGBK(v, true) {
+		if out, ok := appendWhole(nil, v, simplifiedchinese.GB18030); ok {
+			return append(dst[:from], out...), AsGBK
+		}
+	}
+	return dst, repair
 }
 
 // appendGuess reads bytes that were declared Latin-1 or not at all.
 func (s *Set) appendGuess(dst, v []byte) ([]byte, Repair) {
 	declared := s.g1.plane == latin
-	if utf8.Valid(v) {
+	accident := utf8.Valid(v) && resemblesUTF8(v) && (s.evidence == AsGBK || surelyGBK(v, true) && !everydayUTF8(v))
+	if utf8.Valid(v) && !accident {
 		return append(dst, v...), AsUTF8
 	}
-	if s.evidence == AsGBK || surelyGBK(v, declared) {
+	if accident || s.evidence == AsGBK || surelyGBK(v, declared) {
 		if out, ok := appendWhole(dst, v, simplifiedchinese.GB18030); ok {
 			return out, AsGBK
 		}

@@ -3,8 +3,9 @@ package charset
 import "unicode/utf8"
 
 // surelyGBK reports whether v reads as Chinese in GBK. Where Latin-1 was declared the evidence must be stronger: every
-// run of bytes above 127 consists of whole GB 2312 characters, half of them of its common first level, and either there
-// are two of them or no Latin letter is near; accented letters stand alone or are of the second level ("créée", "Größe").
+// run of bytes above 127 consists of whole characters of GB 2312, or of GBK where they do not begin like a letter, half of
+// them of the common first level of GB 2312, and either there are two of them or no Latin letter is near; accented letters
+// stand alone or are of the second level ("créée", "Größe").
 func surelyGBK(v []byte, declaredLatin bool) bool {
 	pairs, common, letters := 0, 0, false
 	for i := 0; i < len(v); i++ {
@@ -28,7 +29,7 @@ func surelyGBK(v []byte, declaredLatin bool) bool {
 		case hanzi, symbol:
 		case fourBytes && !declaredLatin:
 			i += 2
-		case !extension || declaredLatin:
+		case !extension || declaredLatin && !beyondLatin(c, d):
 			return false
 		}
 		pairs++
@@ -38,6 +39,10 @@ func surelyGBK(v []byte, declaredLatin bool) bool {
 	}
 	return common*3 >= pairs || !letters
 }
+
+// beyondLatin reports the characters of GBK outside of GB 2312, such as 喆 and 玥 in given names, whose first byte is a
+// control character or a symbol in Latin-1.
+func beyondLatin(c, d byte) bool { return c < 0xA0 || c >= 0xAA && c <= 0xAF && d <= 0xA0 }
 
 // surelyUTF8 reports whether v, declared as GBK or GB18030, is UTF-8: valid, with three-byte ideographs and no
 // two-byte sequence, which GBK text resembles by accident.
@@ -56,4 +61,48 @@ func surelyUTF8(v []byte) bool {
 		i += n
 	}
 	return ideographs > 0
+}
+
+// resemblesUTF8 reports whether v, valid UTF-8, may be so by accident: it has two-byte sequences only, each of which is a
+// character of the first level of GB 2312, too.
+func resemblesUTF8(v []byte) bool {
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c < 0x80:
+			continue
+		case c < 0xB0 || c > 0xD7 || i+1 == len(v) || v[i+1] < 0xA1:
+			return false
+		}
+		i++
+	}
+	return true
+}
+
+// everydayUTF8 reports whether v, valid UTF-8 of two-byte sequences, is made of characters that people write: 头颅 in GBK is
+// not, an archaic Greek letter and a soft hyphen.
+func everydayUTF8(v []byte) bool {
+	for _, r := range string(v) {
+		switch {
+		case r < 0x180 && r != 0xAD: // Latin
+		case r >= 0x1CD && r <= 0x1DC: // Pinyin with tones
+		case r >= 0x386 && r <= 0x3CE: // Greek
+		case r >= 0x400 && r <= 0x45F: // Cyrillic
+		case r >= 0x531 && r <= 0x586: // Armenian
+		case r >= 0x5D0 && r <= 0x5EA: // Hebrew
+		case r >= 0x621 && r <= 0x64A: // Arabic
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// hasC1 reports control characters above 127, which DICOM text never has (PS3.5 6.1.3).
+func hasC1(v []byte) bool {
+	for _, c := range v {
+		if c >= 0x80 && c < 0xA0 {
+			return true
+		}
+	}
+	return false
 }
