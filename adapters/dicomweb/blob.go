@@ -92,7 +92,8 @@ func (f file) header(ctx context.Context) (*dicom.Header, error) {
 func (f file) image(ctx context.Context) (*pixels.Image, error) {
 	r := &blobReader{ctx: ctx, open: f.open, size: f.rec.Blob.Size}
 	defer r.Close()
-	return pixels.Read(r)
+	img, err := pixels.Read(r)
+	return img, notMade(err)
 }
 
 // copy writes spans of the file (offset, length, …) to w. Spans of a deflated file count inflated bytes.

@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -69,6 +70,16 @@ func WriteError(c *gin.Context, err error) {
 	c.Writer.WriteHeader(status)
 	c.Writer.Write(body)
 	c.Abort()
+}
+
+// notMade tells a fault of stored data as what it is to a client whose request is right: this representation of the instance
+// cannot be made (406, PS3.18 10.4.3), while another, such as its stored bytes, may.
+func notMade(err error) error {
+	var e *hub.Error
+	if !errors.As(err, &e) || e.Kind != hub.Invalid || e.Path == "window" || e.Path == "viewport" {
+		return err
+	}
+	return &hub.Error{Kind: hub.Unsupported, Path: e.Path, Msg: e.Msg, Hint: cmp.Or(e.Hint, "retrieve it as stored, with transfer-syntax=*"), Err: err}
 }
 
 // Failure reasons of STOW-RS (PS3.18 table I.2-2) and one warning (table I.2-1), as (0008,1197) and (0008,1196).

@@ -282,7 +282,8 @@ func (s *Server) picture(ctx context.Context, f file, img *pixels.Image, frame i
 	if err != nil {
 		return nil, err
 	}
-	return pixels.Render(img, frame, native, v)
+	picture, err := pixels.Render(img, frame, native, v)
+	return picture, notMade(err)
 }
 
 // native decodes one frame, counted from 0, for send. Clients that read slowly hold what they are sent, which is bounded, too.
@@ -320,5 +321,6 @@ func (s *Server) decode(ctx context.Context, f file, img *pixels.Image, n int) (
 	if err := f.copy(ctx, struct{ io.Writer }{stored}, spans); err != nil {
 		return nil, err
 	}
-	return s.Pixels.Frame(ctx, img, stored.Bytes())
+	native, err := s.Pixels.Frame(ctx, img, stored.Bytes())
+	return native, notMade(err)
 }

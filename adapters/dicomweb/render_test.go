@@ -111,6 +111,22 @@ func TestWhatIsCompressedIsDecodedForWhoWantsThat(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeDecodedIsNotAcceptableAndComesAsStored(t *testing.T) {
+	c := start(t)
+	c.do("POST", "/studies", multipartOf([3]string{"application/dicom+json", "", "[" + ctObject("1.2.7.1", 1, `"7FE00010":{"vr":"OB","BulkDataURI":"p"}`) + "]"},
+		[3]string{"image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50", "p", "\xff\xd8 no JPEG"}), ofMetadata).want(200)
+	at := "/studies/1.2.5/series/1.2.6/instances/1.2.7.1"
+	uri := "/wado?requestType=WADO&studyUID=1.2.5&seriesUID=1.2.6&objectUID=1.2.7.1"
+	for _, path := range []string{at + "/rendered", at + "/thumbnail", at + "/frames/1?accept=application/octet-stream", at + "?accept=application/dicom",
+		at + "?accept=multipart/related%3Btype=application/dicom", "/studies/1.2.5/rendered", uri, uri + "&contentType=application/dicom"} {
+		if a := c.get(path).want(406); !bytes.Contains(a.body, []byte("transfer-syntax=*")) {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+	c.get(at+"/frames/1", "Accept: image/jpeg").want(200)
+	c.get(at, "Accept: application/dicom; transfer-syntax=*").want(200)
+}
+
 func TestWhatHasNoImageIsNotRendered(t *testing.T) {
 	c := start(t)
 	c.do("POST", "/studies", []byte(`{"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.88.11"]},"00080018":{"vr":"UI","Value":["1.2.3.9"]},"0020000D":{"vr":"UI","Value":["1.2.5"]},"0020000E":{"vr":"UI","Value":["1.2.6"]}}`),

@@ -66,7 +66,7 @@ func (s *Server) whole(c *gin.Context, rec *hub.Record, anew bool) part {
 		if err != nil {
 			return err
 		}
-		return s.Pixels.Transcode(ctx, w, h, f.open, pixels.Form{})
+		return notMade(s.Pixels.Transcode(ctx, w, h, f.open, pixels.Form{}))
 	}}
 }
 
