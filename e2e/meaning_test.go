@@ -16,11 +16,11 @@ func instanceOf(t *testing.T, class, study, series, sop string, more ...string) 
 	t.Helper()
 	object := fmt.Sprintf(`{"00080016":{"vr":"UI","Value":[%q]},"00080018":{"vr":"UI","Value":[%q]},"0020000D":{"vr":"UI","Value":[%q]},"0020000E":{"vr":"UI","Value":[%q]}`, class, sop, study, series)
 	all, err := dicom.ReadJSON([]byte(strings.Join(append([]string{object}, more...), ",")+"}"), dicom.Limits{})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || all[0].Err != nil {
+		t.Fatal(err, all)
 	}
 	out := bytes.NewBuffer(dicom.AppendMeta(nil, "1.2.840.10008.1.2.1", class, sop, "1.2.3"))
-	if err := dicom.Encode(out, all[0], nil); err != nil {
+	if err := dicom.Encode(out, all[0].Body, nil); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

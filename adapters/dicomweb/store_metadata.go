@@ -2,6 +2,7 @@ package dicomweb
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
@@ -148,7 +149,6 @@ func (s *Server) composed(c *gin.Context, metadata io.Reader, bulk *bulkParts) (
 	if err != nil {
 		return nil, err
 	}
-	available := transferSyntaxes(data)
 	if bulk == nil {
 		bulk = &bulkParts{base: &url.URL{}}
 	}
@@ -157,13 +157,27 @@ func (s *Server) composed(c *gin.Context, metadata io.Reader, bulk *bulkParts) (
 		if n++; n >= len(objects) {
 			return incoming{}, io.EOF
 		}
-		syntax := ""
-		if n < len(available) {
-			syntax = available[n]
+		o := &objects[n]
+		if o.Err != nil {
+			return malformed(o), nil
 		}
-		return compose(objects[n], syntax, bulk), nil
+		return compose(o.Body, transferSyntax(o.Raw), bulk), nil
 	}, nil
 }
+
+// malformed is an instance whose metadata is not understood; its UIDs name it where they can be read.
+func malformed(o *dicom.JSONObject) incoming {
+	in := incoming{Reader: faulty{o.Err}, sopClass: textOf(o.Raw, tagSOPClass), sop: textOf(o.Raw, tagSOPInstance)}
+	if dicom.CheckUID("", in.sopClass) != nil || dicom.CheckUID("", in.sop) != nil {
+		in.sopClass, in.sop = "", ""
+	}
+	return in
+}
+
+// faulty is read with its error only.
+type faulty struct{ error }
+
+func (f faulty) Read([]byte) (int, error) { return 0, f.error }
 
 // compose writes one instance while it is being read.
 func compose(object []byte, syntax string, bulk *bulkParts) incoming {
@@ -252,18 +266,9 @@ func (b *bulkParts) value(tag dicom.Tag, uri, syntax string) (dicom.Bulk, error)
 	return dicom.Bulk{Reader: io.NewSectionReader(b.file, parts[0].offset, parts[0].size), Size: parts[0].size}, nil
 }
 
-// transferSyntaxes are what the metadata of each instance says of its transfer syntax: group 2 is no part of DICOM JSON, but
-// clients send it.
-func transferSyntaxes(data []byte) []string {
-	var all []string
-	for object := range dicom.Objects(data) {
-		ts := textOf(object, tagTransferSyntax)
-		if ts == "" {
-			ts = textOf(object, tagAvailableSyntax)
-		}
-		all = append(all, ts)
-	}
-	return all
+// transferSyntax is what metadata says of its transfer syntax: group 2 is no part of DICOM JSON, but clients send it.
+func transferSyntax(object []byte) string {
+	return cmp.Or(textOf(object, tagTransferSyntax), textOf(object, tagAvailableSyntax))
 }
 
 // textOf is the first value of an attribute, empty where there is none.

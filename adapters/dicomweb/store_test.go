@@ -159,6 +159,22 @@ func TestAPartOfAnotherTypeDoesNotStopThoseBehindIt(t *testing.T) {
 	}
 }
 
+func TestMalformedMetadataIsRefusedByItself(t *testing.T) {
+	c := start(t)
+	pixels := `"7FE00010":{"vr":"OB","InlineBinary":"AQIDBA=="}`
+	named := strings.Replace(ctObject("1.2.7.2", 1, pixels), "{", `{"00100020":{"vr":"XX"},`, 1)
+	for _, a := range []answer{
+		c.do("POST", "/studies", []byte("["+strings.Join([]string{ctObject("1.2.7.1", 1, pixels), named, `{"PatientID":"x"}`, "7", ctObject("1.2.7.3", 1, pixels)}, ",")+"]"), "Content-Type: application/dicom+json").want(202),
+		c.do("POST", "/studies", multipartOf([3]string{"application/dicom+json", "", "[" + strings.Join([]string{named, ctObject("1.2.7.4", 1, pixels), ctObject("1.2.7.5", 1, pixels), "{\"x\":1}", "[]"}, ",") + "]"}), ofMetadata).want(202),
+	} {
+		object := a.objects()[0]
+		if len(object["00081199"].Value) != 2 || len(object["00081198"].Value) != 1 || len(object["0008119A"].Value) != 2 || !bytes.Contains(a.body, []byte(`"PatientID: its vr is \"XX\", which there is not"`)) || !bytes.Contains(a.body, []byte(`"1.2.7.2"`)) {
+			t.Errorf("%s", a.body)
+		}
+	}
+	c.do("POST", "/studies", []byte(named), "Content-Type: application/dicom+json").want(409)
+}
+
 func TestPixelsAreAsManyAsTheMetadataSays(t *testing.T) {
 	c := start(t)
 	for i, k := range []struct {

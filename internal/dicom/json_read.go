@@ -11,14 +11,21 @@ import (
 	"concord/internal/dicom/dict"
 )
 
-// ReadJSON reads DICOM JSON from outside (PS3.18 annex F): one object or an array of them. Each comes back in the form that
-// AppendJSON gives: tags in order, one line, strings decoded; group 2, group lengths and Specific Character Set, which
+// JSONObject is one data set of metadata from outside.
+type JSONObject struct {
+	Raw  []byte // as it came
+	Body []byte // in the form that AppendJSON gives; nil where Err says why not
+	Err  error
+}
+
+// ReadJSON reads DICOM JSON from outside (PS3.18 annex F): one object or an array of them, each understood or refused by
+// itself. A Body has its tags in order, is one line, strings decoded; group 2, group lengths and Specific Character Set, which
 // JSON's own encoding overrules, are left out. A vr that is missing is the data dictionary's.
 //
 // What is no DICOM JSON is an Invalid error whose Path is the keyword of the attribute: keys that are no tag or come twice,
 // values that their vr does not allow, a backslash inside one of several values, base64 that is none. Whether numbers fit
-// their vr Encode says. Sequences deeper than limits.Depth are TooLarge.
-func ReadJSON(data []byte, limits Limits) ([][]byte, error) {
+// their vr Encode says. What is no JSON at all is refused as a whole; so are sequences deeper than limits.Depth, as TooLarge.
+func ReadJSON(data []byte, limits Limits) ([]JSONObject, error) {
 	limits = limits.withDefaults()
 	if !json.Valid(data) {
 		return nil, invalid("", "the metadata is not JSON")
@@ -26,16 +33,13 @@ func ReadJSON(data []byte, limits Limits) ([][]byte, error) {
 	if nesting(data) > 3*limits.Depth+4 {
 		return nil, tooLarge("", "sequences nest deeper than %d", limits.Depth)
 	}
-	objects := [][]byte{data[space(data, 0):]}
-	if objects[0][0] == '[' {
-		objects = slices.Collect(elements(objects[0]))
-	}
-	all := make([][]byte, len(objects))
-	for i, o := range objects {
-		var err error
-		if all[i], err = appendRead(make([]byte, 0, len(o)), o); err != nil {
-			return nil, err
+	var all []JSONObject
+	for raw := range Objects(data) {
+		o := JSONObject{Raw: raw}
+		if o.Body, o.Err = appendRead(make([]byte, 0, len(raw)), raw); o.Err != nil {
+			o.Body = nil
 		}
+		all = append(all, o)
 	}
 	return all, nil
 }
@@ -74,7 +78,7 @@ func appendRead(dst, object []byte) ([]byte, error) {
 	for key, raw := range members(object) {
 		tag, ok := parseKey(key)
 		if !ok {
-			return nil, invalid("", "the key %.32s is no tag of eight hexadecimal digits", key)
+			return nil, invalid("", "the key %.16s is no tag of 8 hexadecimal digits", key)
 		}
 		if !skipped(tag) && tag != tagCharset {
 			all = append(all, member{tag, raw})
@@ -111,13 +115,13 @@ func (m member) append(dst []byte) ([]byte, error) {
 	value, inline, uri := a.member(`"Value"`), a.member(`"InlineBinary"`), a.member(`"BulkDataURI"`)
 	switch {
 	case given(value)+given(inline)+given(uri) > 1:
-		return nil, invalid(dict.Name(m.tag), "has more than one of Value, InlineBinary and BulkDataURI")
+		return nil, invalid(dict.Name(m.tag), "has two of Value, InlineBinary and BulkDataURI")
 	case given(value) > 0:
 		dst, err = m.values(dst, vr, value)
 	case given(inline) > 0:
 		text, ok := readString(inline)
 		if !vr.Binary() || !ok {
-			return nil, invalid(dict.Name(m.tag), "has an InlineBinary, which is a string for vr OB, OD, OF, OL, OV, OW or UN")
+			return nil, invalid(dict.Name(m.tag), "its InlineBinary is no string, or its vr not binary")
 		}
 		if _, err := base64.StdEncoding.DecodeString(text); err != nil {
 			return nil, invalid(dict.Name(m.tag), "its InlineBinary is no base64")
@@ -126,7 +130,7 @@ func (m member) append(dst []byte) ([]byte, error) {
 	case given(uri) > 0:
 		text, ok := readString(uri)
 		if vr == dict.SQ || !ok || text == "" {
-			return nil, invalid(dict.Name(m.tag), "has a BulkDataURI, which is a string, and not for sequences")
+			return nil, invalid(dict.Name(m.tag), "its BulkDataURI is no string, or it is a sequence")
 		}
 		dst = appendString(append(dst, `,"BulkDataURI":`...), []byte(text))
 	}
@@ -157,7 +161,7 @@ func (m member) vr() (VR, error) {
 // values writes ,"Value":[…].
 func (m member) values(dst []byte, vr VR, array []byte) ([]byte, error) {
 	if array[0] != '[' || vr.Binary() {
-		return nil, invalid(dict.Name(m.tag), "has a Value, which is an array, and not for vr OB, OD, OF, OL, OV, OW or UN")
+		return nil, invalid(dict.Name(m.tag), "its Value is no array, or its vr binary")
 	}
 	back := len(dst)
 	dst = append(dst, `,"Value":[`...)
@@ -183,7 +187,7 @@ func (m member) values(dst []byte, vr VR, array []byte) ([]byte, error) {
 	case n == 0:
 		return dst[:back], nil
 	case n > 1 && vr.Single():
-		return nil, invalid(dict.Name(m.tag), "has more values than one, which vr %s does not allow", vr)
+		return nil, invalid(dict.Name(m.tag), "has several values, and vr %s one", vr)
 	}
 	return append(dst, ']'), nil
 }
@@ -204,7 +208,7 @@ func (m member) value(dst []byte, vr VR, raw []byte) ([]byte, error) {
 	case raw[0] != '{' && raw[0] != '[' && raw[0] != 't' && raw[0] != 'f' && (!vr.Characters() || vr == dict.IS || vr == dict.DS):
 		return append(dst, decimal(vr, string(raw))...), nil
 	}
-	return nil, invalid(dict.Name(m.tag), "has the value %.32s, which is no %s", raw, vr)
+	return nil, invalid(dict.Name(m.tag), "has the value %.16s, which is no %s", raw, vr)
 }
 
 // name reads a person name: an object of component groups, or their text joined by "=".

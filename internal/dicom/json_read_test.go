@@ -28,8 +28,8 @@ func TestReadJSONGivesTheStoredForm(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			all, err := ReadJSON([]byte(tt.in), Limits{})
-			if err != nil || len(all) != 1 || string(all[0]) != tt.want {
-				t.Errorf("%s %v, want %s", bytes.Join(all, []byte(" ")), err, tt.want)
+			if err != nil || len(all) != 1 || string(all[0].Body) != tt.want {
+				t.Errorf("%+v %v, want %s", all, err, tt.want)
 			}
 		})
 	}
@@ -46,8 +46,24 @@ func TestReadJSONRefuses(t *testing.T) {
 		"two kinds of value": `{"00091001":{"vr":"UN","InlineBinary":"","BulkDataURI":"x"}}`, "an item that is none": `{"00081140":{"vr":"SQ","Value":["x"]}}`,
 		"a name with too many groups": `{"00100010":{"vr":"PN","Value":["a=b=c=d"]}}`, "sequences without end": deep,
 	} {
-		if all, err := ReadJSON([]byte(in), Limits{}); !hub.Is(err, hub.Invalid) && !hub.Is(err, hub.TooLarge) {
-			t.Errorf("%s: %s, %v", name, all, err)
+		all, err := ReadJSON([]byte(in), Limits{})
+		if err == nil && len(all) == 1 && all[0].Body == nil {
+			err = all[0].Err
+		}
+		if !hub.Is(err, hub.Invalid) && !hub.Is(err, hub.TooLarge) {
+			t.Errorf("%s: %v, %v", name, all, err)
+		}
+	}
+}
+
+func TestReadJSONRefusesObjectsByThemselves(t *testing.T) {
+	all, err := ReadJSON([]byte(`[{"00100020":{"vr":"LO","Value":["P"]}}, {"00100020":{"vr":"XX"}}, 1, {}]`), Limits{})
+	if err != nil || len(all) != 4 {
+		t.Fatal(all, err)
+	}
+	for i, good := range []bool{true, false, false, true} {
+		if o := all[i]; (o.Err == nil) != good || (o.Body != nil) != good || !good && !hub.Is(o.Err, hub.Invalid) {
+			t.Errorf("object %d: %s, %v", i, o.Body, o.Err)
 		}
 	}
 }
@@ -102,11 +118,15 @@ func FuzzReadJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, body := range all {
+		for _, o := range all {
+			if o.Err != nil {
+				continue
+			}
+			body := o.Body
 			checkJSON(t, body)
 			again, err := ReadJSON(body, Limits{})
-			if err != nil || len(again) != 1 || !bytes.Equal(again[0], body) {
-				t.Errorf("%s is read as %s, %v", body, bytes.Join(again, nil), err)
+			if err != nil || len(again) != 1 || !bytes.Equal(again[0].Body, body) {
+				t.Errorf("%s is read as %v, %v", body, again, err)
 			}
 			var out bytes.Buffer
 			if Encode(&out, body, func(Tag, string) (Bulk, error) { return Bulk{Reader: strings.NewReader("ab"), Size: 2}, nil }) != nil {
