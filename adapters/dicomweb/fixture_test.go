@@ -208,7 +208,7 @@ type onePart struct {
 func (a answer) parts() []onePart {
 	a.t.Helper()
 	typ, params, err := mime.ParseMediaType(a.header.Get("Content-Type"))
-	if err != nil || typ != "multipart/related" {
+	if err != nil || typ != "multipart/related" && typ != "multipart/byteranges" {
 		a.t.Fatalf("%s: the answer is %s", a.asked, a.header.Get("Content-Type"))
 	}
 	var all []onePart

@@ -18,8 +18,8 @@ import (
 // part is one body of an answer.
 type part struct {
 	media string
-	// location is the part's Content-Location, empty for none.
-	location string
+	// location is the part's Content-Location, span its Content-Range; each empty for none.
+	location, span string
 	// size is the number of bytes, −1 where it is not known before they are made.
 	size  int64
 	write func(ctx context.Context, w io.Writer) error
@@ -56,8 +56,8 @@ func bytesPart(media string, data []byte) part {
 		}}
 }
 
-// bare sends one part as the whole body, or the range of it that is asked for (RFC 9110 14.2), or nothing where the client
-// has it already.
+// bare sends one part as the whole body, or the ranges of it that are asked for (RFC 9110 14.2), or nothing where the
+// client has it already.
 func (s *Server) bare(c *gin.Context, p *part) {
 	h := c.Writer.Header()
 	h.Set("Content-Type", p.media)
@@ -70,32 +70,38 @@ func (s *Server) bare(c *gin.Context, p *part) {
 			return
 		}
 	}
-	status, write, size := http.StatusOK, p.write, p.size
+	status, body := http.StatusOK, *p
 	if p.from != nil {
 		h.Set("Accept-Ranges", "bytes")
-		offset, length, asked, ok := byteRange(c.Request, p.size, p.tag)
-		switch {
-		case asked && !ok:
+		switch spans, asked := byteRanges(c.Request, p.size, p.tag); {
+		case asked && len(spans) == 0:
 			h.Set("Content-Range", fmt.Sprintf("bytes */%d", p.size))
 			WriteError(c, errRange)
 			return
-		case asked:
-			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", offset, offset+length-1, p.size))
-			status, size = http.StatusPartialContent, length
-			write = func(ctx context.Context, w io.Writer) error { return p.from(ctx, w, offset, length) }
+		case len(spans) > 1:
+			parts := make([]part, len(spans))
+			for i, at := range spans {
+				parts[i] = p.piece(at)
+			}
+			boundary := rand.Text() + rand.Text()
+			s.several(c, http.StatusPartialContent, "multipart/byteranges; boundary="+boundary, boundary, parts)
+			return
+		case len(spans) == 1:
+			status, body = http.StatusPartialContent, p.piece(spans[0])
+			h.Set("Content-Range", body.span)
 		}
 	}
-	if size < 0 {
-		s.stream(c, status, func(w io.Writer) error { return write(c.Request.Context(), w) })
+	if body.size < 0 {
+		s.stream(c, status, func(w io.Writer) error { return body.write(c.Request.Context(), w) })
 		return
 	}
-	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	h.Set("Content-Length", strconv.FormatInt(body.size, 10))
 	c.Writer.WriteHeader(status)
 	c.Writer.WriteHeaderNow()
 	if c.Request.Method == http.MethodHead {
 		return
 	}
-	if err := write(c.Request.Context(), rawWriter(c)); err != nil {
+	if err := body.write(c.Request.Context(), rawWriter(c)); err != nil {
 		c.Error(err) // the length given before tells the client that this is cut short
 	}
 }
@@ -116,34 +122,70 @@ func (s *Server) unchanged(c *gin.Context, tag string) bool {
 	return false
 }
 
-// byteRange reads Range where it asks for one range; several are answered with the whole, which RFC 9110 14.2 allows.
-func byteRange(r *http.Request, size int64, tag string) (offset, length int64, asked, ok bool) {
-	spec, bytes := strings.CutPrefix(strings.TrimSpace(r.Header.Get("Range")), "bytes=")
-	if !bytes || strings.Contains(spec, ",") || r.Header.Get("If-Range") != "" && r.Header.Get("If-Range") != tag {
-		return 0, 0, false, false
+// span is a range of bytes.
+type span struct{ offset, length int64 }
+
+// piece is a range of a part that has from.
+func (p *part) piece(at span) part {
+	return part{media: p.media, size: at.length, span: fmt.Sprintf("bytes %d-%d/%d", at.offset, at.offset+at.length-1, p.size),
+		write: func(ctx context.Context, w io.Writer) error { return p.from(ctx, w, at.offset, at.length) }}
+}
+
+// mostRanges bounds the ranges of one request; more are answered with the whole, as are those that overlap so much that
+// the whole is less (RFC 9110 14.2).
+const mostRanges = 64
+
+// byteRanges reads Range. It is not asked for ranges where the header is none of bytes or names another state; none of those
+// asked for are there where all lie behind the end.
+func byteRanges(r *http.Request, size int64, tag string) (there []span, asked bool) {
+	list, bytes := strings.CutPrefix(strings.TrimSpace(r.Header.Get("Range")), "bytes=")
+	if !bytes || strings.Count(list, ",") >= mostRanges || r.Header.Get("If-Range") != "" && r.Header.Get("If-Range") != tag {
+		return nil, false
 	}
-	first, last, dash := strings.Cut(strings.TrimSpace(spec), "-")
+	total := int64(0)
+	for one := range strings.SplitSeq(list, ",") {
+		at, ok := byteRange(strings.TrimSpace(one), size)
+		if !ok {
+			return nil, false
+		}
+		if at.length > 0 {
+			there, total = append(there, at), total+at.length
+		}
+	}
+	if len(there) > 1 && total > size {
+		return nil, false
+	}
+	return there, true
+}
+
+// byteRange reads one range; it has no length where it lies behind the end.
+func byteRange(text string, size int64) (at span, ok bool) {
+	first, last, dash := strings.Cut(text, "-")
 	if !dash || strings.Trim(first+last, "0123456789") != "" || first == "" && last == "" || len(first) > 18 || len(last) > 18 {
-		return 0, 0, false, false
+		return span{}, false
 	}
 	from, _ := strconv.ParseInt(first, 10, 64)
 	to, _ := strconv.ParseInt(last, 10, 64)
 	switch {
 	case first == "":
 		from, to = max(0, size-to), size-1
+	case last != "" && from > to:
+		return span{}, false
 	case last == "" || to >= size:
 		to = size - 1
 	}
-	if from > to {
-		return 0, 0, last == "" || first == "" || from >= size, false
-	}
-	return from, to - from + 1, true, true
+	return span{from, max(0, to-from+1)}, true
 }
 
 // multipart sends parts as multipart/related. Where the length of all is known beforehand, files go to the socket without
 // passing through this process.
 func (s *Server) multipart(c *gin.Context, typ string, parts []part) {
 	boundary := rand.Text() + rand.Text()
+	s.several(c, http.StatusOK, fmt.Sprintf(`multipart/related; type="%s"; boundary=%s`, typ, boundary), boundary, parts)
+}
+
+// several sends parts as a multipart body of a type.
+func (s *Server) several(c *gin.Context, status int, typ, boundary string, parts []part) {
 	heads := make([]string, len(parts))
 	tail := "\r\n--" + boundary + "--\r\n"
 	total := int64(len(tail))
@@ -156,7 +198,7 @@ func (s *Server) multipart(c *gin.Context, typ string, parts []part) {
 		}
 	}
 	h := c.Writer.Header()
-	h.Set("Content-Type", fmt.Sprintf(`multipart/related; type="%s"; boundary=%s`, typ, boundary))
+	h.Set("Content-Type", typ)
 	all := func(w io.Writer) error {
 		for i := range parts {
 			if _, err := io.WriteString(w, heads[i]); err != nil {
@@ -170,11 +212,11 @@ func (s *Server) multipart(c *gin.Context, typ string, parts []part) {
 		return err
 	}
 	if total < 0 {
-		s.stream(c, http.StatusOK, all)
+		s.stream(c, status, all)
 		return
 	}
 	h.Set("Content-Length", strconv.FormatInt(total, 10))
-	c.Writer.WriteHeader(http.StatusOK)
+	c.Writer.WriteHeader(status)
 	c.Writer.WriteHeaderNow()
 	if c.Request.Method == http.MethodHead {
 		return
@@ -192,6 +234,9 @@ func (p *part) head(boundary string, first bool) string {
 	fmt.Fprintf(&b, "--%s\r\nContent-Type: %s\r\n", boundary, p.media)
 	if p.size >= 0 {
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", p.size)
+	}
+	if p.span != "" {
+		fmt.Fprintf(&b, "Content-Range: %s\r\n", p.span)
 	}
 	if p.location != "" {
 		fmt.Fprintf(&b, "Content-Location: %s\r\n", p.location)

@@ -66,13 +66,24 @@ func TestRangesAndTagsSaveBytes(t *testing.T) {
 		{"the last bytes", "bytes=-10", 206, size - 10, size},
 		{"beyond the end", "bytes=10-99999999", 206, 10, size},
 		{"behind the end", "bytes=99999999-", 416, 0, 0},
-		{"several", "bytes=0-1,5-6", 200, 0, size},
+		{"several that are more than the whole", "bytes=0-,5-6", 200, 0, size},
+		{"several, one of them nonsense", "bytes=0-1,6-5", 200, 0, size},
+		{"several, one of them behind the end", "bytes=5-6, 99999999-", 206, 5, 7},
+		{"several behind the end", "bytes=99999999-,88888888-", 416, 0, 0},
+		{"more than anybody needs", "bytes=" + strings.Repeat("1-1,", 64) + "1-1", 200, 0, size},
 		{"nonsense", "bytes=a-b", 200, 0, size},
 		{"another unit", "lines=1-2", 200, 0, size},
 	} {
 		a := c.get(pathOf(f), as, "Range: "+r.ask)
 		if a.status != r.status || a.status < 300 && !bytes.Equal(a.body, whole[r.from:r.to]) {
 			t.Errorf("%s: %d, %d bytes", r.say, a.status, len(a.body))
+		}
+	}
+	parts := c.get(pathOf(f), as, "Range: bytes=0-1,-3, 5-6").want(206).parts()
+	for i, want := range []struct{ from, to int }{{0, 2}, {size - 3, size}, {5, 7}} {
+		if len(parts) != 3 || !bytes.Equal(parts[i].body, whole[want.from:want.to]) || parts[i].header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", want.from, want.to-1, size) ||
+			!strings.HasPrefix(parts[i].header.Get("Content-Type"), "application/dicom") {
+			t.Errorf("range %d of several: %v", i, parts)
 		}
 	}
 	c.get(pathOf(f), as, "If-None-Match: "+tag).want(304)
