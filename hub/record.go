@@ -1,7 +1,9 @@
 package hub
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"sync"
 	"time"
 )
@@ -68,7 +70,9 @@ func (m *Memo) Of(read func() (any, error)) (any, error) {
 
 // Blob is a reference to bulk bytes.
 type Blob struct {
-	Key    string `json:"key"`
+	Key string `json:"key"`
+	// Offset is where the bytes begin in the object of that key: instances that came together lie in one object.
+	Offset int64  `json:"offset,omitempty"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"` // lower-case hexadecimal
 	// Media is the media type, with the DICOM transfer-syntax parameter where there is one.
@@ -77,6 +81,14 @@ type Blob struct {
 	Parts *Parts `json:"parts,omitempty"`
 	// Remark says in which way the bytes are not what they declare, such as text in another character set; empty for none.
 	Remark string `json:"remark,omitempty"`
+}
+
+// Open opens [offset, offset+length) of the blob; length −1 reads to its end. The errors are those of Objects.Open.
+func (b *Blob) Open(ctx context.Context, objects Opener, offset, length int64) (io.ReadCloser, error) {
+	if rest := max(0, b.Size-offset); length < 0 || length > rest {
+		length = rest
+	}
+	return objects.Open(ctx, b.Key, b.Offset+offset, length)
 }
 
 // Parts locates numbered parts inside a blob: either Count parts of equal Size from First on,

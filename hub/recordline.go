@@ -44,6 +44,9 @@ func (r *Record) appendLine(b []byte) (_ []byte, err error) {
 
 func (l *Blob) appendJSON(b []byte) ([]byte, error) {
 	b = AppendText(append(b, `{"key":`...), l.Key)
+	if l.Offset != 0 {
+		b = strconv.AppendInt(append(b, `,"offset":`...), l.Offset, 10)
+	}
 	b = strconv.AppendInt(append(b, `,"size":`...), l.Size, 10)
 	b = AppendText(append(b, `,"sha256":`...), l.SHA256)
 	if l.Media != "" {
@@ -171,6 +174,9 @@ func (h *lineReader) time() time.Time {
 
 func (h *lineReader) blob() *Blob {
 	b := &Blob{Key: h.text()}
+	if h.option(`,"offset":`) {
+		b.Offset = int64(h.number(1<<63 - 1))
+	}
 	h.literal(`,"size":`)
 	b.Size = int64(h.number(1<<63 - 1))
 	h.literal(`,"sha256":`)

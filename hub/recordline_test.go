@@ -19,6 +19,7 @@ func lines(t testing.TB) (written, foreign [][]byte) {
 		{Key: "k", SHA256: "s", Parts: &Parts{Size: 1, Count: 3}},
 		{Key: "k", SHA256: "s", Parts: &Parts{List: [][]int64{{1, 2}, {3, 4, 5, 6}, {}}}},
 		{Key: "k", SHA256: "s", Media: "m", Remark: "text is read as GBK"},
+		{Key: "k", Offset: 1 << 40, Size: 1, SHA256: "s"},
 	} {
 		c.Records = append(c.Records, Record{Name: Name{"t", "i"}, Num: 1<<64 - 1, Version: 1, Member: "m", Time: at, Blob: b, Body: json.RawMessage(`{"a":{"type":"x"}}`)})
 	}

@@ -55,7 +55,6 @@ type Limits struct {
 	Results  int // greatest number of QIDO results, default 1,000
 	Default  int // number of results when no limit is asked for, default 200
 	Parts    int // instances of one STOW request, default 50,000
-	Parallel int // instances of one STOW request made durable at the same time, default 16
 	Metadata int // bytes of the metadata of one STOW request, default 64 MB
 	Decoding int // bytes of the stored frames that are being decoded at the same time, and of the images being rendered, default 256 MB each; twice of decoded frames being sent
 }
@@ -64,7 +63,7 @@ func (l *Limits) fill() {
 	for _, f := range []struct {
 		p *int
 		v int
-	}{{&l.Results, 1000}, {&l.Default, 200}, {&l.Parts, 50000}, {&l.Parallel, 16}, {&l.Metadata, 64 << 20}, {&l.Decoding, 256 << 20}} {
+	}{{&l.Results, 1000}, {&l.Default, 200}, {&l.Parts, 50000}, {&l.Metadata, 64 << 20}, {&l.Decoding, 256 << 20}} {
 		if *f.p == 0 {
 			*f.p = f.v
 		}

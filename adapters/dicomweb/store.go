@@ -69,7 +69,7 @@ func ofAnotherType(err error) bool {
 // storeAll reads one instance after another while those before are being made durable.
 func (s *Server) storeAll(ctx context.Context, member, study string, next func() (incoming, error)) ([]stored, error) {
 	var results []*stored
-	batches := newBatches(ctx, s, member)
+	b := batches{server: s, ctx: ctx, member: member, ahead: make(chan struct{}, 2)}
 	broken := func() error {
 		for {
 			part, err := next()
@@ -82,41 +82,22 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 			if len(results) == s.Limits.Parts {
 				return &hub.Error{Kind: hub.TooLarge, Msg: fmt.Sprintf("a request may have %d parts", s.Limits.Parts)}
 			}
-			if part.refused != nil {
-				results = append(results, &stored{err: part.refused})
-				continue
+			one := &stored{sopClass: part.sopClass, sop: part.sop, err: part.refused}
+			if one.err == nil {
+				one.err = b.take(part, study, one)
+				part.end()
 			}
-			in, err := s.Archive.Receive(ctx, part.Reader) // itself, not what wraps it: it may be a Taker
-			part.end()
 			var cut *brokenBody
-			if errors.As(err, &cut) {
+			if errors.As(one.err, &cut) {
 				return cut.fault()
 			}
-			if err == nil {
-				if err = part.fits(in.Header); err != nil {
-					in.Discard()
-				}
-			}
-			one := &stored{sopClass: part.sopClass, sop: part.sop, err: err}
-			var known *dicom.Refused
-			if errors.As(err, &known) {
-				one.sopClass, one.sop = known.SOPClassUID, known.SOPInstanceUID
-			}
 			results = append(results, one)
-			if err != nil {
-				continue
+			if b.full() {
+				b.flush()
 			}
-			h := in.Header
-			*one = stored{sopClass: h.SOPClassUID, sop: h.SOPInstanceUID, study: h.StudyInstanceUID, series: h.SeriesInstanceUID, warnings: h.Warnings}
-			if study != "" && h.StudyInstanceUID != study {
-				in.Discard()
-				one.err = &hub.Error{Kind: hub.Unprocessable, Path: "StudyInstanceUID", Msg: "is not that of the URL"}
-				continue
-			}
-			batches.add(in, one)
 		}
 	}()
-	batches.end()
+	b.end()
 	all := make([]stored, len(results))
 	for i := range results {
 		all[i] = *results[i]
@@ -127,41 +108,78 @@ func (s *Server) storeAll(ctx context.Context, member, study string, next func()
 	return all, broken
 }
 
-// batches makes the instances of one request durable, up to batchSize together: their bytes side by side once all have
-// come, so that the disk's journal is asked once and not for each, and then their records in one commit.
+// batches makes the instances of one request durable, several together: their bytes in one blob, so that the store is
+// asked once and not for each, and then their records in one commit.
 type batches struct {
-	ctx     context.Context
 	server  *Server
+	ctx     context.Context
 	member  string
-	slots   chan struct{} // instances being kept
 	ahead   chan struct{} // batches on their way, so that a long request does not pile up headers
-	current batch
+	current *batch        // nil before the first instance and behind each batch
 	all     sync.WaitGroup
 }
 
 // batch is instances that have come and where to say what became of them.
 type batch struct {
-	come    []*imaging.Received
-	results []*stored
+	delivery *imaging.Delivery
+	kept     []*imaging.Kept
+	results  []*stored
 }
 
-const batchSize = 64
+// A batch goes on its way with its 64th instance, or with the one that fills it. A store that holds uploads in memory
+// does so up to 8 MB.
+const (
+	batchCount = 64
+	batchBytes = 6 << 20
+)
 
-func newBatches(ctx context.Context, s *Server, member string) *batches {
-	return &batches{ctx: ctx, server: s, member: member, slots: make(chan struct{}, s.Limits.Parallel), ahead: make(chan struct{}, 2)}
-}
-
-func (bs *batches) add(in *imaging.Received, result *stored) {
-	bs.current.come, bs.current.results = append(bs.current.come, in), append(bs.current.results, result)
-	if len(bs.current.come) == batchSize {
-		bs.flush()
+// take reads one instance into the current batch.
+func (bs *batches) take(part incoming, study string, result *stored) error {
+	b := bs.current
+	if b == nil {
+		d, err := bs.server.Archive.Delivery(bs.ctx)
+		if err != nil {
+			return err
+		}
+		b = &batch{delivery: d}
+		bs.current = b
 	}
+	in, err := b.delivery.Receive(part.Reader) // itself, not what wraps it: it may be a Taker
+	var known *dicom.Refused
+	if errors.As(err, &known) {
+		result.sopClass, result.sop = known.SOPClassUID, known.SOPInstanceUID
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Discard()
+	h := in.Header
+	if err := part.fits(h); err != nil {
+		return err
+	}
+	*result = stored{sopClass: h.SOPClassUID, sop: h.SOPInstanceUID, study: h.StudyInstanceUID, series: h.SeriesInstanceUID, warnings: h.Warnings}
+	if study != "" && h.StudyInstanceUID != study {
+		return &hub.Error{Kind: hub.Unprocessable, Path: "StudyInstanceUID", Msg: "is not that of the URL"}
+	}
+	kept, err := b.delivery.Keep(bs.ctx, in)
+	if err != nil {
+		return err
+	}
+	b.kept, b.results = append(b.kept, kept), append(b.results, result)
+	return nil
+}
+
+func (bs *batches) full() bool {
+	b := bs.current
+	return b != nil && (len(b.kept) == batchCount || b.delivery.Size() >= batchBytes)
 }
 
 // flush sends the current batch on its way; the next one begins meanwhile.
 func (bs *batches) flush() {
 	b := bs.current
-	bs.current = batch{}
+	if bs.current = nil; b == nil {
+		return
+	}
 	bs.ahead <- struct{}{}
 	bs.all.Go(func() {
 		defer func() { <-bs.ahead }()
@@ -169,29 +187,18 @@ func (bs *batches) flush() {
 	})
 }
 
-func (bs *batches) store(b batch) {
-	bs.server.Archive.Look(bs.ctx, b.come...) // one question for all; where it fails, Keep asks again and says why
-	kept := make([]*imaging.Kept, len(b.come))
-	var keeping sync.WaitGroup
-	for i, in := range b.come {
-		bs.slots <- struct{}{}
-		keeping.Go(func() {
-			defer func() { <-bs.slots }()
-			kept[i], b.results[i].err = bs.server.Archive.Keep(bs.ctx, in)
-		})
-	}
-	keeping.Wait()
-	var durable []*imaging.Kept
-	var results []*stored
-	for i, r := range b.results {
-		if r.err == nil {
-			durable, results = append(durable, kept[i]), append(results, r)
+func (bs *batches) store(b *batch) {
+	if err := b.delivery.Publish(bs.ctx); err != nil {
+		for _, r := range b.results {
+			r.err = err
 		}
+		return
 	}
-	for i, o := range bs.server.Archive.Commit(bs.ctx, bs.member, durable) {
-		results[i].result, results[i].err = o.Result, o.Err
+	for i, o := range bs.server.Archive.Commit(bs.ctx, bs.member, b.kept) {
+		r := b.results[i]
+		r.result, r.err = o.Result, o.Err
 		if o.Warning != "" {
-			results[i].warnings, results[i].warned = append([]string{o.Warning}, results[i].warnings...), true
+			r.warnings, r.warned = append([]string{o.Warning}, r.warnings...), true
 		}
 	}
 }

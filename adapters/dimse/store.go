@@ -56,19 +56,27 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 		return failure(err)
 	}
 	head := dicom.AppendMeta(make([]byte, 0, 512), r.Context.Transfer, c.SOPClass, c.SOPInstance, dicom.ImplementationUID)
-	in, err := s.Archive.Receive(ctx, &part10{head, r.Data})
+	d, err := s.Archive.Delivery(ctx)
 	if err != nil {
 		return failure(err)
 	}
-	defer in.Discard()
+	defer d.Discard()
+	in, err := d.Receive(&part10{head, r.Data})
+	if err != nil {
+		return failure(err)
+	}
 	h := in.Header
 	if h.SOPInstanceUID != c.SOPInstance {
 		return verdict(notSOPClass, 0x00080018, "is not that of the command")
 	}
-	if err := s.patiently(ctx, func() error { return s.Archive.Look(ctx, in) }); err != nil {
-		return failure(err)
+	var kept *imaging.Kept
+	err = s.patiently(ctx, func() (err error) {
+		kept, err = d.Keep(ctx, in)
+		return err
+	})
+	if err == nil {
+		err = d.Publish(ctx)
 	}
-	kept, err := s.Archive.Keep(ctx, in)
 	if err != nil {
 		return failure(err)
 	}

@@ -175,7 +175,7 @@ func (s *Server) copyPart(ctx context.Context, w io.Writer, from *hub.Blob, part
 	if len(spans) != 2 {
 		return 0, &hub.Error{Kind: hub.Corrupt, Msg: fmt.Sprintf("attachment %d is not in one place", part)}
 	}
-	r, err := s.Blobs.Open(ctx, from.Key, spans[0], spans[1])
+	r, err := from.Open(ctx, s.Blobs, spans[0], spans[1])
 	if err != nil {
 		return 0, fmt.Errorf("copy an attachment: %w", err)
 	}

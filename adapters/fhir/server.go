@@ -5,9 +5,6 @@
 package fhir
 
 import (
-	"context"
-	"io"
-
 	"github.com/gin-gonic/gin"
 
 	"concord/hub"
@@ -27,7 +24,7 @@ type Policy interface {
 // Blobs takes in what is too large for a record.
 type Blobs interface {
 	hub.Stager
-	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+	hub.Opener
 }
 
 // Deps are what the adapter works with.

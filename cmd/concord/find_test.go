@@ -111,16 +111,23 @@ func TestAQuestionOverAllPartitionsTakesFewTrips(t *testing.T) {
 	const studies = 2000
 	for at := 0; at < studies; at += 200 {
 		var kept []*imaging.Kept
+		d, err := a.Delivery(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := range 200 {
-			in, err := a.Receive(t.Context(), bytes.NewReader(study(t, at+i)))
+			in, err := d.Receive(bytes.NewReader(study(t, at+i)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			k, err := a.Keep(t.Context(), in)
+			k, err := d.Keep(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
 			}
 			kept = append(kept, k)
+		}
+		if err := d.Publish(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 		for _, o := range a.Commit(t.Context(), "village", kept) {
 			if o.Err != nil {

@@ -137,11 +137,11 @@ func (f *fsck) blob(ctx context.Context, key string, r *hub.Record) error {
 			}
 		}
 	}
-	from := max(0, r.Blob.Size-1) // the last byte is there, and none after it
+	from := max(0, r.Blob.Size-1) // the last byte is there; behind it there may be those of another instance
 	if f.deep {
 		from = 0
 	}
-	body, err := f.objects.Open(ctx, r.Blob.Key, from, -1)
+	body, err := r.Blob.Open(ctx, f.objects, from, -1)
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -156,7 +156,7 @@ func (f *fsck) blob(ctx context.Context, key string, r *hub.Record) error {
 	case err != nil:
 		f.fault("%s byte %d: blob %s: %v", key, r.Loc.Off, r.Blob.Key, err)
 	case n != r.Blob.Size-from:
-		f.fault("%s byte %d: blob %s has another size than the %d bytes recorded", key, r.Loc.Off, r.Blob.Key, r.Blob.Size)
+		f.fault("%s byte %d: blob %s ends before byte %d, where what is recorded does", key, r.Loc.Off, r.Blob.Key, r.Blob.Offset+r.Blob.Size)
 	case f.deep && hex.EncodeToString(sum.Sum(nil)) != r.Blob.SHA256:
 		f.fault("%s byte %d: blob %s has another digest than recorded", key, r.Loc.Off, r.Blob.Key)
 	}

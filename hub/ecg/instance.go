@@ -75,7 +75,7 @@ func (in *Instances) open(ctx context.Context, rec *hub.Record) (*ecg.Recording,
 		return nil, err
 	}
 	defer in.Room.Leave()
-	body, err := in.Objects.Open(ctx, rec.Blob.Key, 0, -1)
+	body, err := rec.Blob.Open(ctx, in.Objects, 0, -1)
 	if err != nil {
 		return nil, fmt.Errorf("read the waveform of an instance: %w", err)
 	}

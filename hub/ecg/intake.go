@@ -93,7 +93,7 @@ func (in *Intake) Take(ctx context.Context, who access.Caller, r io.Reader) (Tak
 	defer f.stage.Discard()
 	var unfit string
 	if format == ecg.DICOM {
-		t, err := in.instance(ctx, who, io.MultiReader(f.stage.Reader(), src))
+		t, err := in.instance(ctx, who, io.MultiReader(f.stage.Reader(0), src))
 		if !hub.Is(err, hub.Invalid) || f.size > in.Largest {
 			return t, err
 		}
@@ -146,17 +146,24 @@ func (s sent) Read(p []byte) (int, error) {
 
 // instance takes a Part 10 file of an electrocardiogram as STOW-RS does.
 func (in *Intake) instance(ctx context.Context, who access.Caller, r io.Reader) (Taken, error) {
-	got, err := in.Archive.Receive(ctx, r)
+	d, err := in.Archive.Delivery(ctx)
 	if err != nil {
 		return Taken{}, err
 	}
-	defer got.Discard()
+	defer d.Discard()
+	got, err := d.Receive(r)
+	if err != nil {
+		return Taken{}, err
+	}
 	h := got.Header
 	if !slices.Contains(Waveforms(), h.SOPClassUID) {
 		return Taken{}, &hub.Error{Kind: hub.Unprocessable, Path: "SOPClassUID", Msg: "the instance is no electrocardiogram", Hint: "send it to /dicom-web/studies"}
 	}
 	t := Taken{ID: InstanceID(h.StudyInstanceUID, h.SOPInstanceUID), Format: ecg.DICOM, Study: h.StudyInstanceUID}
-	kept, err := in.Archive.Keep(ctx, got)
+	kept, err := d.Keep(ctx, got)
+	if err == nil {
+		err = d.Publish(ctx)
+	}
 	if err != nil {
 		return Taken{}, err
 	}
@@ -184,7 +191,7 @@ func (in *Intake) file(ctx context.Context, who access.Caller, format ecg.Format
 	}
 	defer in.Room.Leave()
 	data := make([]byte, f.size)
-	if _, err := io.ReadFull(f.stage.Reader(), data); err != nil {
+	if _, err := io.ReadFull(f.stage.Reader(0), data); err != nil {
 		return Taken{}, fmt.Errorf("take the file: %w", err)
 	}
 	f.stage.Discard()

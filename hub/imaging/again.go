@@ -14,52 +14,26 @@ import (
 // the data sets are compared byte by byte, with the file that came, still staged, or with its blob. That costs nothing
 // unless a UID comes again, and holds for records of any age.
 
-// Look asks the index which of the instances have a UID that is there already, once for each partition; Keep does so by
-// itself for what was not looked up. While the index cannot tell it fails with Unavailable, and may be called again.
-func (a *Archive) Look(ctx context.Context, ins ...*Received) error {
-	at := map[hub.Partition][]*Received{}
-	for _, in := range ins {
-		p := a.PartitionOf(in.Header.StudyInstanceUID)
-		at[p] = append(at[p], in)
-	}
-	for p, ins := range at {
-		names := make([]hub.Name, len(ins))
-		for i, in := range ins {
-			names[i] = dicom.InstanceName(in.Header.StudyInstanceUID, in.Header.SOPInstanceUID)
-		}
-		heads, err := a.Followers[p].Heads(ctx, names)
-		if err != nil {
-			return err
-		}
-		for i, in := range ins {
-			in.there = &heads[i]
-		}
-	}
-	return nil
-}
-
 // known reports whether the very same instance is there, so that its bytes need not be kept again. Otherwise other is the
-// digest of the file that its UID was there with, if any. The committer decides in the end; this saves a blob.
+// digest of the file that its UID was there with, if any. The committer decides in the end; this saves their room.
 func (a *Archive) known(ctx context.Context, in *Received) (known bool, other string, err error) {
-	if in.there == nil {
-		if err := a.Look(ctx, in); err != nil {
-			return false, "", err
-		}
+	h := in.Header
+	f := a.Followers[a.PartitionOf(h.StudyInstanceUID)]
+	heads, err := f.Heads(ctx, []hub.Name{dicom.InstanceName(h.StudyInstanceUID, h.SOPInstanceUID)})
+	if err != nil || heads[0].Version == 0 || heads[0].Deleted {
+		return false, "", err
 	}
-	if in.there.Version == 0 || in.there.Deleted {
-		return false, "", nil
-	}
-	rec, err := a.Followers[in.there.Partition].Log().Record(ctx, in.there.Loc)
+	rec, err := f.Log().Record(ctx, heads[0].Loc)
 	if err != nil || rec.Blob == nil {
 		return false, "", err
 	}
 	if rec.Blob.SHA256 == in.SHA256 {
 		return true, "", nil
 	}
-	if rec.Blob.Media != mediaOf(in.Header) {
+	if rec.Blob.Media != mediaOf(h) {
 		return false, rec.Blob.SHA256, nil
 	}
-	known, err = a.sameDataSet(ctx, rec.Blob, in.stage.Reader())
+	known, err = a.sameDataSet(ctx, rec.Blob, in.delivery.stage.Reader(in.from))
 	return known, rec.Blob.SHA256, err
 }
 
@@ -68,7 +42,7 @@ func (a *Archive) sameAs(ctx context.Context, first, came *hub.Blob) (bool, erro
 	if first.Media != came.Media {
 		return false, nil
 	}
-	file, err := a.Objects.Open(ctx, came.Key, 0, -1)
+	file, err := came.Open(ctx, a.Objects, 0, -1)
 	if err != nil {
 		return false, err
 	}
@@ -79,7 +53,7 @@ func (a *Archive) sameAs(ctx context.Context, first, came *hub.Blob) (bool, erro
 // sameDataSet reports whether the first blob and a file that came have equal data sets. A blob that is gone or damaged
 // equals nothing.
 func (a *Archive) sameDataSet(ctx context.Context, first *hub.Blob, came io.Reader) (bool, error) {
-	file, err := a.Objects.Open(ctx, first.Key, 0, -1)
+	file, err := first.Open(ctx, a.Objects, 0, -1)
 	if hub.Is(err, hub.NotFound) {
 		return false, nil
 	}

@@ -50,15 +50,32 @@ func openArchive(t *testing.T) *imaging.Archive {
 
 func keep(t *testing.T, a *imaging.Archive, file []byte) *imaging.Kept {
 	t.Helper()
-	in, err := a.Receive(t.Context(), bytes.NewReader(file))
+	return keepAll(t, a, file)[0]
+}
+
+// keepAll keeps files in one delivery.
+func keepAll(t *testing.T, a *imaging.Archive, files ...[]byte) (kept []*imaging.Kept) {
+	t.Helper()
+	d, err := a.Delivery(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := a.Keep(t.Context(), in)
-	if err != nil {
+	defer d.Discard()
+	for _, file := range files {
+		in, err := d.Receive(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := d.Keep(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, k)
+	}
+	if err := d.Publish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return k
+	return kept
 }
 
 func commitAll(t *testing.T, a *imaging.Archive, kept ...*imaging.Kept) (results []imaging.Result) {

@@ -9,13 +9,8 @@ package imaging
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"hash"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -57,34 +52,6 @@ type Archive struct {
 	lanes lanes
 
 	buffers sync.Pool // *[]byte, for the tees
-}
-
-// Received is an instance whose bytes have come and whose header was understood; nothing of it is visible yet. Either
-// Keep or Discard ends it.
-type Received struct {
-	Header *dicom.Header
-	SHA256 string
-	stage  hub.Stage
-	there  *hub.Head // of its name in the index, once looked up
-}
-
-// Discard gives the bytes up. It may be called after Keep.
-func (r *Received) Discard() { r.stage.Discard() }
-
-// Receive streams one Part 10 file from r, which it reads to the end unless the file is refused. Memory is bounded by
-// the limits whatever the bytes say.
-func (a *Archive) Receive(ctx context.Context, r io.Reader) (*Received, error) {
-	stage, err := a.Stager.Stage(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.New()
-	header, err := dicom.ScanFile(&tee{r, stage, sum, &a.buffers}, a.Limits)
-	if err != nil {
-		stage.Discard()
-		return nil, err
-	}
-	return &Received{Header: header, SHA256: hex.EncodeToString(sum.Sum(nil)), stage: stage}, nil
 }
 
 // tee copies what is read to the stage and its digest. The scanner reads headers from it in small pieces and discards
@@ -197,41 +164,11 @@ const (
 	Duplicate               // the UID was there with other bytes; both are kept, the first is shown
 )
 
-// Kept is an instance whose bytes are durable under a key of their own. No record names them yet.
-type Kept struct {
-	intake
-	done bool // the very same instance was there already
-}
-
 // Outcome is what became of an instance.
 type Outcome struct {
 	Result  Result
 	Warning string // for the sender, in words; empty for none
 	Err     error
-}
-
-// Keep makes the bytes of a received instance durable. Several may be kept at the same time; Commit ends them together.
-func (a *Archive) Keep(ctx context.Context, in *Received) (*Kept, error) {
-	h := in.Header
-	defer in.Discard()
-	known, other, err := a.known(ctx, in)
-	if known || err != nil {
-		return &Kept{intake: intake{header: h, result: Known}, done: true}, err
-	}
-	lane := a.lanes.enter()
-	defer a.lanes.leave(lane)
-	blob := &hub.Blob{
-		Key:    fmt.Sprintf("blob/dicom/%s/%02d/%s", a.Now().UTC().Format("20060102/15"), lane, strings.ToLower(rand.Text())),
-		Size:   h.Size,
-		SHA256: in.SHA256,
-		Media:  mediaOf(h),
-		Parts:  h.Frames,
-		Remark: h.Remark(),
-	}
-	if err := in.stage.Publish(ctx, blob.Key); err != nil {
-		return nil, fmt.Errorf("keep the bytes of an instance: %w", err)
-	}
-	return &Kept{intake: intake{blob: blob, header: h, body: dicom.AppendJSON(nil, h, dicom.JSONOptions{}), other: other}}, nil
 }
 
 // Commit makes kept instances visible, each for itself, in as few commits as their studies' partitions allow. The
@@ -287,34 +224,6 @@ func (a *Archive) commitTo(ctx context.Context, w *commit.Committer, member stri
 		}
 	}
 	return again
-}
-
-// lanes spread blobs over folders such that no two of this process are being written in the same one: on a disk,
-// making a folder durable waits for whatever else is new in it.
-type lanes struct {
-	mu   sync.Mutex
-	busy [64]bool
-	next int
-}
-
-// enter takes a lane that is free, or any when all are busy.
-func (l *lanes) enter() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, busy := range l.busy {
-		if !busy {
-			l.busy[i] = true
-			return i
-		}
-	}
-	l.next = (l.next + 1) % len(l.busy)
-	return l.next
-}
-
-func (l *lanes) leave(lane int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.busy[lane] = false
 }
 
 // intake is one instance on its way into the log.
@@ -445,7 +354,7 @@ func (a *Archive) Retrievable(ctx context.Context, study string) (bool, error) {
 	if err != nil || rec.Blob == nil {
 		return false, err
 	}
-	body, err := a.Objects.Open(ctx, rec.Blob.Key, 0, 1)
+	body, err := rec.Blob.Open(ctx, a.Objects, 0, 1)
 	if hub.Is(err, hub.NotFound) {
 		return false, nil
 	}

@@ -28,12 +28,21 @@ func (s *heldStage) Write(p []byte) (int, error) {
 	return s.Buffer.Write(p)
 }
 func (s *heldStage) Publish(context.Context, string) error { return nil }
-func (s *heldStage) Reader() io.Reader                     { return bytes.NewReader(s.Bytes()) }
+func (s *heldStage) Reader(from int64) io.Reader           { return bytes.NewReader(s.Bytes()[from:]) }
+func (s *heldStage) Truncate(size int64) error             { s.Buffer.Truncate(int(size)); return nil }
 func (s *heldStage) Discard()                              {}
 
 type stager func() hub.Stage
 
 func (f stager) Stage(context.Context) (hub.Stage, error) { return f(), nil }
+
+func receive(t *testing.T, a *Archive, r io.Reader) (*Received, error) {
+	d, err := a.Delivery(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Receive(r)
+}
 
 func ctFile(t *testing.T, edge int) []byte {
 	for f, err := range sample.CTSeries(1, sample.Options{Slices: 1, Rows: edge, Columns: edge, Time: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)}) {
@@ -58,7 +67,7 @@ func TestWhatIsKeptIsWhatCameInWhateverPieces(t *testing.T) {
 		} {
 			kept := &heldStage{}
 			a := &Archive{Stager: stager(func() hub.Stage { return kept })}
-			in, err := a.Receive(t.Context(), from(bytes.NewReader(file)))
+			in, err := receive(t, a, from(bytes.NewReader(file)))
 			if err != nil {
 				t.Errorf("%d², %s: %v", edge, name, err)
 				continue
@@ -83,17 +92,17 @@ func TestAFileThatBreaksOffAmidItsPixelsIsRefused(t *testing.T) {
 		"by a reader that gives nothing":  {io.MultiReader(bytes.NewReader(file[:100_000]), emptyReader{}), io.ErrNoProgress},
 	} {
 		a := &Archive{Stager: stager(func() hub.Stage { return &heldStage{} })}
-		if _, err := a.Receive(t.Context(), c.r); !errors.Is(err, c.want) {
+		if _, err := receive(t, a, c.r); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, expected %v", name, err, c.want)
 		}
 	}
 	a := &Archive{Stager: stager(func() hub.Stage { return &heldStage{} })}
-	if _, err := a.Receive(t.Context(), bytes.NewReader(file[:100_000])); err == nil {
+	if _, err := receive(t, a, bytes.NewReader(file[:100_000])); err == nil {
 		t.Error("a file cut short was taken")
 	}
 	var ours *stageError
 	a = &Archive{Stager: stager(func() hub.Stage { return &heldStage{full: 100_000} })}
-	if _, err := a.Receive(t.Context(), bytes.NewReader(file)); !errors.As(err, &ours) {
+	if _, err := receive(t, a, bytes.NewReader(file)); !errors.As(err, &ours) {
 		t.Errorf("a full store: %v", err)
 	}
 }

@@ -223,7 +223,7 @@ func (r *Reader) Blob(ctx context.Context, who access.Caller, rec *hub.Record, o
 	if err := r.policy.MayRead(who, rec); err != nil {
 		return nil, err
 	}
-	body, err := r.objects.Open(ctx, rec.Blob.Key, offset, length)
+	body, err := rec.Blob.Open(ctx, r.objects, offset, length)
 	if hub.Is(err, hub.NotFound) { // the record says that it must be there
 		return nil, &hub.Error{Kind: hub.Corrupt, Msg: fmt.Sprintf("the bytes of %s are missing in the store", rec.Name), Hint: "run: concord fsck", Err: err}
 	}

@@ -66,7 +66,7 @@ type Intake struct {
 // Blobs keep what is too large for a record.
 type Blobs interface {
 	hub.Stager
-	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+	hub.Opener
 }
 
 // Policy decides who may change what.

@@ -140,7 +140,8 @@ func (nowhere) Stage(context.Context) (hub.Stage, error) { return discarded{}, n
 type discarded struct{}
 
 func (discarded) Write(p []byte) (int, error)           { return len(p), nil }
-func (discarded) Reader() io.Reader                     { return strings.NewReader("") }
+func (discarded) Reader(int64) io.Reader                { return strings.NewReader("") }
+func (discarded) Truncate(int64) error                  { return nil }
 func (discarded) Publish(context.Context, string) error { return nil }
 func (discarded) Discard()                              {}
 

@@ -119,7 +119,7 @@ func (in *Intake) kept(ctx context.Context, id string) (Message, error) {
 }
 
 func (in *Intake) blob(ctx context.Context, b *hub.Blob) ([]byte, error) {
-	r, err := in.Blobs.Open(ctx, b.Key, 0, -1)
+	r, err := b.Open(ctx, in.Blobs, 0, -1)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,12 @@ type stage struct {
 	store *Store
 }
 
-func (g *stage) Reader() io.Reader { return bytes.NewReader(g.Bytes()) }
+func (g *stage) Reader(from int64) io.Reader { return bytes.NewReader(g.Bytes()[from:]) }
+
+func (g *stage) Truncate(size int64) error {
+	g.Buffer.Truncate(int(min(size, int64(g.Len()))))
+	return nil
+}
 
 func (g *stage) Publish(ctx context.Context, key string) error {
 	return g.store.PutNew(ctx, key, int64(g.Len()), &g.Buffer)

@@ -56,7 +56,7 @@ func TestABufferThatIsNotAlignedIsWrittenAsUsual(t *testing.T) {
 	defer file.Close()
 	want := bytes.Repeat([]byte("0123456789abcdef"), directFrom/8)
 	buffer := append(alignedBuffer(len(want) + 1)[:1], want...)
-	if err := fill(file, buffer[1:]); err != nil {
+	if err := fill(file, buffer[1:], 0, true); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(file.Name()); err != nil || !bytes.Equal(got, want) {
@@ -66,19 +66,18 @@ func TestABufferThatIsNotAlignedIsWrittenAsUsual(t *testing.T) {
 
 func TestLentBuffersAreAFewAndTheLastOneComesFirst(t *testing.T) {
 	var s shelf
-	first, _ := s.take()
-	second, _ := s.take()
+	first, second := s.take(), s.take()
 	s.giveBack(first)
 	s.giveBack(append(second, "bytes of somebody"...))
-	if again, ok := s.take(); !ok || len(again) != 0 || &again[:1][0] != &second[:1][0] {
+	if again := s.take(); again == nil || len(again) != 0 || &again[:1][0] != &second[:1][0] {
 		t.Error("another buffer than the last one, or one with bytes in it")
 	}
 	for range stageBuffers - 1 {
-		if _, ok := s.take(); !ok {
+		if s.take() == nil {
 			t.Fatal("fewer are lent than there may be")
 		}
 	}
-	if _, ok := s.take(); ok {
+	if s.take() != nil {
 		t.Error("more are lent than there may be")
 	}
 }

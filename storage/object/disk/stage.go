@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"sync"
 
@@ -16,7 +15,7 @@ import (
 
 // What is staged stays in memory while it is small and there is room, and touches the disk in Publish only: creating a
 // file waits for the disk's journal, and the sender's next bytes should not have to. What is larger goes to a
-// temporary file as it comes.
+// temporary file as it comes, a buffer at a time.
 const (
 	stageBuffer  = 1 << 20
 	stageBuffers = 64 // of all uploads together
@@ -27,14 +26,7 @@ func (s *Store) Stage(ctx context.Context) (hub.Stage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failure("stage", "", err)
 	}
-	g := &stage{store: s}
-	var ok bool
-	if g.small, ok = s.staged.take(); !ok {
-		if err := g.spill(); err != nil {
-			return nil, err
-		}
-	}
-	return g, nil
+	return &stage{store: s, block: s.staged.take()}, nil
 }
 
 // shelf lends the buffers of what is staged. What was given back last is lent first, for the processor still has it in its
@@ -45,21 +37,21 @@ type shelf struct {
 	lent int
 }
 
-// take lends an empty buffer; ok is false when all are lent.
-func (s *shelf) take() (b []byte, ok bool) {
+// take lends an empty buffer, or nil when all are lent.
+func (s *shelf) take() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lent == stageBuffers {
-		return nil, false
+		return nil
 	}
 	s.lent++
 	n := len(s.free)
 	if n == 0 {
-		return alignedBuffer(stageBuffer), true
+		return alignedBuffer(stageBuffer)
 	}
-	b = s.free[n-1]
+	b := s.free[n-1]
 	s.free = s.free[:n-1]
-	return b, true
+	return b
 }
 
 func (s *shelf) giveBack(b []byte) {
@@ -71,56 +63,79 @@ func (s *shelf) giveBack(b []byte) {
 
 type stage struct {
 	store *Store
-	small []byte   // the bytes so far, while they are in memory: lent by store.staged
-	file  *os.File // where they are otherwise
-	err   error    // of the first Write that had one
+	block []byte   // the last of the bytes, lent by store.staged; nil when none was left to lend
+	file  *os.File // the bytes before them; nil for none
+	done  int64    // how many those are: whole blocks of the disk, unless block is nil
+	most  int64    // how many the file ever had
+	err   error    // of the first call that had one
 	ended bool
 }
 
 // Write implements io.Writer. After an error the upload cannot be published any more.
-func (g *stage) Write(p []byte) (int, error) {
-	if g.ended {
+func (g *stage) Write(p []byte) (n int, _ error) {
+	switch {
+	case g.ended:
 		return 0, os.ErrClosed
+	case g.block == nil && g.err == nil:
+		g.pass(p, false)
+		return len(p), g.err
 	}
-	if g.err != nil {
-		return 0, g.err
-	}
-	if g.file == nil {
-		if len(g.small)+len(p) <= cap(g.small) {
-			g.small = append(g.small, p...)
-			return len(p), nil
+	for n < len(p) && g.err == nil {
+		k := min(len(p)-n, cap(g.block)-len(g.block))
+		g.block = append(g.block, p[n:n+k]...)
+		if n += k; len(g.block) == cap(g.block) && n < len(p) {
+			g.pass(g.block, true)
+			g.block = g.block[:0]
 		}
-		if g.err = g.spill(); g.err != nil {
-			return 0, g.err
-		}
-	}
-	n, err := g.file.Write(p)
-	if err != nil {
-		g.err = failure("stage", "", err)
 	}
 	return n, g.err
 }
 
-// Reader implements hub.Stage.
-func (g *stage) Reader() io.Reader {
+// pass writes to the file, which is made with the first bytes.
+func (g *stage) pass(p []byte, aligned bool) {
 	if g.file == nil {
-		return bytes.NewReader(g.small)
+		if g.file, g.err = g.store.create(); g.err != nil {
+			g.err = failure("stage", "", g.err)
+			return
+		}
 	}
-	return io.NewSectionReader(g.file, 0, math.MaxInt64)
+	if err := fill(g.file, p, g.done, aligned); err != nil {
+		g.err = failure("stage", "", err)
+		return
+	}
+	g.done += int64(len(p))
+	g.most = max(g.most, g.done)
 }
 
-// spill goes on in a file.
-func (g *stage) spill() error {
-	file, err := g.store.create()
-	if err != nil {
-		return failure("stage", "", err)
+// Reader implements hub.Stage.
+func (g *stage) Reader(from int64) io.Reader {
+	block := bytes.NewReader(g.block[min(max(0, from-g.done), int64(len(g.block))):])
+	if from >= g.done {
+		return block
 	}
-	g.file = file
-	if _, err := file.Write(g.small); err != nil {
-		return failure("stage", "", err)
+	return io.MultiReader(io.NewSectionReader(g.file, from, g.done-from), block)
+}
+
+// Truncate implements hub.Stage. What stays of the disk's block that size lies in comes back into memory.
+func (g *stage) Truncate(size int64) error {
+	switch {
+	case g.ended:
+		return os.ErrClosed
+	case g.err != nil || size >= g.done+int64(len(g.block)):
+		return g.err
+	case size >= g.done:
+		g.block = g.block[:size-g.done]
+		return nil
+	case g.block == nil:
+		g.done = size
+		return nil
 	}
-	g.release()
-	return nil
+	g.done = size &^ (directBlock - 1)
+	g.block = g.block[:size-g.done]
+	if _, err := g.file.ReadAt(g.block, g.done); err != nil {
+		g.err = failure("stage", "", err)
+	}
+	return g.err
 }
 
 // Publish implements hub.Stage.
@@ -138,29 +153,33 @@ func (g *stage) Publish(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return failure("create", key, err)
 	}
-	if g.file != nil {
-		if g.store.taken(key) {
-			return object.Taken(key)
-		}
-		return g.store.publishStaged(g.file, key)
+	if g.file == nil {
+		return g.store.publishSmall(g.block, key)
 	}
-	return g.store.publishSmall(g.small, key)
+	if g.store.taken(key) {
+		return object.Taken(key)
+	}
+	if g.pass(g.block, true); g.err != nil {
+		return g.err
+	}
+	if g.most > g.done {
+		if err := g.file.Truncate(g.done); err != nil {
+			return failure("create", key, err)
+		}
+	}
+	return g.store.publishStaged(g.file, key)
 }
 
 // Discard implements hub.Stage.
 func (g *stage) Discard() {
 	g.ended = true
-	g.release()
+	if g.block != nil {
+		g.store.staged.giveBack(g.block)
+		g.block = nil
+	}
 	if g.file != nil {
 		discard(g.file)
 		g.file = nil
-	}
-}
-
-func (g *stage) release() {
-	if g.small != nil {
-		g.store.staged.giveBack(g.small)
-		g.small = nil
 	}
 }
 
@@ -193,7 +212,7 @@ func (s *Store) publishSmall(data []byte, key string) error {
 		return failure("create", key, err)
 	}
 	defer file.Close()
-	if err := fill(file, data); err != nil {
+	if err := fill(file, data, 0, true); err != nil {
 		os.Remove(s.path(key))
 		return failure("create", key, err)
 	}

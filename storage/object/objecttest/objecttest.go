@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) hub.Objects) {
 		{"BadKeysAreRefusedEverywhere", (*suite).badKeys},
 		{"WritersOfDifferentKeysDoNotMeet", (*suite).concurrentKeys},
 		{"AStagedUploadAppearsWhenPublished", (*suite).staged},
+		{"WhatIsTakenBackIsNotPublished", (*suite).stagedTruncated},
 		{"AStagedUploadLosesAgainstATakenKey", (*suite).stagedTaken},
 		{"DerivedObjectsAreReplacedAndDeleted", (*suite).derived},
 		{"ReopeningSeesEverything", (*suite).reopened},

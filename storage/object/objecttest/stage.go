@@ -2,6 +2,7 @@ package objecttest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 
@@ -18,9 +19,10 @@ func (s *suite) staged() {
 		if _, err := s.Open(s.Context(), key, 0, -1); !hub.Is(err, hub.NotFound) {
 			s.Errorf("%s: readable before Publish: %v", name, err)
 		}
-		for range 2 {
-			if got, err := io.ReadAll(st.Reader()); err != nil || !bytes.Equal(got, body) {
-				s.Errorf("%s: before Publish %d bytes of %d are read, or others: %v", name, len(got), size, err)
+		for _, from := range []int{0, size / 3, size - 1, size, 0} {
+			from = max(0, from)
+			if got, err := io.ReadAll(st.Reader(int64(from))); err != nil || !bytes.Equal(got, body[from:]) {
+				s.Errorf("%s: before Publish %d bytes of %d from %d on are read, or others: %v", name, len(got), size, from, err)
 			}
 		}
 		if err := st.Publish(s.Context(), key); err != nil {
@@ -40,6 +42,39 @@ func (s *suite) staged() {
 	st.Discard()
 	if keys := s.list(s.at, ""); len(keys) > 0 {
 		s.Errorf("a discarded upload left %v", keys)
+	}
+}
+
+// stagedTruncated takes bytes back at places inside and between whatever units a driver stages in.
+func (s *suite) stagedTruncated() {
+	const mb = 1 << 20
+	for i, c := range []struct{ first, back, then int }{
+		{1000, 1000, 10}, {1000, 1, 5}, {1000, 0, 0}, {mb + 5, mb + 1, 7}, {3*mb + 1, mb + 4097, 100}, {3*mb + 1, mb + 4097, 4 * mb}, {3 * mb, 2 * mb, 0},
+		{2*mb + 3, 5, 6}, {5 * mb, 0, 3}, {10 * mb, 9*mb + 9, mb}, {10 * mb, 20 * mb, mb},
+	} {
+		key, first, then := fmt.Sprint(s.at, i), pattern(c.first), bytes.Repeat([]byte{'t'}, c.then)
+		want := append(first[:min(c.back, c.first):min(c.back, c.first)], then...)
+		st := s.stage(first)
+		for range 2 {
+			if err := st.Truncate(int64(c.back)); err != nil {
+				s.Fatalf("%v: %v", c, err)
+			}
+		}
+		if _, err := st.Write(then); err != nil {
+			s.Fatalf("%v: %v", c, err)
+		}
+		if got, err := io.ReadAll(st.Reader(0)); err != nil || !bytes.Equal(got, want) {
+			s.Errorf("%v: before Publish %d bytes, or others: %v", c, len(got), err)
+		}
+		if err := st.Publish(s.Context(), key); err != nil {
+			s.Fatalf("%v: %v", c, err)
+		}
+		if got := s.read(key, 0, -1); !bytes.Equal(got, want) {
+			s.Errorf("%v: %d bytes of %d, or others", c, len(got), len(want))
+		}
+		if st.Truncate(0) == nil {
+			s.Errorf("%v: truncated after Publish", c)
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func (g *stage) Publish(ctx context.Context, key string) error {
 	opts.UserMetadata = map[string]string{uploadMark: mark}
 	pause := 100 * time.Millisecond
 	for attempt := 1; ; attempt++ {
-		err := g.store.put(ctx, key, g.Size(), g.Reader(), opts)
+		err := g.store.put(ctx, key, g.Size(), g.Reader(0), opts)
 		if attempt > 1 && hub.Is(err, hub.Exists) && g.store.marked(ctx, key, mark) {
 			return nil
 		}

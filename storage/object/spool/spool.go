@@ -76,16 +76,38 @@ func (b *Body) Write(p []byte) (int, error) {
 	return written, b.err
 }
 
-// Reader reads the body from its beginning. Several readers may follow each other, not overlap.
-func (b *Body) Reader() io.Reader {
+// Reader reads the body from a byte on. Several readers may follow each other, not overlap.
+func (b *Body) Reader(from int64) io.Reader {
+	from = min(from, b.size)
 	if b.file != nil {
-		return io.NewSectionReader(b.file, 0, b.size)
+		return io.NewSectionReader(b.file, from, b.size-from)
 	}
-	readers := make([]io.Reader, len(b.chunks))
-	for i, c := range b.chunks {
-		readers[i] = &chunkReader{c}
+	var readers []io.Reader
+	for i := int(from / chunk); i < len(b.chunks); i++ {
+		readers = append(readers, &chunkReader{b.chunks[i][max(0, from-int64(i)*chunk):]})
 	}
 	return io.MultiReader(readers...)
+}
+
+// Truncate takes back what was written behind the first size bytes.
+func (b *Body) Truncate(size int64) error {
+	if b.err != nil || size >= b.size {
+		return b.err
+	}
+	if b.file != nil {
+		if b.err = b.file.Truncate(size); b.err == nil {
+			_, b.err = b.file.Seek(size, io.SeekStart)
+		}
+	} else {
+		n := int((size + chunk - 1) / chunk)
+		b.spooler.held.Add(-int64(len(b.chunks)-n) * chunk)
+		b.chunks = b.chunks[:n]
+		if n > 0 {
+			b.chunks[n-1] = b.chunks[n-1][:size-int64(n-1)*chunk]
+		}
+	}
+	b.size = size
+	return b.err
 }
 
 // Err is the error of the first Write that had one.

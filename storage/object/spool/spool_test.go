@@ -38,7 +38,7 @@ func TestABodyComesBackWholeFromMemoryAndFile(t *testing.T) {
 			rest = rest[n:]
 		}
 		for range 2 {
-			if got, err := io.ReadAll(body.Reader()); err != nil || !bytes.Equal(got, want) || body.Size() != int64(c.size) {
+			if got, err := io.ReadAll(body.Reader(0)); err != nil || !bytes.Equal(got, want) || body.Size() != int64(c.size) {
 				t.Errorf("%s: read %d of %d bytes, or others, %v", name, len(got), c.size, err)
 			}
 		}
