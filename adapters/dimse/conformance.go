@@ -92,7 +92,7 @@ func (w *statement) association() {
 		{"greatest PDU asked for", fmt.Sprintf("%d bytes; one of more than 1 MiB is answered with A-ABORT", o.MaxPDU)},
 		{"asynchronous operations window", "as many as are asked for, 16 at most; 1 without asking"},
 		{"association request", fmt.Sprintf("within %v (ARTIM)", o.ARTIM)},
-		{"silence", fmt.Sprintf("%v between messages, %v inside one", o.Idle, o.Pause)},
+		{"silence", fmt.Sprintf("%v between messages, %v inside one, %v before the answer to what the hub sent", o.Idle, o.Pause, o.Answer)},
 		{"associations that the hub opens", "for C-MOVE, forwarding and reports on commitments; to the addresses of members' titles alone"},
 	})
 }

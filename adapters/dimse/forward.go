@@ -35,7 +35,7 @@ func (s *Server) forward(ctx context.Context, e *imaging.Errand) error {
 		return &hub.Error{Kind: hub.NotFound, Msg: "the study has no instances"}
 	}
 	sent, failed := 0, error(nil)
-	s.send(ctx, to, items, origin{}, func(_ *item, status upperlayer.Status, err error) error {
+	s.send(ctx, ctx, to, items, origin{}, func(_ *item, status upperlayer.Status, err error) error {
 		switch {
 		case err != nil:
 			failed = err

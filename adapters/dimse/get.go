@@ -48,7 +48,7 @@ func (s *Server) get(root dicom.Root) Handler {
 			if ctx.Err() != nil {
 				break
 			}
-			status, err := s.deliver(context.WithoutCancel(ctx), who, r.Association, &items[i], origin{})
+			status, err := s.deliver(r.Association.Context(), who, r.Association, &items[i], origin{})
 			t.count(&items[i], status, err)
 			if t.progress() != nil {
 				return

@@ -53,7 +53,7 @@ func (s *Server) move(root dicom.Root) Handler {
 		}
 		t := &retrieval{r: r, total: len(items)}
 		from := origin{r.Association.Peer().Calling, r.Command.MessageID}
-		if s.send(ctx, to, items, from, func(it *item, status upperlayer.Status, err error) error {
+		if s.send(ctx, r.Association.Context(), to, items, from, func(it *item, status upperlayer.Status, err error) error {
 			t.count(it, status, err)
 			return t.progress()
 		}) == nil {
@@ -70,13 +70,16 @@ type told func(it *item, status upperlayer.Status, err error) error
 
 // send stores items at a destination, over as many associations as their SOP classes and syntaxes need, and tells each
 // one's end. It goes on after an instance that failed, also where that ended the association. What the destination's member
-// may not read fails. An association that cannot be had fails all that is left; what ctx ends before is not told of. The
-// error is told's own.
-func (s *Server) send(ctx context.Context, to destination, items []item, from origin, tell told) error {
+// may not read fails. An association that cannot be had fails all that is left; what ctx ends before is not told of, and sure
+// ends what is under way then. The error is told's own.
+func (s *Server) send(ctx, sure context.Context, to destination, items []item, from origin, tell told) error {
 	for lost := 0; len(items) > 0 && ctx.Err() == nil; {
 		batch, contexts := proposals(items)
-		a, err := s.dial(ctx, to, upperlayer.Proposal{Contexts: contexts})
-		if err != nil || lost == patience {
+		a, err := (*upperlayer.Association)(nil), errNoAssociation
+		if lost < patience {
+			a, err = s.dial(ctx, to, upperlayer.Proposal{Contexts: contexts})
+		}
+		if err != nil {
 			slog.Warn("instances cannot be sent", "destination", to.title, "left", len(items), "err", err)
 			for i := range items {
 				if err := tell(&items[i], 0, errNoAssociation); err != nil {
@@ -85,12 +88,12 @@ func (s *Server) send(ctx context.Context, to destination, items []item, from or
 			}
 			return nil
 		}
-		n, err := s.sendOver(ctx, to, a, batch, from, tell)
+		n, err := s.sendOver(ctx, sure, to, a, batch, from, tell)
 		if err != nil {
 			a.Abort()
 			return err
 		}
-		released := a.Release(context.WithoutCancel(ctx)) == nil
+		released := a.Release(sure) == nil
 		if lost++; released || n > 1 {
 			lost = 0
 		}
@@ -102,8 +105,7 @@ func (s *Server) send(ctx context.Context, to destination, items []item, from or
 var errNoAssociation = errors.New("no association with the destination")
 
 // sendOver sends items until the association, or ctx, ends, and says how many were told of.
-func (s *Server) sendOver(ctx context.Context, to destination, a *upperlayer.Association, items []item, from origin, tell told) (n int, err error) {
-	sure := context.WithoutCancel(ctx)
+func (s *Server) sendOver(ctx, sure context.Context, to destination, a *upperlayer.Association, items []item, from origin, tell told) (n int, err error) {
 	for ; n < len(items) && ctx.Err() == nil; n++ {
 		select {
 		case <-a.Done():

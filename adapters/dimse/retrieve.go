@@ -228,7 +228,7 @@ func (t *retrieval) comment() string {
 	why := "the C-STORE was not answered"
 	var known *hub.Error
 	switch {
-	case t.why == errNoContext || t.why == errNoAssociation:
+	case t.why == errNoContext || t.why == errNoAssociation || t.why == upperlayer.ErrUnanswered:
 		why = t.why.Error()
 	case errors.As(t.why, &known):
 		why = comment(t.why)

@@ -45,11 +45,12 @@ type DIMSEConfig struct {
 	ARTIM        time.Duration `koanf:"dimse-artim"`
 	Idle         time.Duration `koanf:"dimse-idle"`
 	Pause        time.Duration `koanf:"dimse-pause"`
+	Answer       time.Duration `koanf:"dimse-answer"`
 }
 
 func defaultDIMSE() DIMSEConfig {
 	return DIMSEConfig{AET: "CONCORD", Trusted: "127.0.0.0/8,::1/128", Associations: 512, PerAET: 128, PerAddress: 128, PDUKB: 256,
-		ARTIM: 30 * time.Second, Idle: 5 * time.Minute, Pause: 30 * time.Second}
+		ARTIM: 30 * time.Second, Idle: 5 * time.Minute, Pause: 30 * time.Second, Answer: 2 * time.Minute}
 }
 
 func dimseFlags(f *pflag.FlagSet) {
@@ -68,13 +69,14 @@ func dimseFlags(f *pflag.FlagSet) {
 	f.Duration("dimse-artim", d.ARTIM, "how long an association request may take")
 	f.Duration("dimse-idle", d.Idle, "how long an association may be silent between messages")
 	f.Duration("dimse-pause", d.Pause, "how long a peer may pause inside a message")
+	f.Duration("dimse-answer", d.Answer, "how long a peer may take to answer what the hub has sent it")
 }
 
 // config checks the settings and makes the adapter's of them.
 func (c DIMSEConfig) config(certFile, keyFile string) (dimse.Config, error) {
 	out := dimse.Config{AETitle: c.AET, Strict: c.Strict, Trusted: []netip.Prefix{}, Private: list(c.Private), Version: version(),
 		Limits:  upperlayer.Limits{Associations: c.Associations, PerAE: c.PerAET, PerAddress: c.PerAddress},
-		Options: upperlayer.Options{MaxPDU: uint32(c.PDUKB) << 10, ARTIM: c.ARTIM, Idle: c.Idle, Pause: c.Pause}}
+		Options: upperlayer.Options{MaxPDU: uint32(c.PDUKB) << 10, ARTIM: c.ARTIM, Idle: c.Idle, Pause: c.Pause, Answer: c.Answer}}
 	if c.PDUKB < 4 || c.PDUKB > 1024 {
 		return out, &hub.Error{Kind: hub.Invalid, Path: "dimse-pdu-kb", Msg: "is 4 to 1024"}
 	}

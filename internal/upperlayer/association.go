@@ -68,6 +68,9 @@ func (a *Association) Contexts() []Context { return a.contexts }
 // Negotiated are the user items that the peer sent, without its identity.
 func (a *Association) Negotiated() UserInformation { return a.user }
 
+// Context is that of the handlers but for C-CANCEL: it ends with the association alone.
+func (a *Association) Context() context.Context { return a.ctx }
+
 // ContextFor finds a context for an abstract syntax in which this side is SCU; transfer "" takes any.
 func (a *Association) ContextFor(abstract, transfer string) (Context, bool) {
 	for _, c := range a.contexts {
@@ -87,9 +90,11 @@ func (a *Association) context(id byte) (Context, bool) {
 	return Context{}, false
 }
 
-// Release ends an association in good order (PS3.8 7.2) and waits for the peer's consent, or until ctx ends and the
-// association is aborted.
+// Release ends an association in good order (PS3.8 7.2) and waits for the peer's consent, or until ctx ends, or ARTIM is
+// over, and the association is aborted.
 func (a *Association) Release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.link.ARTIM)
+	defer cancel()
 	if _, err := a.link.on(evSayRelease, shortPDU(releaseRQ, 0, 0, 0)); err != nil {
 		select {
 		case <-a.done:

@@ -312,6 +312,67 @@ func TestAPeerThatReleasesInsteadOfAnsweringEndsTheCall(t *testing.T) {
 	stop()
 }
 
+// silent is the handler of a peer that answers nothing as long as the association lasts.
+func silent(ctx context.Context, r *Request) {
+	r.pass()
+	<-ctx.Done()
+}
+
+func TestAPeerThatNeverAnswersEndsTheCallAndTheAssociation(t *testing.T) {
+	address, _ := serve(t, &Server{Handle: silent})
+	a, err := (&Dialer{Options: Options{Answer: 50 * time.Millisecond}}).Dial(t.Context(), address, asked(ctClass))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	for range 2 { // the second waits for the first: one may be under way
+		go func() {
+			call, err := a.Call(context.Background(), a.Contexts()[0], Command{Field: CStoreRQ, SOPClass: ctClass}, bytes.NewReader(make([]byte, 10)))
+			if err == nil {
+				_, err = call.Next(context.Background())
+				call.Close()
+			}
+			ended <- err
+		}()
+	}
+	for range 2 {
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ErrUnanswered) {
+				t.Errorf("the call ends with %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("the call does not end")
+		}
+	}
+	select {
+	case <-a.Done():
+	case <-time.After(5 * time.Second):
+		t.Fatal("the association does not end")
+	}
+}
+
+func TestAReleaseThatIsNotAnsweredIsAnAbort(t *testing.T) {
+	address, _ := serve(t, &Server{Options: Options{Pause: 500 * time.Millisecond}, Handle: silent})
+	a, err := (&Dialer{Options: Options{ARTIM: 100 * time.Millisecond}}).Dial(t.Context(), address, asked(ctClass))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Call(t.Context(), a.Contexts()[0], Command{Field: CStoreRQ, SOPClass: ctClass}, bytes.NewReader(make([]byte, 10))); err != nil {
+		t.Fatal(err)
+	}
+	released := make(chan error, 1)
+	go func() { released <- a.Release(context.Background()) }()
+	select {
+	case err := <-released:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ends with %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it does not end")
+	}
+}
+
 func TestOperationsOverlapAsFarAsTheWindowAllowsAndNotWithoutOne(t *testing.T) {
 	for _, c := range []struct {
 		window *Window

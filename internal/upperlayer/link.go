@@ -18,6 +18,8 @@ var (
 	ErrClosed = errors.New("the peer closed the connection without releasing the association")
 	// ErrReleased: it was released in good order.
 	ErrReleased = errors.New("the association was released")
+	// ErrUnanswered: the peer did not answer a request within Options.Answer, so this side aborted.
+	ErrUnanswered = errors.New("the peer does not answer what it was sent")
 	// errExpired: ARTIM.
 	errExpired = errors.New("the association request took too long")
 )

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Message is a command and its data set.
@@ -313,6 +314,8 @@ func (c *Call) deliver(m Message) error {
 }
 
 // Next waits for the next response; what is left of the one before is passed over. After the final one it returns io.EOF.
+// A peer that keeps silent for Options.Answer is aborted: whether it has done what it was asked cannot be known, and nothing
+// else may be asked of it meanwhile.
 func (c *Call) Next(ctx context.Context) (*Message, error) {
 	if c.current != nil {
 		if err := c.current.pass(); err != nil {
@@ -327,10 +330,15 @@ func (c *Call) Next(ctx context.Context) (*Message, error) {
 	select {
 	case m = <-c.answers:
 	default:
+		silence := time.NewTimer(c.association.link.Answer)
+		defer silence.Stop()
 		select {
 		case m = <-c.answers:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
+		case <-silence.C:
+			c.association.abort(ErrUnanswered)
+			return nil, ErrUnanswered
 		case <-c.association.deaf:
 			select {
 			case m = <-c.answers: // it came with the end

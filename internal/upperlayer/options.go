@@ -10,7 +10,7 @@ type Options struct {
 	// MaxPDU is the greatest P-DATA-TF that is announced: 256 KiB. A peer that sends one of more than a MiB is aborted.
 	MaxPDU uint32
 	// ARTIM is how long an association request may take from the connection on, TLS included, and how long this side waits
-	// for the transport to be closed: 30 s (PS3.8 9.1.5).
+	// for the transport to be closed, or for consent to a release: 30 s (PS3.8 9.1.5).
 	ARTIM time.Duration
 	// Idle is the longest wait for a next message while none is under way: 5 min. It is renewed by each PDU.
 	Idle time.Duration
@@ -19,6 +19,8 @@ type Options struct {
 	// Rate is the least average inside messages, in bytes a second over Window of waiting: 512 over 60 s.
 	Rate   int64
 	Window time.Duration
+	// Answer is the longest that a peer may take over a response to what was sent to it whole, and between two: 2 min.
+	Answer time.Duration
 	// Write is the longest that a peer may take over one PDU: 60 s.
 	Write time.Duration
 	// Operations is how many operations a peer may have under way in one association, if it asks for as many: 16.
@@ -50,6 +52,7 @@ func (o *Options) fill() {
 	or(&o.Pause, 30*time.Second)
 	or(&o.Rate, 512)
 	or(&o.Window, time.Minute)
+	or(&o.Answer, 2*time.Minute)
 	or(&o.Write, time.Minute)
 	or(&o.Operations, 16)
 	or(&o.ImplementationUID, "2.25.295438412312893012839012839012839")
