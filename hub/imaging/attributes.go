@@ -3,6 +3,7 @@ package imaging
 import (
 	"encoding/json"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func plain(raw []byte) string {
 
 func (a attributes) number(tag dicom.Tag) *int {
 	n, err := strconv.ParseFloat(a.text(tag), 64)
-	if err != nil || n != float64(int(n)) || n < 0 { // R4: unsignedInt
+	if err != nil || n != math.Trunc(n) || n < 0 || n > math.MaxInt32 { // R4: unsignedInt
 		return nil
 	}
 	i := int(n)

@@ -64,11 +64,16 @@ func (d *Deriver) links(ctx context.Context, study *hub.Record) (links, error) {
 	return l, nil
 }
 
+const absentURL = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
 // subjectOf is what a study says of its patient itself.
 func subjectOf(a attributes) models.Reference {
 	ref := models.Reference{Type: ptr("Patient"), Display: textOrNil(person(a.text(0x00100010)))}
 	id := a.text(patientID)
 	if id == "" {
+		if ref.Display == nil { // R4: a Reference says something, or why not
+			ref.Extension = []models.Extension{{Url: absentURL, ValueCode: ptr("unknown")}}
+		}
 		return ref
 	}
 	ref.Identifier = &models.Identifier{Value: &id}

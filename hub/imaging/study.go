@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
 
@@ -281,10 +282,11 @@ func (a attributes) time(da, tm dicom.Tag) *string {
 // dateTime needs a zone for a time: that of Timezone Offset From UTC (0008,0201), else the hub's, UTC+8, since DICOM times
 // without an offset are local to the scanner.
 func dateTime(da, tm, zone string) *string {
-	if len(da) != 8 || strings.Trim(da, "0123456789") != "" || da[4:6] < "01" || da[4:6] > "12" || da[6:] < "01" || da[6:] > "31" {
+	day, err := time.Parse("20060102", da)
+	if err != nil || day.Year() < 1 { // R4: dateTime
 		return nil
 	}
-	date := da[:4] + "-" + da[4:6] + "-" + da[6:]
+	date := day.Format(time.DateOnly)
 	digits, _, _ := strings.Cut(tm, ".")
 	if len(digits) == 4 {
 		digits += "00"

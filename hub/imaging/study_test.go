@@ -91,7 +91,8 @@ func isR4(t *testing.T, raw []byte) {
 func TestTimesHaveAZone(t *testing.T) {
 	for _, c := range [][4]string{
 		{"20250301", "", "", "2025-03-01"}, {"20250301", "0830", "", "2025-03-01T08:30:00+08:00"}, {"20250301", "083000.123", "+0100", "2025-03-01T08:30:00+01:00"},
-		{"20250301", "083000", "nonsense", "2025-03-01T08:30:00+08:00"}, {"20250301", "990000", "", "2025-03-01"}, {"20251301", "083000", "", ""}, {"", "083000", "", ""},
+		{"20250301", "083000", "nonsense", "2025-03-01T08:30:00+08:00"}, {"20250301", "990000", "", "2025-03-01"}, {"20251301", "083000", "", ""},
+		{"20240229", "", "", "2024-02-29"}, {"20250229", "083000", "", ""}, {"20250431", "", "", ""}, {"00000101", "", "", ""}, {"", "083000", "", ""},
 	} {
 		got := ""
 		if s := dateTime(c[0], c[1], c[2]); s != nil {
@@ -100,6 +101,28 @@ func TestTimesHaveAZone(t *testing.T) {
 		if got != c[3] {
 			t.Errorf("%q is %s, expected %s", c[:3], got, c[3])
 		}
+	}
+}
+
+func TestNumbersAreUnsignedInt(t *testing.T) {
+	for text, want := range map[string]int{`7`: 7, `"012"`: 12, `-1`: -1, `1.5`: -1, `99999999999`: -1, `1e400`: -1, `"x"`: -1, `2147483647`: 2147483647} {
+		got := -1
+		if n := attrs(`{"00200011":{"vr":"IS","Value":[` + text + `]}}`).number(0x00200011); n != nil {
+			got = *n
+		}
+		if got != want {
+			t.Errorf("%s is %d", text, got)
+		}
+	}
+}
+
+func TestAStudyOfNobodyKnownSaysSo(t *testing.T) {
+	nobody, _ := json.Marshal(subjectOf(attrs(`{"00100010":{"vr":"PN"},"00100020":{"vr":"LO"}}`)))
+	if want := `{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}],"type":"Patient"}`; string(nobody) != want {
+		t.Errorf("%s", nobody)
+	}
+	if named := subjectOf(attrs(`{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A"}]}}`)); named.Extension != nil || named.Display == nil {
+		t.Errorf("%+v", named)
 	}
 }
 
