@@ -56,6 +56,9 @@ func TestARefusalNamesTheElementThatIsAtFault(t *testing.T) {
 		{"a store of no UID", ct, store(ct, "1.2.x"), image, cannotUnderstand, 0x00001000, "AffectedSOPInstanceUID: is not a UID"},
 		{"a store of another instance than its data set's", ct, store(ct, "1.2.4"), image, notSOPClass, 0x00080018, "SOPInstanceUID: is not that of the command"},
 		{"a store of an empty data set", ct, store(ct, "1.2.3"), "{}", cannotUnderstand, 0x00080018, "SOPInstanceUID: is missing or empty"},
+		{"an echo of another class than its context's", "1.2.840.10008.1.1", upperlayer.Command{Field: upperlayer.CEchoRQ, SOPClass: ct}, "", upperlayer.SOPClassNotSupported, 0x00000002, "AffectedSOPClassUID: is not that of the presentation context"},
+		{"a query of another class than its context's", studyRootFind, upperlayer.Command{Field: upperlayer.CFindRQ, SOPClass: patientRootFind}, level("STUDY", ""), upperlayer.SOPClassNotSupported, 0x00000002, "AffectedSOPClassUID: is not that of the presentation context"},
+		{"a commitment of another class than its context's", commitmentClass, upperlayer.Command{Field: upperlayer.NActionRQ, SOPClass: ct, SOPInstance: commitmentInstance, ActionType: requestCommitment}, "{}", upperlayer.NoSuchSOPClass, 0x00000003, "RequestedSOPClassUID: is not that of the presentation context"},
 		{"a query without identifier", studyRootFind, find, "", identifierMismatch, 0x00000800, "CommandDataSetType: says that no data set follows"},
 		{"a query with an empty identifier", studyRootFind, find, "{}", identifierMismatch, dicom.TagLevel, "QueryRetrieveLevel: "},
 		{"a query of patients in the root of studies", studyRootFind, find, level("PATIENT", ""), identifierMismatch, dicom.TagLevel, "QueryRetrieveLevel: "},
@@ -95,6 +98,56 @@ func TestARefusalNamesTheElementThatIsAtFault(t *testing.T) {
 				t.Errorf("%v %08X %q", got.Status, got.Offending, got.ErrorComment)
 			}
 		})
+	}
+}
+
+// TestAWarningNamesTheElementItIsAbout sends instances that are stored although something is odd about them.
+func TestAWarningNamesTheElementItIsAbout(t *testing.T) {
+	address, open := startStore(t, func(*Server) {})
+	close(open)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	const ct = storageFamily + "2"
+	var dialer upperlayer.Dialer
+	a, err := dialer.Dial(ctx, address, upperlayer.Proposal{Called: "CONCORD", Calling: "CT1",
+		Contexts: []upperlayer.ProposedContext{{ID: 1, Abstract: ct, Transfer: []string{explicitLittle}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Abort()
+	for _, c := range []struct {
+		name, class, instance, patient string
+		status                         upperlayer.Status
+		tag                            dicom.Tag
+		comment                        string
+	}{
+		{"the first", ct, "1.2.3", "P1", upperlayer.Success, 0, ""},
+		{"the same UID with other bytes", ct, "1.2.3", "P1 ", otherThanSent, 0x00080018, "SOPInstanceUID: is here with other bytes; stored beside them"},
+		{"another patient than its study's", ct, "1.2.4", "P2", elementsDiffer, 0x00100020, "stored, but its Patient ID is not that of its study"},
+		{"another class than the command's", storageFamily + "4", "1.2.5", "P1", elementsDiffer, 0x00080016, "SOPClassUID: is not that of the command; stored all the same"},
+	} {
+		set, err := dicom.AppendDataSet(nil, []byte(`{"00080016":{"vr":"UI","Value":["`+c.class+`"]},"00080018":{"vr":"UI","Value":["`+c.instance+
+			`"]},"00080060":{"vr":"CS","Value":["CT"]},"00100020":{"vr":"LO","Value":["`+strings.TrimSpace(c.patient)+`"]},"00104000":{"vr":"LT","Value":["`+c.patient+
+			`"]},"0020000D":{"vr":"UI","Value":["1.2"]},"0020000E":{"vr":"UI","Value":["1.2.1"]}}`), explicitLittle, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call, err := a.Call(ctx, a.Contexts()[0], upperlayer.Command{Field: upperlayer.CStoreRQ, SOPClass: ct, SOPInstance: c.instance}, bytes.NewReader(set))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := call.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call.Close()
+		var want []uint32
+		if c.tag != 0 {
+			want = []uint32{uint32(c.tag)}
+		}
+		if got := m.Command; got.Status != c.status || !slices.Equal(got.Offending, want) || got.ErrorComment != c.comment {
+			t.Errorf("%s: %v %08X %q", c.name, got.Status, got.Offending, got.ErrorComment)
+		}
 	}
 }
 

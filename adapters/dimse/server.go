@@ -141,6 +141,10 @@ func (s *Server) handle(ctx context.Context, r *upperlayer.Request) {
 		r.Respond(verdict(upperlayer.UnrecognizedOperation, 0x00000100, strings.TrimSuffix(r.Command.Field.String(), "-RQ")+" is no operation of this SOP class"), nil)
 		return
 	}
+	if class := r.Command.SOPClass; class != "" && class != r.Context.Abstract && r.Command.Field != upperlayer.CStoreRQ { // store says so itself
+		r.Respond(otherClass(r.Command.Field), nil)
+		return
+	}
 	if err := s.may(ctx, command.Needs); err != nil {
 		r.Respond(upperlayer.Command{Status: upperlayer.NotAuthorized, ErrorComment: comment(err)}, nil)
 		return
@@ -154,6 +158,16 @@ func (s *Server) handle(ctx context.Context, r *upperlayer.Request) {
 		defer leave()
 	}
 	command.Do(ctx, r)
+}
+
+// otherClass is the answer to a command whose SOP class is not that of its presentation context: of a composite service
+// (PS3.7 9.1) "SOP Class not supported", of a normalized one (PS3.7 10.1) "no such SOP Class".
+func otherClass(f upperlayer.Field) upperlayer.Command {
+	status, element := upperlayer.SOPClassNotSupported, dicom.Tag(0x00000002)
+	if f >= upperlayer.NEventReportRQ {
+		status, element = upperlayer.NoSuchSOPClass, 0x00000003
+	}
+	return verdict(status, element, "is not that of the presentation context")
 }
 
 // may checks the caller's scope, and that its member may still act: associations last long.

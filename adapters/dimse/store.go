@@ -84,9 +84,9 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 	case o.Err != nil:
 		return failure(o.Err)
 	case o.Result == imaging.Duplicate:
-		return upperlayer.Command{Status: otherThanSent, ErrorComment: "stored beside the first: this UID is here with other bytes"}
-	case o.Warning != "":
-		return upperlayer.Command{Status: elementsDiffer, ErrorComment: o.Warning}
+		return verdict(otherThanSent, 0x00080018, "is here with other bytes; stored beside them")
+	case o.Warning != "": // of the one thing that is warned of, another patient
+		return upperlayer.Command{Status: elementsDiffer, ErrorComment: o.Warning, Offending: []uint32{0x00100020}}
 	case h.SOPClassUID != c.SOPClass:
 		return verdict(elementsDiffer, 0x00080016, "is not that of the command; stored all the same")
 	}

@@ -95,6 +95,7 @@ const (
 	MissingAttributeValue Status = 0x0121
 	NoSuchSOPClass        Status = 0x0118
 	ClassInstanceConflict Status = 0x0119
+	SOPClassNotSupported  Status = 0x0122
 	NotAuthorized         Status = 0x0124
 	DuplicateInvocation   Status = 0x0210
 	UnrecognizedOperation Status = 0x0211
