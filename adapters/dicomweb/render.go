@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,7 +101,8 @@ type shot struct {
 }
 
 // shotsOf chooses what is rendered: the frames that are named; of an instance without names all of them where many are
-// wanted, else the middle one; of a study or series its instances with frames, or the middle one of these.
+// wanted, else the middle one; of a study or series its instances with frames, or the middle one of these, those left out
+// that have no decoder, such as videos, unless there are no others.
 func shotsOf(c *gin.Context, recs []hub.Record, multi bool) ([]shot, error) {
 	if list := c.Param("frames"); list != "" {
 		numbers, err := frameNumbers(list, &recs[0])
@@ -131,6 +133,9 @@ func shotsOf(c *gin.Context, recs []hub.Record, multi bool) ([]shot, error) {
 		default:
 			shots = append(shots, shot{&recs[i], everyFrame(n)})
 		}
+	}
+	if decodable := func(s shot) bool { return becomesNative(syntaxOf(s.rec)) }; slices.ContainsFunc(shots, decodable) {
+		shots = slices.DeleteFunc(shots, func(s shot) bool { return !decodable(s) })
 	}
 	switch {
 	case len(shots) == 0:

@@ -127,6 +127,24 @@ func TestWhatCannotBeDecodedIsNotAcceptableAndComesAsStored(t *testing.T) {
 	c.get(at, "Accept: application/dicom; transfer-syntax=*").want(200)
 }
 
+func TestAStudyIsShownByWhatCanBeDecoded(t *testing.T) {
+	c := start(t)
+	for i := range 5 {
+		c.do("POST", "/studies", multipartOf([3]string{"application/dicom+json", "", "[" + ctObject(fmt.Sprint("1.2.7.", i+1), 1, `"7FE00010":{"vr":"OB","BulkDataURI":"p"}`) + "]"},
+			[3]string{"image/jxl", "p", "no decoder"}), ofMetadata).want(200)
+	}
+	const study = "/studies/1.2.5"
+	c.get(study + "/rendered").want(406)
+	c.get(study + "/thumbnail").want(406)
+	c.do("POST", "/studies", []byte("["+ctObject("1.2.7.9", 1, `"7FE00010":{"vr":"OB","InlineBinary":"AQIDBA=="}`)+"]"), "Content-Type: application/dicom+json").want(200)
+	c.get(study + "/rendered").want(200)
+	c.get(study + "/series/1.2.6/thumbnail").want(200)
+	if parts := c.get(study+"/rendered", `Accept: multipart/related; type="image/png"`).want(200).parts(); len(parts) != 1 {
+		t.Errorf("%d images", len(parts))
+	}
+	c.get(study + "/series/1.2.6/instances/1.2.7.1/rendered").want(406)
+}
+
 func TestWhatHasNoImageIsNotRendered(t *testing.T) {
 	c := start(t)
 	c.do("POST", "/studies", []byte(`{"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.88.11"]},"00080018":{"vr":"UI","Value":["1.2.3.9"]},"0020000D":{"vr":"UI","Value":["1.2.5"]},"0020000E":{"vr":"UI","Value":["1.2.6"]}}`),

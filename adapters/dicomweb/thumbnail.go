@@ -87,20 +87,28 @@ func (s *Server) emblem(c *gin.Context, at imaging.Place) (*hub.Record, int, err
 	return s.middle(c.Request.Context(), at, locs, none)
 }
 
-// middle looks from the middle outwards for an instance with frames.
+// middle looks from the middle onwards for an instance with frames, one that can be decoded if there is any.
 func (s *Server) middle(ctx context.Context, at imaging.Place, locs []hub.Loc, none error) (*hub.Record, int, error) {
 	const tries = 64
+	var undecodable *hub.Record
 	for i := range min(tries, len(locs)) {
 		n := (len(locs)/2 + i) % len(locs)
 		recs, err := s.Reader.Found(ctx, s.PartitionOf(at.Study), locs[n:n+1])
 		if err != nil {
 			return nil, 0, err
 		}
-		if b := recs[0].Blob; b != nil && b.Parts.Len() > 0 {
+		switch b := recs[0].Blob; {
+		case b == nil || b.Parts.Len() == 0:
+		case becomesNative(syntaxOf(&recs[0])):
 			return &recs[0], b.Parts.Len() / 2, nil
+		case undecodable == nil:
+			undecodable = &recs[0]
 		}
 	}
-	return nil, 0, none
+	if undecodable == nil {
+		return nil, 0, none
+	}
+	return undecodable, undecodable.Blob.Parts.Len() / 2, nil
 }
 
 // smallImage takes a thumbnail from the shelf, or makes it and puts it there by shelve.
