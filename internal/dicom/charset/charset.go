@@ -100,10 +100,14 @@ func (s *Set) Append(dst, v []byte) ([]byte, Repair) {
 	case escapes && (s.extends || s.whole == nil && !s.utf8):
 		return s.appendExtended(dst, v)
 	case s.utf8:
-		if utf8.Valid(v) && !(s.evidence == AsGBK && resemblesUTF8(v)) {
-			return append(dst, v...), AsDeclared
+		text, cut := fromUTF8(v)
+		if text != nil && !(s.evidence == AsGBK && resemblesUTF8(v)) {
+			if cut {
+				return append(dst, text...), Lossy
+			}
+			return append(dst, text...), AsDeclared
 		}
-		if out, ok := appendWhole(dst, v, simplifiedchinese.GB18030); ok {
+		if out, ok := appendGBK(dst, v, s.cutGBK(v)); ok {
 			return out, AsGBK
 		}
 		return append(dst, bytes.ToValidUTF8(v, []byte("\uFFFD"))...), Lossy
@@ -128,12 +132,13 @@ func (s *Set) Append(dst, v []byte) ([]byte, Repair) {
 
 // reconsider looks for another reading of v than the declared one, which stands in dst from from on and does not explain v.
 func (s *Set) reconsider(dst []byte, from int, v []byte, repair Repair) ([]byte, Repair) {
-	if surelyUTF8(v) {
-		return append(dst[:from], v...), AsUTF8
+	if text, _ := fromUTF8(v); surelyUTF8(text) {
+		return append(dst[:from], text...), AsUTF8
 	}
+	at := s.cutGBK(v)
 	chinese := s.g1.plane == gb2312 && repair == Lossy // beyond GB 2312
-	if chinese || s.g1.plane != ksx1001 && surelyGBK(v, true) {
-		if out, ok := appendWhole(nil, v, simplifiedchinese.GB18030); ok {
+	if chinese || s.g1.plane != ksx1001 && surelyGBK(v[:at], true) {
+		if out, ok := appendGBK(nil, v, at); ok {
 			return append(dst[:from], out...), AsGBK
 		}
 	}
@@ -143,12 +148,16 @@ func (s *Set) reconsider(dst []byte, from int, v []byte, repair Repair) ([]byte,
 // appendGuess reads bytes that were declared Latin-1 or not at all.
 func (s *Set) appendGuess(dst, v []byte) ([]byte, Repair) {
 	declared := s.g1.plane == latin
-	accident := utf8.Valid(v) && resemblesUTF8(v) && (s.evidence == AsGBK || surelyGBK(v, true) && !everydayUTF8(v))
-	if utf8.Valid(v) && !accident {
-		return append(dst, v...), AsUTF8
+	text, cut := fromUTF8(v)
+	switch {
+	case text == nil:
+	case cut && (s.evidence == AsGBK || !surelyUTF8(text)):
+	case !cut && resemblesUTF8(v) && (s.evidence == AsGBK || surelyGBK(v, true) && !everydayUTF8(v)): // by accident
+	default:
+		return append(dst, text...), AsUTF8
 	}
-	if accident || s.evidence == AsGBK || surelyGBK(v, declared) {
-		if out, ok := appendWhole(dst, v, simplifiedchinese.GB18030); ok {
+	if at := s.cutGBK(v); s.evidence == AsGBK || surelyGBK(v[:at], declared) {
+		if out, ok := appendGBK(dst, v, at); ok {
 			return out, AsGBK
 		}
 	}
@@ -159,6 +168,15 @@ func (s *Set) appendGuess(dst, v []byte) ([]byte, Repair) {
 		return dst, AsDeclared
 	}
 	return dst, AsLatin1
+}
+
+// appendGBK decodes what was guessed to be GBK; the byte at cut, where that is none behind the end, is half of a character.
+func appendGBK(dst, v []byte, cut int) (out []byte, ok bool) {
+	out, ok = appendWhole(dst, v[:cut], simplifiedchinese.GB18030)
+	if cut < len(v) {
+		out = append(append(out, "\uFFFD"...), v[cut+1:]...)
+	}
+	return out, ok
 }
 
 // appendWhole decodes with e; ok is false when some bytes had no meaning.

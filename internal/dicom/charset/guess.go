@@ -1,6 +1,9 @@
 package charset
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // surelyGBK reports whether v reads as Chinese in GBK. Where Latin-1 was declared the evidence must be stronger: every
 // run of bytes above 127 consists of whole characters of GB 2312, or of GBK where they do not begin like a letter, half of
@@ -51,6 +54,7 @@ func surelyUTF8(v []byte) bool {
 	for i := 0; i < len(v); {
 		r, n := utf8.DecodeRune(v[i:])
 		switch {
+		case r == utf8.RuneError && n == 3: // where fromUTF8 found half of a character
 		case r == utf8.RuneError || n == 2:
 			return false
 		case r >= 0x3000 && r <= 0x9FFF || r >= 0xFF00 && r <= 0xFFEF:
@@ -61,6 +65,52 @@ func surelyUTF8(v []byte) bool {
 		i += n
 	}
 	return ideographs > 0
+}
+
+// fromUTF8 returns v if it is UTF-8, with U+FFFD for characters that were cut at the end of a component or value, where an
+// attribute may have no more bytes; nil if it is none.
+func fromUTF8(v []byte) (text []byte, cut bool) {
+	if utf8.Valid(v) {
+		return v, false
+	}
+	whole := 0
+	for i := 0; i < len(v); {
+		r, n := utf8.DecodeRune(v[i:])
+		if r == utf8.RuneError && n == 1 {
+			n = runLength(v[i:], func(b byte) bool { return b >= 0x80 })
+			if utf8.FullRune(v[i:i+n]) || i+n < len(v) && bytes.IndexByte([]byte("\\^= \x00"), v[i+n]) < 0 {
+				return nil, false
+			}
+		} else if n > 1 {
+			whole++
+		}
+		i += n
+	}
+	if whole == 0 {
+		return nil, false
+	}
+	return bytes.ToValidUTF8(v, []byte("\uFFFD")), true
+}
+
+// shortestCut is the length from which on a text may have been cut to what its attribute holds: SH has 16.
+const shortestCut = 15
+
+// cutGBK finds the first half of a character at the end of v, padding apart; len(v) where there is none.
+func (s *Set) cutGBK(v []byte) int {
+	if len(v) < shortestCut && s.evidence != AsGBK {
+		return len(v)
+	}
+	text := bytes.TrimRight(v, " \x00")
+	for i := 0; i < len(text); i++ {
+		if text[i] < 0x80 {
+			continue
+		}
+		if i+1 == len(text) {
+			return i
+		}
+		i++
+	}
+	return len(v)
 }
 
 // resemblesUTF8 reports whether v, valid UTF-8, may be so by accident: it has two-byte sequences only, each of which is a
