@@ -96,11 +96,17 @@ func (f file) image(ctx context.Context) (*pixels.Image, error) {
 	return img, notMade(err)
 }
 
-// copy writes spans of the file (offset, length, …) to w. Spans of a deflated file count inflated bytes.
+// copy writes spans of the file (offset, length, …) to w. Spans of a deflated file count inflated bytes, unless they are all
+// of it.
 func (f file) copy(ctx context.Context, w io.Writer, spans []int64) error {
 	if f.syntax() == deflatedLittle && !f.whole(spans) {
 		return f.copyInflated(ctx, w, spans)
 	}
+	return f.copyStored(ctx, w, spans)
+}
+
+// copyStored writes spans of the bytes as they are stored.
+func (f file) copyStored(ctx context.Context, w io.Writer, spans []int64) error {
 	for i := 0; i+1 < len(spans); i += 2 {
 		r, err := f.open(ctx, spans[i], spans[i+1])
 		if err != nil {

@@ -40,7 +40,7 @@ func (f file) part(media string, spans []int64) part {
 	}
 	if len(spans) == 2 && (f.syntax() != deflatedLittle || f.whole(spans)) {
 		p.from = func(ctx context.Context, w io.Writer, offset, length int64) error {
-			return f.copy(ctx, w, []int64{spans[0] + offset, length})
+			return f.copyStored(ctx, w, []int64{spans[0] + offset, length})
 		}
 	}
 	return p

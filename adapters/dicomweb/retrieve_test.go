@@ -3,8 +3,10 @@ package dicomweb_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"concord/internal/dicom"
 )
 
 func TestAnInstanceComesBackAsItWasSentOnEveryWay(t *testing.T) {
@@ -95,6 +99,27 @@ func TestRangesAndTagsSaveBytes(t *testing.T) {
 	head := c.do("HEAD", pathOf(f), nil, as).want(200)
 	if len(head.body) != 0 || head.header.Get("Content-Length") == "" || head.header.Get("Content-Length") == "0" {
 		t.Errorf("HEAD: %d bytes, length %s", len(head.body), head.header.Get("Content-Length"))
+	}
+}
+
+func TestRangesOfADeflatedFileAreThoseOfItsBytes(t *testing.T) {
+	c := start(t)
+	plain := series(t, 1, 1, 16)[0]
+	meta := 144 + int(binary.LittleEndian.Uint32(plain.Bytes()[140:]))
+	file := bytes.NewBuffer(dicom.AppendMeta(nil, "1.2.840.10008.1.2.1.99", "1.2.840.10008.5.1.4.1.1.2", plain.InstanceUID, "1.2.3"))
+	w, _ := flate.NewWriter(file, flate.BestCompression)
+	w.Write(plain.Bytes()[meta:])
+	w.Close()
+	c.stow(file.Bytes()).want(200)
+	const as = "Accept: application/dicom; transfer-syntax=*"
+	if a := c.get(pathOf(plain), as).want(200); !bytes.Equal(a.body, file.Bytes()) {
+		t.Error("the whole is another")
+	}
+	if a := c.get(pathOf(plain), as, "Range: bytes=300-399").want(206); !bytes.Equal(a.body, file.Bytes()[300:400]) {
+		t.Error("a range is another")
+	}
+	if a := c.get(pathOf(plain)+"/frames/1", "Accept: application/octet-stream").want(200); !bytes.Equal(a.body, plain.Pixels) {
+		t.Error("the frame is another")
 	}
 }
 
