@@ -150,6 +150,7 @@ func (w *jsonWriter) attribute(i uint32, set *charset.Set) {
 	w.out = append(e.Tag.AppendHex(append(w.out, '"')), `":{"vr":"`...)
 	w.out = append(w.out, byte(e.VR>>8), byte(e.VR), '"')
 	switch {
+	case e.Bulk && e.Length == 0 && !e.Encapsulated: // no value (F.2.5)
 	case e.Bulk:
 		w.out = append(w.out, `,"BulkDataURI":`...)
 		w.out = appendString(w.out, e.Tag.AppendHex(w.path))

@@ -18,6 +18,7 @@ func TestAppendJSON(t *testing.T) {
 		want     string
 	}{
 		{"an empty value has its vr only", "LO", 0x00101000, nil, `{"vr":"LO"}`},
+		{"empty pixel data are nowhere else either", "OW", 0x7FE00010, nil, `{"vr":"OW"}`},
 		{"an empty value among others is null", "LO", 0x00101000, []byte(`A\\B`), `{"vr":"LO","Value":["A",null,"B"]}`},
 		{"padding is no content", "CS", 0x00080060, []byte(" CT "), `{"vr":"CS","Value":["CT"]}`},
 		{"leading spaces of text are content", "LT", 0x00104000, []byte("  a\\b\r\n "), `{"vr":"LT","Value":["  a\\b\r\n"]}`},
