@@ -1,6 +1,8 @@
 package dicomweb
 
 import (
+	"context"
+	"io"
 	"slices"
 	"strings"
 
@@ -8,6 +10,8 @@ import (
 
 	"concord/hub"
 	"concord/internal/dicom"
+	"concord/internal/dicom/dict"
+	"concord/internal/pixels"
 )
 
 // bulk answers with one value that the metadata refers to by BulkDataURI (PS3.18 10.4.1.1.5). Where it lies is found by
@@ -29,17 +33,18 @@ func (s *Server) bulk(c *gin.Context) {
 		return
 	}
 	want := strings.TrimPrefix(c.Param("path"), "/")
-	offset, length, frames, found := valueAt(header, want)
+	value, found := valueAt(header, want)
+	spans := []int64{value.Offset, value.Length}
 	switch {
 	case !found:
 		WriteError(c, &hub.Error{Kind: hub.NotFound, Msg: "the instance has no bulk value at " + clip(want)})
-	case frames && want == tagPixels.Hex() && f.rec.Blob.Parts.Len() > 0:
+	case value.Encapsulated && want == tagPixels.Hex() && f.rec.Blob.Parts.Len() > 0:
 		s.encapsulated(c, f)
 	case want == tagDocument.Hex():
-		typ, own := documentOf(header, length)
-		s.value(c, f.part(typeOctets, []int64{offset, length}), f.part(typ, []int64{offset, own}))
+		typ, own := documentOf(header, value.Length)
+		s.value(c, f.part(typeOctets, spans), f.part(typ, []int64{value.Offset, own}))
 	default:
-		s.value(c, f.part(typeOctets, []int64{offset, length}))
+		s.value(c, f.littleEndian(f.part(typeOctets, spans), header, value))
 	}
 }
 
@@ -52,17 +57,35 @@ const (
 
 // valueAt finds a value that metadata leaves out; and an encapsulated document however small, since FHIR resources have its
 // address.
-func valueAt(h *dicom.Header, path string) (offset, length int64, encapsulated, ok bool) {
+func valueAt(h *dicom.Header, path string) (dicom.BulkValue, bool) {
 	for _, b := range h.Bulks() {
 		if b.Path == path {
-			return b.Offset, b.Length, b.Encapsulated, true
+			return b, true
 		}
 	}
 	if path != tagDocument.Hex() {
-		return 0, 0, false, false
+		return dicom.BulkValue{}, false
 	}
 	e, ok := h.Find(tagDocument)
-	return e.Offset, e.Length, false, ok && e.Length > 0
+	return dicom.BulkValue{Path: path, VR: e.VR, Offset: e.Offset, Length: e.Length}, ok && e.Length > 0
+}
+
+// littleEndian is a value in the byte order of Explicit VR Little Endian, which bulk data without a transfer syntax of its own
+// has (PS3.18 8.7.3), where it lies in the file with its high bytes first.
+func (f file) littleEndian(p part, h *dicom.Header, v dicom.BulkValue) part {
+	tag, _ := dict.ParseTag(v.Path[max(0, len(v.Path)-8):])
+	width := pixels.Turned(h, tag, v.VR)
+	if width == 1 {
+		return p
+	}
+	return part{media: p.media, size: p.size, tag: strings.TrimSuffix(p.tag, `"`) + `-le"`, write: func(ctx context.Context, w io.Writer) error {
+		r, err := f.open(ctx, v.Offset, v.Length)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		return pixels.CopyTurned(w, r, v.Length, width)
+	}}
 }
 
 // documentOf is the type of an encapsulated document and its length without padding. A type that PS3.18 does not name for

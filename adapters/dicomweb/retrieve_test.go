@@ -123,6 +123,42 @@ func TestRangesOfADeflatedFileAreThoseOfItsBytes(t *testing.T) {
 	}
 }
 
+func TestBulkDataIsLittleEndianWhateverTheFileIs(t *testing.T) {
+	c := start(t)
+	file := dicom.AppendMeta(nil, "1.2.840.10008.1.2.2", "1.2.840.10008.5.1.4.1.1.2", "1.2.7.1", "1.2.3")
+	put := func(tag uint32, vr string, value []byte) {
+		file = append(binary.BigEndian.AppendUint32(file, tag), vr...)
+		if vr == "OW" {
+			file = binary.BigEndian.AppendUint32(append(file, 0, 0), uint32(len(value)))
+		} else {
+			file = binary.BigEndian.AppendUint16(file, uint16(len(value)))
+		}
+		file = append(file, value...)
+	}
+	number := func(n byte) []byte { return []byte{0, n} }
+	put(0x00080016, "UI", []byte("1.2.840.10008.5.1.4.1.1.2\x00"))
+	put(0x00080018, "UI", []byte("1.2.7.1\x00"))
+	put(0x0020000D, "UI", []byte("1.2.5\x00"))
+	put(0x0020000E, "UI", []byte("1.2.6\x00"))
+	put(0x00280002, "US", number(1))
+	put(0x00280004, "CS", []byte("MONOCHROME2 "))
+	put(0x00280010, "US", number(1))
+	put(0x00280011, "US", number(2))
+	put(0x00280100, "US", number(16))
+	put(0x00280101, "US", number(16))
+	put(0x00280102, "US", number(15))
+	put(0x00280103, "US", number(0))
+	put(0x60003000, "OW", bytes.Repeat([]byte{1, 2}, 4000))
+	put(0x7FE00010, "OW", []byte{1, 2, 3, 4})
+	c.stow(file).want(200)
+	const at = "/studies/1.2.5/series/1.2.6/instances/1.2.7.1"
+	for path, want := range map[string][]byte{"/bulk/7FE00010": {2, 1, 4, 3}, "/frames/1": {2, 1, 4, 3}, "/bulk/60003000": bytes.Repeat([]byte{2, 1}, 4000)} {
+		if a := c.get(at+path, "Accept: application/octet-stream").want(200); !bytes.Equal(a.body, want) {
+			t.Errorf("%s: %.8x", path, a.body)
+		}
+	}
+}
+
 func TestFramesAreTheBytesOfTheFile(t *testing.T) {
 	c := start(t)
 	f := c.stored(1, 1, 64)[0]

@@ -30,7 +30,7 @@ func (t *transcoder) element(e dicom.Element) error {
 		return t.streamed(e)
 	}
 	value := e.Value
-	if width := t.swaps(e); width > 1 {
+	if width := Turned(t.h, e.Tag, e.VR); width > 1 {
 		value = append([]byte(nil), value...)
 		swap(value, width)
 	}
@@ -96,20 +96,8 @@ func (t *transcoder) streamed(e dicom.Element) error {
 	if err != nil {
 		return err
 	}
-	width := t.swaps(e)
-	buf := make([]byte, 32<<10) // a multiple of every width
-	for left := e.Length; left > 0; {
-		part := buf[:min(left, int64(len(buf)))]
-		if _, err := io.ReadFull(r, part); err != nil {
-			return short(err)
-		}
-		if width > 1 {
-			swap(part, width)
-		}
-		if _, err := t.w.Write(part); err != nil {
-			return err
-		}
-		left -= int64(len(part))
+	if err := CopyTurned(t.w, r, e.Length, Turned(t.h, e.Tag, e.VR)); err != nil {
+		return err
 	}
 	if e.Length%2 == 1 {
 		return t.w.WriteByte(0)
@@ -117,15 +105,34 @@ func (t *transcoder) streamed(e dicom.Element) error {
 	return nil
 }
 
-// swaps is the width of the numbers of an element that must be turned round, 1 for none (PS3.5 7.3). Pixel data of more than
-// 16 bits is still made of words.
-func (t *transcoder) swaps(e dicom.Element) int {
-	if !t.h.BigEndian && !(t.h.TransferSyntax == gePrivate && e.Tag == tagPixels) {
+// CopyTurned copies n bytes with each group of width bytes turned round.
+func CopyTurned(w io.Writer, r io.Reader, n int64, width int) error {
+	buf := make([]byte, 32<<10) // a multiple of every width
+	for n > 0 {
+		part := buf[:min(n, int64(len(buf)))]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return short(err)
+		}
+		if width > 1 {
+			swap(part, width)
+		}
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+		n -= int64(len(part))
+	}
+	return nil
+}
+
+// Turned is the width of the numbers of a value that have their high byte first in the file, 1 for none (PS3.5 7.3). Pixel data of
+// more than 16 bits is still made of words.
+func Turned(h *dicom.Header, tag dicom.Tag, vr dicom.VR) int {
+	if !h.BigEndian && !(h.TransferSyntax == gePrivate && tag == tagPixels) {
 		return 1
 	}
-	switch e.VR {
+	switch vr {
 	case dict.US, dict.SS, dict.OW, dict.AT:
-		if allocated, _ := t.h.Int(tagAllocated); e.Tag == tagPixels && (allocated == 32 || allocated == 64) {
+		if allocated, _ := h.Int(tagAllocated); tag == tagPixels && (allocated == 32 || allocated == 64) {
 			return int(allocated / 8)
 		}
 		return 2
