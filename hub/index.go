@@ -94,8 +94,9 @@ type Index interface {
 	// Types lists the resource types that p has or ever had entries of, sorted; and as "Type#text" the Trait terms that entries
 	// of a type have or had.
 	Types(ctx context.Context, p Partition) ([]string, error)
-	// Counts answers tallies, in order, and says where each partition was when it was read.
-	Counts(ctx context.Context, of []Tally) ([]int64, map[Partition]Marks, error)
+	// Counts answers tallies, in order, and says where each partition was when it was read; and where beside, unless empty, was
+	// after that.
+	Counts(ctx context.Context, of []Tally, beside Partition) ([]int64, map[Partition]Marks, error)
 	// Reset empties partition p altogether.
 	Reset(ctx context.Context, p Partition) error
 }
@@ -117,6 +118,8 @@ type Query struct {
 	Limit int
 	// Count asks for the exact total.
 	Count bool
+	// Beside is a partition that is not searched. Where it is after all has been read is among the page's Marks.
+	Beside Partition
 }
 
 // Tally asks how many entries of a type there are in a partition that have an Exact term.

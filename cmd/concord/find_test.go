@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"concord/hub"
 	"concord/hub/access"
 	"concord/hub/audit"
@@ -25,22 +23,16 @@ import (
 )
 
 // sentCommands counts what an index asks.
-type sentCommands struct{ trips, commands atomic.Int64 }
-
-func (*sentCommands) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (c *sentCommands) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		c.trips.Add(1)
-		c.commands.Add(1)
-		return next(ctx, cmd)
-	}
+type sentCommands struct {
+	*keeper.Keeper
+	trips, commands atomic.Int64
 }
-func (c *sentCommands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		c.trips.Add(1)
-		c.commands.Add(int64(len(cmds)))
-		return next(ctx, cmds)
-	}
+
+// Ask implements index.Local: one trip of a hub that asks a Redis.
+func (c *sentCommands) Ask(commands [][]any, tell func(i int, reply []byte)) bool {
+	c.trips.Add(1)
+	c.commands.Add(int64(len(commands)))
+	return c.Keeper.Ask(commands, tell)
 }
 
 type quiet struct{}
@@ -53,9 +45,9 @@ func openWide(t *testing.T) (*imaging.Archive, *imaging.Finder, *sentCommands) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, sent := keeper.New(keeper.Options{}), &sentCommands{}
-	conn := index.ConnectLocal(k)
-	conn.AddHook(sent)
+	k := keeper.New(keeper.Options{})
+	sent := &sentCommands{Keeper: k}
+	conn := index.ConnectLocal(sent)
 	ix := index.Open(conn, index.StandardLayout(16))
 	projectors := &projection.Projectors{ByType: map[string]hub.Projector{
 		dicom.Study.Type(): projector(dicom.ProjectStudy), dicom.Series.Type(): projector(dicom.ProjectSeries), dicom.Instance.Type(): projector(dicom.ProjectInstance),
@@ -80,7 +72,13 @@ func openWide(t *testing.T) (*imaging.Archive, *imaging.Finder, *sentCommands) {
 		a.Writers[p] = commit.New(log, a.Followers[p], commit.Options{})
 		f.Partitions = append(f.Partitions, p)
 	}
+	records := projection.NewFollower(&projection.Log{Objects: objects, Partition: "records", Cache: cache}, ix, projectors)
+	if err := records.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.Followers["records"] = records
 	f.Reader = lookup.New(ix, objects, a.Followers, access.Mutual{}, quiet{})
+	f.Reader.Records = "records" // whose labels and Consents may withhold studies: each answer looks whether there are any
 	t.Cleanup(func() {
 		for _, w := range a.Writers {
 			w.Close()

@@ -26,6 +26,9 @@ type asking struct {
 	ps     []hub.Partition
 	limits Limits
 	before watches
+	// beside is the partition of the records where it is not among ps, and aside stands for its index.
+	beside hub.Partition
+	aside  watches
 	// everything: the policy lets the caller read all.
 	everything bool
 	// at is where the records were when they were asked last.
@@ -36,8 +39,8 @@ type asking struct {
 	exact bool
 	// clear: what was found may be read, and nobody need be asked about each record.
 	clear bool
-	// aside is how many records were read besides the candidates themselves.
-	aside int
+	// spent is how many records were read besides the candidates themselves.
+	spent int
 	// inner searches that were begun, by their query, and whose judgements are known.
 	inner   map[*hub.Query]*inner
 	verdict map[*hub.Query]map[reference]bool
@@ -50,6 +53,9 @@ func (r *Reader) ask(who access.Caller, ps ...hub.Partition) *asking {
 		inner: map[*hub.Query]*inner{}, verdict: map[*hub.Query]map[reference]bool{}}
 	if p, ok := r.policy.(MayReadAll); ok {
 		a.everything = p.MayReadAll(who)
+	}
+	if r.Records != "" && !slices.Contains(ps, r.Records) {
+		a.beside, a.aside = r.Records, r.watch(r.Records)
 	}
 	return a
 }
@@ -75,14 +81,25 @@ func (a *asking) projecting(t *thing) func() (hub.Entry, error) {
 
 // page asks the index. q must be Plain.
 func (a *asking) page(ctx context.Context, q hub.Query) (hub.Page, error) {
+	q.Beside = a.beside
 	page, err := a.index.Search(ctx, a.ps, q)
+	return page, a.readAt(page.Marks, err)
+}
+
+// readAt takes note of where the index was read, and fails unless it is complete there.
+func (a *asking) readAt(marks map[hub.Partition]hub.Marks, err error) error {
 	if err != nil {
-		return page, a.before.refused(err)
+		return a.before.refused(err)
 	}
-	if m, has := page.Marks[a.Records]; has {
+	m, has := marks[a.Records]
+	if has {
 		a.at = m
 	}
-	return page, a.before.completeAt(page.Marks)
+	err = a.before.completeAt(marks)
+	if err == nil && has {
+		err = a.aside.completeAt(marks)
+	}
+	return err
 }
 
 // count says how many candidates q has.
@@ -197,7 +214,7 @@ func (a *asking) fetch(ctx context.Context, names []hub.Name) ([]*thing, error) 
 
 // spend counts records that are read besides the candidates.
 func (a *asking) spend(n int) error {
-	if a.aside += n; a.aside > a.limits.Scan {
+	if a.spent += n; a.spent > a.limits.Scan {
 		return tooCostly("", "add a condition that the index can answer, such as a patient, a code or a date",
 			"search: more than %d records would have to be read to follow the chains of each candidate", a.limits.Scan)
 	}

@@ -185,18 +185,21 @@ func (r *Reader) Counts(ctx context.Context, who access.Caller, of []hub.Tally) 
 		}
 	}
 	a := r.ask(who, ps...)
-	counted, marks, err := r.index.Counts(ctx, of)
-	if err == nil {
-		err = a.before.completeAt(marks)
+	counted, marks, err := r.index.Counts(ctx, of, a.beside)
+	if err := a.readAt(marks, err); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, a.before.refused(err)
+	all, asked := a.everything, map[string]bool{}
+	var w inUse
+	if all {
+		if w, err = a.inUse(ctx, a.at); err != nil {
+			return nil, err
+		}
 	}
-	all, asked := true, map[string]bool{}
 	for i := 0; all && i < len(of); i++ {
 		if typ := of[i].Type; !asked[typ] {
 			asked[typ] = true
-			if all, err = a.sees(ctx, &hub.Query{Type: typ}); err != nil {
+			if all, err = a.seesAt(ctx, w, &hub.Query{Type: typ}); err != nil {
 				return nil, err
 			}
 		}

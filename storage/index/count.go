@@ -10,7 +10,7 @@ import (
 )
 
 // Counts answers all tallies in one trip. Those of a partition that a commit overtakes are asked again when it is visible.
-func (ix *Index) Counts(ctx context.Context, of []hub.Tally) ([]int64, map[hub.Partition]hub.Marks, error) {
+func (ix *Index) Counts(ctx context.Context, of []hub.Tally, beside hub.Partition) ([]int64, map[hub.Partition]hub.Marks, error) {
 	at := map[*partition][]int{} // positions in of
 	for i := range of {
 		p, err := ix.partition(of[i].Partition)
@@ -21,7 +21,7 @@ func (ix *Index) Counts(ctx context.Context, of []hub.Tally) ([]int64, map[hub.P
 	}
 	counts, marks := make([]int64, len(of)), make(map[hub.Partition]hub.Marks, len(at))
 	for attempt := 1; len(at) > 0; attempt++ {
-		again, err := ix.countOnce(ctx, of, at, counts, marks, attempt == 1)
+		again, err := ix.countOnce(ctx, of, at, counts, marks, attempt == 1, beside)
 		if err != nil || attempt == attempts {
 			return counts, marks, asHub(ctx, "count", err)
 		}
@@ -40,8 +40,11 @@ func (ix *Index) Counts(ctx context.Context, of []hub.Tally) ([]int64, map[hub.P
 
 // countOnce also says which partitions must be asked again: those that a commit overtook, and which commit, and, with 0, those of which
 // something was remembered that is no longer true.
-func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partition][]int, counts []int64, marks map[hub.Partition]hub.Marks, recall bool) (again map[*partition]uint64, err error) {
+func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partition][]int, counts []int64, marks map[hub.Partition]hub.Marks, recall bool, beside hub.Partition) (again map[*partition]uint64, err error) {
 	t := ix.newTrips(ctx)
+	if err := t.readBeside(ix, beside); err != nil {
+		return nil, err
+	}
 	views := make(map[*partition]func() (meta, error), len(at))
 	for p := range at {
 		views[p] = t.queueMeta(p)
@@ -101,7 +104,7 @@ func (ix *Index) countOnce(ctx context.Context, of []hub.Tally, at map[*partitio
 			ix.tallies.remember(p, last, of, known[p].unknown, counts)
 		}
 	}
-	return again, nil
+	return again, t.tellBeside(ix, marks)
 }
 
 // queueTally queues what a tally asks of each slot; the results add the replies to count, which begins with 0.

@@ -68,6 +68,9 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 	for {
 		s := &search{trips: ix.newTrips(ctx), ix: ix, q: &q, order: o, need: need, eager: wholeBlocks, names: map[*partition]*directory{}}
 		s.top = top{order: o, after: after, need: need}
+		if err := s.readBeside(ix, q.Beside); err != nil {
+			return hub.Page{}, err
+		}
 		overtaken, err := s.run(ps)
 		if err != nil {
 			return hub.Page{}, asHub(ctx, "search the index", err)
@@ -83,7 +86,8 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 			case !q.Count:
 				return hub.Page{}, errOvertaken(overtaken.p.name)
 			case q.Limit == 0:
-				return hub.Page{Total: s.total(), Marks: s.marks()}, nil
+				page := hub.Page{Total: s.total(), Marks: s.marks()}
+				return page, asHub(ctx, "search the index", s.tellBeside(ix, page.Marks))
 			}
 			total, attempt, read, q.Count = s.total(), 0, 0, false
 			continue
@@ -94,7 +98,7 @@ func (ix *Index) Search(ctx context.Context, ps []hub.Partition, q hub.Query) (h
 		}
 		if !short {
 			page.Total = max(page.Total, total)
-			return page, nil
+			return page, asHub(ctx, "search the index", s.tellBeside(ix, page.Marks))
 		}
 		need *= 2
 	}

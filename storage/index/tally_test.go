@@ -26,7 +26,7 @@ func TestAHubCountsAnewWhatAnotherOneChanges(t *testing.T) {
 		t.Helper()
 		of := []hub.Tally{{Partition: p, Type: "Observation", Param: "study", Text: "s"}, {Partition: p, Type: "Observation", Param: "study", Text: "other"}}
 		for range 3 {
-			counts, marks, err := mine.Counts(ctx, of)
+			counts, marks, err := mine.Counts(ctx, of, "")
 			if err != nil || counts[0] != want || counts[1] != 0 || marks[p].Applied != seq {
 				t.Fatalf("counted %v at %v, %v; want %d at %d", counts, marks, err, want, seq)
 			}

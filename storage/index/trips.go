@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/redis/go-redis/v9"
+
+	"concord/hub"
 )
 
 // trips lets many tasks share round trips. A task is straight code that queues commands on pipe and calls await
@@ -19,6 +21,8 @@ type trips struct {
 	limits Limits
 	hands  *hands
 	terms  int // Text terms that were read
+	beside *partition
+	aside  func() (meta, error) // what the last trip brought of beside
 }
 
 // task ends early when await returns false: then a trip failed, and trips.err says why.
@@ -34,6 +38,9 @@ func (t *trips) trip() bool {
 		return t.err == nil
 	}
 	t.made++
+	if t.beside != nil {
+		t.aside = t.queueMeta(t.beside)
+	}
 	cmds, err := t.pipe.Exec(t.ctx)
 	if err == nil {
 		return true
@@ -48,6 +55,33 @@ func (t *trips) trip() bool {
 		t.err = err
 	}
 	return t.err == nil
+}
+
+// readBeside has the last trip tell where a partition is after all else was read.
+func (t *trips) readBeside(ix *Index, name hub.Partition) (err error) {
+	if name != "" {
+		t.beside, err = ix.partition(name)
+	}
+	return err
+}
+
+// tellBeside puts it to the marks of what was read. Of a cluster it is asked by itself: the commands of one trip go to several
+// servers there, which do not wait for each other.
+func (t *trips) tellBeside(ix *Index, marks map[hub.Partition]hub.Marks) error {
+	if t.beside == nil {
+		return nil
+	}
+	if ix.cluster {
+		t.queueMeta(t.beside)
+		if !t.trip() {
+			return t.err
+		}
+	}
+	m, err := t.aside()
+	if err == nil {
+		marks[t.beside.name] = m.Marks
+	}
+	return err
 }
 
 // together runs the tasks side by side: when each has queued what it wants, it awaits once for all. A task whose await failed has

@@ -133,7 +133,7 @@ func countsExactly(t *testing.T, r *room) {
 			of = append(of, hub.Tally{Partition: l.Partition, Type: "Observation", Param: "code", Text: text})
 		}
 	}
-	got, marks, err := r.Counts(r.ctx, of)
+	got, marks, err := r.Counts(r.ctx, of, "")
 	must(t, err)
 	for i, tally := range of {
 		l := logs[i/4]
@@ -141,6 +141,49 @@ func countsExactly(t *testing.T, r *room) {
 		if got[i] != want || marks[l.Partition].Applied != uint64(len(l.Commits)) {
 			t.Errorf("count of %q in %s is %d at commit %d, want %d at %d", tally.Text, l.Partition, got[i], marks[l.Partition].Applied, want, len(l.Commits))
 		}
+	}
+}
+
+func tellsBeside(t *testing.T, r *room) {
+	of := []hub.Tally{{Partition: "dicom-00", Type: "Observation", Param: "code", Text: "a"}}
+	qs := []hub.Query{{Type: "Observation", Limit: 5}, {Type: "Observation", Count: true}, {Type: "Nothing", Limit: 1}}
+	ask := func(beside hub.Partition) (all []map[hub.Partition]hub.Marks, err error) {
+		for _, q := range qs {
+			q.Beside = beside
+			page, err := r.Search(r.ctx, []hub.Partition{"dicom-00"}, q)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, page.Marks)
+		}
+		_, marks, err := r.Counts(r.ctx, of, beside)
+		return append(all, marks), err
+	}
+	beside, searched := randomLog(records, 5), randomLog("dicom-00", 3)
+	for seq, changes := range searched.Commits {
+		must(t, r.Apply(r.ctx, "dicom-00", uint64(seq+1), changes))
+	}
+	for seq, changes := range beside.Commits {
+		must(t, r.Apply(r.ctx, records, uint64(seq+1), changes))
+		want, err := r.Marks(r.ctx, records)
+		must(t, err)
+		all, err := ask(records)
+		must(t, err)
+		for i, marks := range all {
+			if marks[records] != want || marks["dicom-00"].Applied != uint64(len(searched.Commits)) {
+				t.Errorf("question %d: %v, want the records at %v", i, marks, want)
+			}
+		}
+	}
+	all, err := ask("")
+	must(t, err)
+	for i, marks := range all {
+		if _, has := marks[records]; has {
+			t.Errorf("question %d tells of what was not asked: %v", i, marks)
+		}
+	}
+	if _, err := ask("nowhere"); err == nil {
+		t.Error("a partition that is not there was no error")
 	}
 }
 

@@ -32,6 +32,7 @@ func Run(t *testing.T, client redis.UniversalClient) {
 		{"pages stay as they were while others write", pagesStay},
 		{"no partial commit is seen while commits are applied", seesWholeCommits},
 		{"counts are those of the entries", countsExactly},
+		{"a search says where a partition beside it is", tellsBeside},
 		{"types are listed as long as the index is not emptied", listsTypes},
 		{"a query that reaches beyond the index is refused", refusesWhatIsNotPlain},
 		{"thousands of alternatives are asked in bounded trips", asksThousands},
