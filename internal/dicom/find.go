@@ -162,14 +162,15 @@ func (f *Find) compile(unsupported func(k *Key, why error) error) error {
 		if f.Level == Study && k.Tag == tagModality {
 			asked.Tag, asked.name = tagModalities, k.Name() // of a study, its modalities are meant
 		}
+		if f.Keys.Rules.Combined && combinedTime(f.Keys.List, k) {
+			rest[level] = append(rest[level], asked) // the date narrows
+			continue
+		}
 		clauses, exact, err := asked.clauses(f.Keys.Rules)
 		if err != nil {
 			return err
 		}
-		switch p := partner(f.Keys.List, k.Tag); {
-		case f.Keys.Rules.Combined && combinedTime(f.Keys.List, k):
-			clauses, exact = nil, false // the date narrows
-		case f.Keys.Rules.Combined && p != nil && sameRanges(k, p):
+		if p := partner(f.Keys.List, k.Tag); f.Keys.Rules.Combined && p != nil && sameRanges(k, p) {
 			exact = false
 		}
 		f.Clauses[level] = append(f.Clauses[level], clauses...)

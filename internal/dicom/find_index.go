@@ -52,7 +52,7 @@ func (k *Key) clausesOf(in *matchKey, ok bool, rules Rules) (clauses []hub.Claus
 		return nil, false, nil
 	}
 	if in.match == byDay && len(k.Values) == 1 {
-		if days, err := rangeOf(k.Name(), k.Values[0], dateHint, date); err == nil && days.hi-days.lo < fewDays*day {
+		if days, err := forwardRange(k.Name(), k.Values[0], dateHint, date); err == nil && days.hi-days.lo < fewDays*day {
 			return []hub.Clause{{Param: in.param(), Any: eachDay(days)}}, true, nil
 		}
 	}
@@ -98,10 +98,10 @@ func (k *Key) match(how matching, v string) (m hub.Match, exact bool, err error)
 		}
 		return overlaps(interval{n, n}), true, nil
 	case byDate, byDay:
-		days, err := rangeOf(k.Name(), v, dateHint, date)
+		days, err := forwardRange(k.Name(), v, dateHint, date)
 		return overlaps(days), true, err
 	}
-	hours, err := rangeOf(k.Name(), v, timeHint, parseTime)
+	hours, err := forwardRange(k.Name(), v, timeHint, parseTime)
 	_, fraction, _ := strings.Cut(v, ".")
 	return overlaps(hours), len(fraction) <= 3, err // terms are of milliseconds
 }

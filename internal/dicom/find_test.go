@@ -2,6 +2,7 @@ package dicom
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -123,12 +124,21 @@ func TestIdentifiersThatAreRefused(t *testing.T) {
 		"no level":                        {StudyRoot, `"00100020":{"vr":"LO"}`, "QueryRetrieveLevel"},
 		"the patient level in Study Root": {StudyRoot, atLevel("PATIENT"), "QueryRetrieveLevel"},
 		"a date that is none":             {StudyRoot, atLevel("STUDY") + `,"00080020":{"vr":"DA","Value":["2024x"]}`, "StudyDate"},
+		"dates the wrong way round":       {StudyRoot, atLevel("STUDY") + `,"00080020":{"vr":"DA","Value":["20240302-20240301"]}`, "StudyDate"},
+		"times the wrong way round":       {StudyRoot, atLevel("STUDY") + `,"00080020":{"vr":"DA","Value":["20240301-20240302"]},"00080030":{"vr":"TM","Value":["22-02"]}`, "StudyTime"},
 		"a UID that is none":              {StudyRoot, atLevel("STUDY") + `,"0020000D":{"vr":"UI","Value":["1.2*"]}`, "StudyInstanceUID"},
 	} {
 		body := string(Merge(nil, nil, []byte("{"+c.body+"}"), []byte("{}")))
 		_, err := CompileFind(c.root, identifier(t, explicitLittle, "", body[1:len(body)-1]), explicitLittle, Rules{})
 		if e, ok := err.(*hub.Error); !ok || e.Kind != hub.Invalid || e.Path != c.path {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	moments := `"00080020":{"vr":"DA","Value":["20240301-%s"]},"00080030":{"vr":"TM","Value":["22-02"]}`
+	for to, ok := range map[string]bool{"20240302": true, "20240301": false} {
+		body := string(Merge(nil, nil, []byte("{"+atLevel("STUDY")+","+fmt.Sprintf(moments, to)+"}"), []byte("{}")))
+		if _, err := CompileFind(StudyRoot, identifier(t, explicitLittle, "", body[1:len(body)-1]), explicitLittle, Rules{Combined: true}); (err == nil) != ok {
+			t.Errorf("from ten at night to two in the morning of %s: %v", to, err)
 		}
 	}
 	if _, err := CompileFind(StudyRoot, []byte("\x08\x00\x52\x00CS\xff\x7f"), explicitLittle, Rules{}); !hub.Is(err, hub.Invalid) {

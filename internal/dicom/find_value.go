@@ -49,13 +49,30 @@ func date(s string) (lo, hi float64, ok bool) {
 // within compiles a single value or range (C.2.2.2.1 and C.2.2.2.5): what is written with less precision stands for all it
 // may be.
 func within(k *Key, v, hint string, read parse) (func(string) bool, error) {
-	want, err := rangeOf(k.Name(), v, hint, read)
+	want, err := forwardRange(k.Name(), v, hint, read)
 	return func(s string) bool {
 		lo, hi, ok := read(s)
 		return ok && want.meets(interval{lo, hi})
 	}, err
 }
 
+// forward refuses a range that ends before it begins: it means nothing (C.2.2.2.5), and an empty answer would not tell.
+func forward(name string, want interval) error {
+	if want.lo > want.hi {
+		return &hub.Error{Kind: hub.Invalid, Path: name, Msg: "is a range that ends before it begins", Hint: "the earlier end comes first; hours around midnight are two queries"}
+	}
+	return nil
+}
+
+func forwardRange(name, v, hint string, read parse) (interval, error) {
+	want, err := rangeOf(name, v, hint, read)
+	if err == nil {
+		err = forward(name, want)
+	}
+	return want, err
+}
+
+// rangeOf reads a single value or a range, which may end before it begins: the times of combined ones do.
 func rangeOf(name, v, hint string, read parse) (interval, error) {
 	from, to, isRange := strings.Cut(v, "-")
 	if !isRange {
@@ -127,6 +144,9 @@ func combine(dates, times *Key) (condition, error) {
 	}
 	hours, err := rangeOf(times.Name(), times.Values[0], timeHint, parseTime)
 	want := interval{days.lo + hours.lo, days.hi + hours.hi}
+	if err == nil {
+		err = forward(dates.Name(), want)
+	}
 	return condition{tag: dates.Tag, time: times.Tag, moment: func(d, t string) bool {
 		day, ok := parseDate(d)
 		lo, hi, timed := parseTime(t)
@@ -148,7 +168,7 @@ func momentTest(k *Key, v string) (func(string) bool, error) {
 	return func(s string) bool {
 		lo, hi, ok := parseMoment(s)
 		return ok && want.meets(interval{lo, hi})
-	}, nil
+	}, forward(k.Name(), want)
 }
 
 func momentRange(v string) (interval, bool) {
