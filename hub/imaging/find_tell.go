@@ -20,6 +20,8 @@ type telling struct {
 	counted [][]count
 	studies map[string]*hub.Record
 	merger  dicom.Merger
+	// bodies are those that were made so far, one behind the other; computed is made anew for each.
+	bodies, computed []byte
 }
 
 // count is a computed number (PS3.4 C.3.4).
@@ -43,6 +45,11 @@ func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, 
 			return nil, err
 		}
 	}
+	size := 0
+	for i := range recs {
+		size += len(recs[i].Body) + perBody
+	}
+	t.bodies = make([]byte, 0, size)
 	for i := range t.all {
 		t.all[i].Body = t.body(i)
 	}
@@ -64,7 +71,7 @@ func foundOf(level dicom.Level, rec *hub.Record) Found {
 // body is what is told of the i-th match.
 func (t *telling) body(i int) []byte {
 	found := &t.all[i]
-	computed := append(make([]byte, 0, 512), '{')
+	computed := append(t.computed[:0], '{')
 	add := func(tag dicom.Tag, value string) {
 		if len(computed) > 1 {
 			computed = append(computed, ',')
@@ -82,12 +89,18 @@ func (t *telling) body(i int) []byte {
 		add(dicom.TagRetrieveURL, `{"vr":"UR","Value":["`)
 		computed = append(t.appendURL(computed, found), `"]}`...)
 	}
-	bodies := append(make([][]byte, 0, 3), append(computed, '}'), found.Record.Body)
+	t.computed = append(computed, '}')
+	var ofStudy []byte
 	if study := t.studies[found.Study]; study != nil {
-		bodies = append(bodies, study.Body)
+		ofStudy = study.Body
 	}
-	return t.merger.Append(make([]byte, 0, len(computed)+len(found.Record.Body)), t.tells, bodies...)
+	from := len(t.bodies)
+	t.bodies = t.merger.Append(t.bodies, t.tells, t.computed, found.Record.Body, ofStudy)
+	return t.bodies[from:len(t.bodies):len(t.bodies)]
 }
+
+// perBody is about what is told of a match beside its record.
+const perBody = 512
 
 // tells reports whether an attribute is told of a match.
 func (t *telling) tells(tag dicom.Tag) bool {
