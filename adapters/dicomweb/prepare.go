@@ -21,7 +21,7 @@ import (
 
 const (
 	prepareQuiet    = 3 * time.Second // since a study changed
-	prepareRest     = 9               // times as long as a piece of work took, before the next: that is a tenth of a processor, and less the busier it is
+	prepareRest     = 19              // times as long as a piece of work took, before the next: that is a twentieth of a processor, and less the busier it is
 	prepareAhead    = 10_000          // studies that wait; more are left to who asks for them
 	largestPrepared = 5_000           // instances of a series whose metadata is prepared
 )

@@ -44,6 +44,7 @@ const (
 // failing r gives r's own error. Where r implements Discarder, bulk bytes are skipped with it.
 func ScanFile(r io.Reader, limits Limits) (*Header, error) {
 	s := newScanner(r, limits)
+	defer s.src.release()
 	syntax, err := s.fileMeta()
 	if err == nil {
 		err = s.refuseDirectory()
@@ -56,12 +57,15 @@ func ScanFile(r io.Reader, limits Limits) (*Header, error) {
 
 // ScanDataSet reads a data set that was announced as being in syntax, as C-STORE sends it. Positions count from 0.
 func ScanDataSet(r io.Reader, syntax string, limits Limits) (*Header, error) {
-	return newScanner(r, limits).instance(syntax)
+	s := newScanner(r, limits)
+	defer s.src.release()
+	return s.instance(syntax)
 }
 
 // ReadDataSet is ScanDataSet without the demand that the four UIDs of an instance be there: it reads queries and commands.
 func ReadDataSet(r io.Reader, syntax string, limits Limits) (*Header, error) {
 	s := newScanner(r, limits)
+	defer s.src.release()
 	err := s.body(syntax)
 	return s.h, s.orFailure(err)
 }

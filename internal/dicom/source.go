@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // Discarder is what a reader may implement to skip bytes without copying them, as *bufio.Reader does.
@@ -13,17 +14,27 @@ type Discarder interface{ Discard(n int) (int, error) }
 
 const sourceBuffer = 32 << 10
 
+var sourceBuffers = sync.Pool{New: func() any { b := make([]byte, sourceBuffer); return &b }}
+
 // source reads forward through a small buffer and counts positions.
 type source struct {
 	r      io.Reader
 	buf    []byte
+	lent   *[]byte // buf, of sourceBuffers
 	lo, hi int
 	end    int64 // stream position of buf[hi]
 	err    error // sticky; io.EOF at the end
 }
 
 func newSource(r io.Reader, at int64) *source {
-	return &source{r: r, buf: make([]byte, sourceBuffer), end: at}
+	lent := sourceBuffers.Get().(*[]byte)
+	return &source{r: r, buf: *lent, lent: lent, end: at}
+}
+
+// release gives the buffer back; the source cannot be read any more.
+func (s *source) release() {
+	sourceBuffers.Put(s.lent)
+	*s = source{err: io.ErrClosedPipe}
 }
 
 func (s *source) pos() int64 { return s.end - int64(s.hi-s.lo) }
