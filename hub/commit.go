@@ -42,21 +42,7 @@ func SeqOfKey(p Partition, key string) (seq uint64, ok bool) {
 	return seq, err == nil && seq > 0
 }
 
-// The formats of a commit. A hub that does not know one refuses the commit, and with it the partition: to read the bytes
-// of one instance as those of another would be worse.
-const (
-	firstFormat  = 1
-	offsetFormat = 2 // a blob may begin inside its object; only commits with such a blob say so
-)
-
-func (c *Commit) format() int {
-	for i := range c.Records {
-		if b := c.Records[i].Blob; b != nil && b.Offset != 0 {
-			return offsetFormat
-		}
-	}
-	return firstFormat
-}
+const commitFormat = 1
 
 type commitHead struct {
 	Concord   int       `json:"concord"`
@@ -88,7 +74,7 @@ func (c *Commit) Encode() ([]byte, error) {
 	for i := range c.Records {
 		size += len(c.Records[i].Body) + 320
 	}
-	head, err := json.Marshal(commitHead{c.format(), c.Partition, c.Seq, c.Prev, c.Nonce, c.Time, c.Nums, len(c.Records)})
+	head, err := json.Marshal(commitHead{commitFormat, c.Partition, c.Seq, c.Prev, c.Nonce, c.Time, c.Nums, len(c.Records)})
 	if err != nil {
 		return nil, fmt.Errorf("encode commit %d of %s: %w", c.Seq, c.Partition, err)
 	}
@@ -115,11 +101,8 @@ func DecodeCommit(data []byte) (*Commit, error) {
 	if !ok {
 		return nil, &Error{Kind: Corrupt, Msg: "commit without a head line"}
 	}
-	if err := json.Unmarshal(line, &h); err != nil || h.Concord < firstFormat {
+	if err := json.Unmarshal(line, &h); err != nil || h.Concord != commitFormat {
 		return nil, &Error{Kind: Corrupt, Msg: "commit head is unreadable", Err: err}
-	}
-	if h.Concord > offsetFormat {
-		return nil, &Error{Kind: Corrupt, Msg: fmt.Sprintf("commit %d of %s is of format %d", h.Seq, h.Partition, h.Concord), Hint: "a later version of the hub has written it: use that one"}
 	}
 	c := &Commit{Partition: h.Partition, Seq: h.Seq, Prev: h.Prev, Nonce: h.Nonce, Time: h.Time, Nums: h.Nums}
 	c.Records = make([]Record, 0, min(h.Records, len(rest)/16))
@@ -174,6 +157,9 @@ func decodeRecord(line []byte) (Record, error) {
 	var h recordHead
 	if err := json.Unmarshal(head, &h); err != nil {
 		return Record{}, &Error{Kind: Corrupt, Msg: "record line is unreadable", Err: err}
+	}
+	if h.Blob != nil {
+		h.Blob.setPlace(h.Blob.Key)
 	}
 	r := Record{Name: Name{h.Type, h.ID}, Num: h.Num, Version: h.Version, Deleted: h.Deleted,
 		Member: h.Member, Time: h.Time, Blob: h.Blob, Body: body}

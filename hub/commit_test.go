@@ -120,24 +120,30 @@ func FuzzDecodeCommitNeverPanicsAndKeepsWhatItAccepts(f *testing.F) {
 }
 
 // A hub must not take the first instance of an object for the one that lies behind it, because it does not know of offsets.
-func TestACommitSaysWhatItTakesToReadIt(t *testing.T) {
+func TestAPlaceInsideAnObjectIsNoKey(t *testing.T) {
 	c := sampleCommit()
-	for _, offset := range []int64{0, 12} {
+	for offset, want := range map[int64]string{0: `"key":"blob/x",`, 12: `"key":"blob/x#12",`} {
 		c.Records[3].Blob.Offset = offset
 		data, err := c.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[int64]string{0: `{"concord":1,`, 12: `{"concord":2,`}[offset]
-		if !bytes.HasPrefix(data, []byte(want)) {
-			t.Errorf("offset %d: the head is %.40s", offset, data)
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("offset %d: %s is not in %s", offset, want, data)
 		}
-		if got, err := DecodeCommit(data); err != nil || !reflect.DeepEqual(got, c) {
+		got, err := DecodeCommit(data)
+		if err != nil || !reflect.DeepEqual(got, c) {
 			t.Errorf("offset %d: read back %+v: %v", offset, got, err)
 		}
-		later := bytes.Replace(data, []byte(want), []byte(`{"concord":3,`), 1)
-		if _, err := DecodeCommit(later); !Is(err, Corrupt) || !strings.Contains(err.Error(), "format 3") {
-			t.Errorf("a commit of a later version: %v", err)
+		slow, err := decodeRecord(bytes.Split(data, []byte{'\n'})[4])
+		if err != nil || !reflect.DeepEqual(slow.Blob, c.Records[3].Blob) {
+			t.Errorf("offset %d: read back %+v: %v", offset, slow.Blob, err)
+		}
+	}
+	for _, odd := range []string{"blob/x#", "blob/x#0", "blob/x#-1", "blob/x#1#2", "blob/x#99999999999999999999"} {
+		var b Blob
+		if b.setPlace(odd); b.Key != odd || b.Offset != 0 {
+			t.Errorf("%q is read as %q and %d", odd, b.Key, b.Offset)
 		}
 	}
 }

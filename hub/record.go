@@ -72,7 +72,7 @@ func (m *Memo) Of(read func() (any, error)) (any, error) {
 type Blob struct {
 	Key string `json:"key"`
 	// Offset is where the bytes begin in the object of that key: instances that came together lie in one object.
-	Offset int64  `json:"offset,omitempty"`
+	Offset int64  `json:"-"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"` // lower-case hexadecimal
 	// Media is the media type, with the DICOM transfer-syntax parameter where there is one.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -43,10 +44,7 @@ func (r *Record) appendLine(b []byte) (_ []byte, err error) {
 }
 
 func (l *Blob) appendJSON(b []byte) ([]byte, error) {
-	b = AppendText(append(b, `{"key":`...), l.Key)
-	if l.Offset != 0 {
-		b = strconv.AppendInt(append(b, `,"offset":`...), l.Offset, 10)
-	}
+	b = AppendText(append(b, `{"key":`...), l.place())
 	b = strconv.AppendInt(append(b, `,"size":`...), l.Size, 10)
 	b = AppendText(append(b, `,"sha256":`...), l.SHA256)
 	if l.Media != "" {
@@ -63,6 +61,25 @@ func (l *Blob) appendJSON(b []byte) ([]byte, error) {
 		b = AppendText(append(b, `,"remark":`...), l.Remark)
 	}
 	return append(b, '}'), nil
+}
+
+// place is how a line says where a blob begins: its key, and "#" and the offset unless that is 0. It is one text, and none that is a
+// key, so that a hub which does not know of offsets finds nothing there, rather than the bytes of another instance.
+func (l *Blob) place() string {
+	if l.Offset == 0 {
+		return l.Key
+	}
+	return l.Key + "#" + strconv.FormatInt(l.Offset, 10)
+}
+
+// setPlace reads what place wrote.
+func (l *Blob) setPlace(s string) {
+	l.Key = s
+	if key, offset, has := strings.Cut(s, "#"); has {
+		if n, err := strconv.ParseInt(offset, 10, 64); err == nil && n > 0 {
+			l.Key, l.Offset = key, n
+		}
+	}
 }
 
 // readHead reads the head of a record's line in the very form that Encode gives it. ok is false for any other form, which
@@ -173,10 +190,8 @@ func (h *lineReader) time() time.Time {
 }
 
 func (h *lineReader) blob() *Blob {
-	b := &Blob{Key: h.text()}
-	if h.option(`,"offset":`) {
-		b.Offset = int64(h.number(1<<63 - 1))
-	}
+	b := &Blob{}
+	b.setPlace(h.text())
 	h.literal(`,"size":`)
 	b.Size = int64(h.number(1<<63 - 1))
 	h.literal(`,"sha256":`)
