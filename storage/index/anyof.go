@@ -109,7 +109,8 @@ func (a *anyOf) members(t *trips, await func() bool) []uint64 {
 			tasks = append(tasks, func(await func() bool) { parts[i] = p.members(t, await) })
 		}
 		tasks = append(tasks, func(await func() bool) {
-			if len(small) > 0 && await() {
+			known := !slices.ContainsFunc(small, func(i int) bool { return !some[i].(*exactPosting).whole })
+			if known || await() {
 				for _, i := range small {
 					parts[i] = some[i].members(t, await)
 				}

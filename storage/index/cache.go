@@ -3,10 +3,13 @@ package index
 import (
 	"math"
 	"sync"
+	"unsafe"
+
+	"concord/hub"
 )
 
-// cache remembers what searches have read: values of Range parameters, so that an interval or an order costs no command for each few
-// numbers, and sets of numbers. What it says is true as long as nothing in the slot was rewritten or removed: it is good for one value of
+// cache remembers what searches have read: heads and values of Range parameters, so that a page, an interval or an order costs no command
+// for each few numbers, and sets of numbers. What it says is true as long as nothing in the slot was rewritten or removed: it is good for one value of
 // the slot's mark "changed", its era. Additions leave values alone, and they make a set larger, which is measured before it is used.
 type cache struct {
 	most    int64 // bytes
@@ -15,9 +18,10 @@ type cache struct {
 	clock   int64
 	last    era
 	eras    map[slotID]slotEra
-	columns map[columnID]map[uint64]*tablet // by number / tabletSize
-	sets    map[string]*cachedSet           // by key
-	asked   map[string]uint8                // how often a set was asked for that is not remembered
+	columns map[columnID]tablets[cell]
+	heads   map[*partition]tablets[headCell]
+	sets    map[string]*cachedSet // by key
+	asked   map[string]uint8      // how often a set was asked for that is not remembered
 }
 
 type slotID struct {
@@ -40,17 +44,56 @@ type columnID struct {
 	param string
 }
 
-// tablet has the values of tabletSize numbers, whatever their slots: a number is looked up in one step.
-type tablet struct {
+// tablets have something of numbers, by number / tabletSize.
+type tablets[C any] map[uint64]*tablet[C]
+
+// tablet has what is known of tabletSize numbers, whatever their slots: a number is looked up in one step.
+type tablet[C any] struct {
 	used  int64
-	cells [tabletSize]cell
+	cells [tabletSize]C
 }
 
 const (
 	tabletSize = 4096
-	cellSize   = 16
 	memberSize = 8
 )
+
+// sizeOf is what a tablet takes, in bytes.
+func sizeOf[C any]() int64 {
+	var t tablet[C]
+	return int64(unsafe.Sizeof(t))
+}
+
+// cellFor is where something of num is kept; more is what a new tablet took for it.
+func (ts tablets[C]) cellFor(num uint64, now int64) (c *C, more int64) {
+	t := ts[num/tabletSize]
+	if t == nil {
+		t = &tablet[C]{}
+		ts[num/tabletSize] = t
+		more = sizeOf[C]()
+	}
+	t.used = now
+	return &t.cells[num%tabletSize], more
+}
+
+// first is when the one that was not used for the longest time was used, if that was before.
+func (ts tablets[C]) first(before int64) int64 {
+	for _, t := range ts {
+		before = min(before, t.used)
+	}
+	return before
+}
+
+// forget drops what was not used since then, and tells how many bytes that were.
+func (ts tablets[C]) forget(since int64) (freed int64) {
+	for k, t := range ts {
+		if t.used <= since {
+			delete(ts, k)
+			freed += sizeOf[C]()
+		}
+	}
+	return freed
+}
 
 // cell is a value. Lo is NaN for none; the width is that of the span and one, which is exact for whole units of time and for points.
 // What does not fit is not remembered, and neither is what has several values.
@@ -65,6 +108,13 @@ func cellOf(s span, e era) (cell, bool) {
 	return c, c.span() == s || math.IsNaN(s.lo)
 }
 
+// headCell is a head without its time.
+type headCell struct {
+	at      hub.Loc
+	version uint32 // flagged where it is a deletion
+	era     era
+}
+
 func (c *cell) span() span { return span{c.lo, c.lo + (float64(c.width) - 1)} }
 
 // cachedSet has all members of a set as it was then, ascending. Nobody writes to nums.
@@ -75,7 +125,7 @@ type cachedSet struct {
 }
 
 func newCache(bytes int) *cache {
-	return &cache{most: int64(bytes), eras: map[slotID]slotEra{}, columns: map[columnID]map[uint64]*tablet{}, sets: map[string]*cachedSet{}, asked: map[string]uint8{}}
+	return &cache{most: int64(bytes), eras: map[slotID]slotEra{}, columns: map[columnID]tablets[cell]{}, heads: map[*partition]tablets[headCell]{}, sets: map[string]*cachedSet{}, asked: map[string]uint8{}}
 }
 
 // eraOf is the era of a slot with this mark; 0 when what is remembered is younger.
@@ -106,7 +156,7 @@ func (c *cache) recall(id columnID, at era, nums []uint64, into []span, unknown 
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	tablets := c.columns[id]
-	var t *tablet
+	var t *tablet[cell]
 	have := uint64(math.MaxUint64)
 	for i, n := range nums {
 		if k := n / tabletSize; k != have {
@@ -132,22 +182,57 @@ func (c *cache) remember(id columnID, at era, read map[uint64]value, absences bo
 	defer c.mu.Unlock()
 	tablets := c.columns[id]
 	if tablets == nil {
-		tablets = map[uint64]*tablet{}
+		tablets = map[uint64]*tablet[cell]{}
 		c.columns[id] = tablets
 	}
 	c.clock++
 	for num, v := range read {
-		cell, fits := cellOf(v.span, at)
+		value, fits := cellOf(v.span, at)
 		if !fits || v.several != "" || v.passing || v.none() && !absences {
 			continue
 		}
-		t := tablets[num/tabletSize]
-		if t == nil {
-			t = &tablet{}
-			tablets[num/tabletSize] = t
-			c.size += tabletSize * cellSize
+		into, more := tablets.cellFor(num, c.clock)
+		*into, c.size = value, c.size+more
+	}
+	c.trim()
+}
+
+// recallHeads puts the heads that it knows of nums into heads, and leaves the others.
+func (c *cache) recallHeads(p *partition, at era, nums []uint64, heads map[uint64]head) (unknown []uint64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	tablets := c.heads[p]
+	unknown = nums[:0]
+	for _, n := range nums {
+		if t := tablets[n/tabletSize]; t != nil && at != 0 {
+			if h := &t.cells[n%tabletSize]; h.era == at {
+				heads[n] = head{version: uint64(h.version >> 1), deleted: h.version&1 == 1, at: h.at}
+				continue
+			}
 		}
-		t.used, t.cells[num%tabletSize] = c.clock, cell
+		unknown = append(unknown, n)
+	}
+	return unknown
+}
+
+// rememberHeads takes those that were read in a slot's era; the time of a head is not kept.
+func (c *cache) rememberHeads(p *partition, at era, nums []uint64, heads map[uint64]head) {
+	if at == 0 || len(nums) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	tablets := c.heads[p]
+	if tablets == nil {
+		tablets = map[uint64]*tablet[headCell]{}
+		c.heads[p] = tablets
+	}
+	c.clock++
+	for _, n := range nums {
+		if h := heads[n]; h.version > 0 && h.version < math.MaxUint32>>1 {
+			into, more := tablets.cellFor(n, c.clock)
+			*into, c.size = headCell{h.at, uint32(flagged(h.version, h.deleted)), at}, c.size+more
+		}
 	}
 	c.trim()
 }
@@ -199,26 +284,26 @@ func (c *cache) trim() {
 		return
 	}
 	// Ages are looked at in rough classes: all of the older half of the time there is, then again.
-	for c.size > c.most/4*3 && len(c.columns)+len(c.sets) > 0 {
+	for c.size > c.most/4*3 && len(c.columns)+len(c.heads)+len(c.sets) > 0 {
 		first := c.clock
 		for _, tablets := range c.columns {
-			for _, t := range tablets {
-				first = min(first, t.used)
-			}
+			first = tablets.first(first)
+		}
+		for _, tablets := range c.heads {
+			first = tablets.first(first)
 		}
 		for _, s := range c.sets {
 			first = min(first, s.used)
 		}
 		old := first + (c.clock-first)/2
 		for id, tablets := range c.columns {
-			for k, t := range tablets {
-				if t.used <= old {
-					delete(tablets, k)
-					c.size -= tabletSize * cellSize
-				}
-			}
-			if len(tablets) == 0 {
+			if c.size -= tablets.forget(old); len(tablets) == 0 {
 				delete(c.columns, id)
+			}
+		}
+		for p, tablets := range c.heads {
+			if c.size -= tablets.forget(old); len(tablets) == 0 {
+				delete(c.heads, p)
 			}
 		}
 		for key, s := range c.sets {

@@ -116,9 +116,7 @@ func (c *column) values(await func() bool, nums []uint64) []span {
 		v, err := noValue, error(nil)
 		if c.id.param != hub.LastUpdated {
 			v, err = unpackValue(packed)
-		} else if c.sh.heads[num] = packed; packed != "" {
-			var h head
-			h, err = unpackHead(packed)
+		} else if h := c.sh.tell(num, packed); h.version > 0 {
 			v = value{span: span{float64(h.ms), float64(h.ms)}, passing: h.version > 1}
 		}
 		if err != nil {

@@ -296,15 +296,14 @@ func (s *search) stepwise() bool {
 
 // rest reads, in one trip, the heads of the hits and the marks that are still unknown.
 func (s *search) rest() error {
-	wanted := map[*shard][]uint64{}
 	for _, c := range s.top.kept {
 		if _, known := c.shard.heads[c.num]; !known {
-			wanted[c.shard] = append(wanted[c.shard], c.num)
+			c.shard.wanted = append(c.shard.wanted, c.num)
 		}
 	}
 	var readers []func()
 	for _, sh := range s.shards {
-		switch nums := wanted[sh]; {
+		switch nums := sh.unknown(sh.wanted); {
 		case len(nums) > 0:
 			readers = append(readers, sh.queueHeads(nums))
 		case !sh.marked:
@@ -366,15 +365,11 @@ func (s *search) visible(cs []candidate) ([]hub.Hit, error) {
 	hits := make([]hub.Hit, 0, len(cs))
 	var late []int
 	for _, c := range cs {
-		packed := c.shard.heads[c.num]
-		if packed == "" {
+		now := c.shard.heads[c.num]
+		if now.version == 0 {
 			continue
 		}
 		h := hub.Head{Partition: c.p, Num: c.num, Slot: c.shard.slot}
-		now, err := unpackHead(packed)
-		if err != nil {
-			return nil, err
-		}
 		h.Version, h.Deleted, h.Loc = now.version, now.deleted, now.at
 		if h.Loc.Seq > s.views[c.p].Applied {
 			late = append(late, len(hits))

@@ -24,9 +24,11 @@ type shard struct {
 	fetched    []*exactPosting // read in this search
 
 	total   int
-	heads   map[uint64]string // heads that are read already; "" for none
-	began   mark              // of the first trip
-	era     era               // at that mark
+	heads   map[uint64]head // those that are known already; version 0 for none
+	told    []uint64        // of them, those that this search read
+	wanted  []uint64        // the hits among them that are not
+	began   mark            // of the first trip, behind all else in it
+	era     era             // at that mark
 	mark    mark
 	marked  bool // the mark was read behind everything else
 	offered map[uint64]bool
@@ -34,7 +36,7 @@ type shard struct {
 
 // newShard is nil when nothing in the slot can fulfil the query.
 func newShard(s *search, p *partition, slot int, qs []*question) *shard {
-	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), heads: map[uint64]string{}, columns: map[string]*column{}}
+	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), heads: map[uint64]head{}, columns: map[string]*column{}}
 	sh.everything.sh = sh
 	if sh.where = sh.all(qs); sh.where == nil {
 		return nil
@@ -44,8 +46,12 @@ func newShard(s *search, p *partition, slot int, qs []*question) *shard {
 
 func (sh *shard) run(await func() bool) {
 	sh.queuePopulation(len(sh.where.must) == 0)
-	mark, before := sh.queueMark(), sh.made
+	before := sh.made
+	var mark func() mark
 	sh.where.measure(sh.trips, func() bool {
+		if mark == nil {
+			mark = sh.queueMark()
+		}
 		if !await() {
 			return false
 		}
@@ -73,9 +79,9 @@ func (sh *shard) run(await func() bool) {
 	if known && sh.need == 0 {
 		return
 	}
-	sh.marked = false
-	if sh.q.Count && !known || sh.pastValues() || sh.stride() == 0 || !sh.walk(await, total) {
-		sh.whole(await)
+	reads := func() bool { sh.marked = false; return await() }
+	if sh.q.Count && !known || sh.pastValues() || sh.stride() == 0 || !sh.walk(reads, total) {
+		sh.whole(reads)
 	}
 }
 
@@ -122,8 +128,11 @@ func (sh *shard) whole(await func() bool) {
 		func(await func() bool) { hit = sh.where.ask(sh.trips, await, sh.where.others(), nums) },
 		func(await func() bool) { values = sh.values(await, nums) },
 		func(await func() bool) {
-			if sh.need > 0 && len(nums) <= sh.early {
-				early = sh.queueHeads(nums)
+			if sh.need == 0 || len(nums) > sh.early {
+				return
+			}
+			if unknown := sh.unknown(slices.Clone(nums)); len(unknown) > 0 {
+				early = sh.queueHeads(unknown)
 				await()
 			}
 		})
@@ -239,14 +248,30 @@ func choose(nums []uint64, values []float64, hit []bool) ([]uint64, []float64) {
 	return kept, values[:k*width]
 }
 
-// queueHeads queues the heads of nums that are not known, and behind them the slot's mark; the result reads the
-// replies.
+// unknown are those of nums whose heads are neither read nor remembered. It may write over nums.
+func (sh *shard) unknown(nums []uint64) []uint64 {
+	nums = slices.DeleteFunc(nums, func(n uint64) bool { _, known := sh.heads[n]; return known })
+	return sh.ix.cache.recallHeads(sh.p, sh.era, nums, sh.heads)
+}
+
+// tell takes the head that was read of num; version 0 is none.
+func (sh *shard) tell(num uint64, packed string) (h head) {
+	if packed != "" {
+		var err error
+		if h, err = unpackHead(packed); err != nil {
+			sh.err = err
+		}
+	}
+	sh.heads[num], sh.told = h, append(sh.told, num)
+	return h
+}
+
+// queueHeads queues the heads of nums, and behind them the slot's mark; the result reads the replies.
 func (sh *shard) queueHeads(nums []uint64) func() {
-	nums = slices.DeleteFunc(slices.Clone(nums), func(n uint64) bool { _, known := sh.heads[n]; return known })
 	b := sh.queueBlocks(distinct(nums), func(n uint64) string { return string(sh.p.headKey(nil, sh.slot, n)) })
 	read := sh.queueMark()
 	return func() {
-		b.each(func(num uint64, packed string) { sh.heads[num] = packed })
+		b.each(func(num uint64, packed string) { sh.tell(num, packed) })
 		sh.mark, sh.marked = read(), true
 	}
 }
@@ -275,6 +300,7 @@ func (sh *shard) learn(applied uint64) {
 			sh.ix.cache.remember(c.id, sh.era, c.read, sh.mark.seq <= applied)
 		}
 	}
+	sh.ix.cache.rememberHeads(sh.p, sh.era, sh.told, sh.heads)
 	for _, e := range sh.fetched {
 		sh.ix.cache.rememberSet(e.key, sh.era, e.known)
 	}
