@@ -3,6 +3,7 @@ package dicomweb
 import (
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -49,7 +50,13 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 	var page imaging.Page
 	base := s.base(c)
 	if limit > 0 {
-		finder := imaging.Finder{Reader: s.Reader, Partitions: s.Partitions, PartitionOf: s.PartitionOf, Base: base}
+		space := spaces.Get().(*[]byte)
+		defer func() {
+			if *space = page.Bodies; cap(*space) <= largestSpace {
+				spaces.Put(space)
+			}
+		}()
+		finder := imaging.Finder{Reader: s.Reader, Partitions: s.Partitions, PartitionOf: s.PartitionOf, Base: base, Space: *space}
 		if page, err = finder.Page(c.Request.Context(), caller(c), find, limit); err != nil {
 			return err
 		}
@@ -70,17 +77,15 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 		s.multipart(c, typeXML, parts)
 		return nil
 	}
-	size := 1
-	for i := range page.Found {
-		size += 1 + len(page.Found[i].Body)
-	}
-	body := make([]byte, 0, size)
-	for i := range page.Found {
-		body = append(append(body, "[,"[min(i, 1)]), page.Found[i].Body...)
-	}
-	writeJSON(c, http.StatusOK, append(body, ']'))
+	writeJSON(c, http.StatusOK, page.Bodies)
 	return nil
 }
+
+// spaces are lent to pages while they are made and written.
+var spaces = sync.Pool{New: func() any { return new([]byte) }}
+
+// largestSpace is what is kept of one, in bytes: larger pages are rare.
+const largestSpace = 1 << 20
 
 // seriesOf is the series of an instance's record.
 func seriesOf(rec *hub.Record) string {

@@ -21,6 +21,8 @@ type Finder struct {
 	PartitionOf func(study string) hub.Partition
 	// Base is the address of the DICOMweb service, for the Retrieve URL (0008,1190) of each match; empty for none.
 	Base string
+	// Space is where the bodies of a page are made, if they have room there. They are good until it is used again.
+	Space []byte
 }
 
 // Found is one match.
@@ -36,6 +38,8 @@ type Found struct {
 // Page is a part of what was found.
 type Page struct {
 	Found []Found
+	// Bodies is the JSON array of all their bodies.
+	Bodies []byte
 	// Next is where the next page begins; nil on the last one. A page may be shorter than asked for and yet not be the last.
 	Next *hub.Position
 }
@@ -97,8 +101,9 @@ func (f *Finder) page(ctx context.Context, who access.Caller, find *dicom.Find, 
 			return known
 		})
 	}
-	found, err := f.tell(ctx, who, find, res.Records)
-	return Page{found, res.Next}, err
+	page, err := f.tell(ctx, who, find, res.Records)
+	page.Next = res.Next
+	return page, err
 }
 
 // narrow leaves only the partitions of the studies that a clause names.

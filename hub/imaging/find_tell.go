@@ -20,7 +20,7 @@ type telling struct {
 	counted [][]count
 	studies map[string]*hub.Record
 	merger  dicom.Merger
-	// bodies are those that were made so far, one behind the other; computed is made anew for each.
+	// bodies is the array of those that were made so far; computed is made anew for each.
 	bodies, computed []byte
 }
 
@@ -31,29 +31,33 @@ type count struct {
 }
 
 // tell completes records to what is wanted of them.
-func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, recs []hub.Record) ([]Found, error) {
+func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, recs []hub.Record) (Page, error) {
 	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs))}
 	t.merger.Else = slices.Collect(dicom.Attributes(find.Blank()))
 	for i := range recs {
 		t.all[i] = foundOf(find.Level, &recs[i])
 	}
 	if err := t.count(ctx); err != nil {
-		return nil, err
+		return Page{}, err
 	}
 	if find.WantsStudy() {
 		if err := t.readStudies(ctx); err != nil {
-			return nil, err
+			return Page{}, err
 		}
 	}
 	size := 0
 	for i := range recs {
 		size += len(recs[i].Body) + perBody
 	}
-	t.bodies = make([]byte, 0, size)
+	if t.bodies = f.Space[:0]; cap(t.bodies) < size {
+		t.bodies = make([]byte, 0, size)
+	}
 	for i := range t.all {
+		t.bodies = append(t.bodies, "[,"[min(i, 1)])
 		t.all[i].Body = t.body(i)
 	}
-	return t.all, nil
+	t.bodies = append(t.bodies, ']')
+	return Page{Found: t.all, Bodies: t.bodies}, nil
 }
 
 func foundOf(level dicom.Level, rec *hub.Record) Found {
@@ -159,8 +163,11 @@ func counters() []counter {
 
 // count finds the numbers that are wanted, of all matches with one question.
 func (t *telling) count(ctx context.Context) error {
-	var of []hub.Tally
-	var told []func(n int64)
+	type told struct {
+		match int
+		tag   dicom.Tag
+	}
+	of, what := make([]hub.Tally, 0, 2*len(t.all)), make([]told, 0, 2*len(t.all))
 	for _, c := range counters() {
 		if c.level > t.find.Level || !t.find.Wants(c.tag) {
 			continue
@@ -171,15 +178,22 @@ func (t *telling) count(ctx context.Context) error {
 				uid = t.all[i].Series
 			}
 			of = append(of, hub.Tally{Partition: t.PartitionOf(t.all[i].Study), Type: c.of.Type(), Param: c.param, Text: uid})
-			told = append(told, func(n int64) { t.counted[i] = append(t.counted[i], count{c.tag, n}) })
+			what = append(what, told{i, c.tag})
 		}
 	}
 	counts, err := t.Reader.Counts(ctx, t.who, of)
 	if err != nil {
 		return err
 	}
+	if len(t.all) > 0 { // room for all numbers of a match
+		each := len(of) / len(t.all)
+		space := make([]count, len(of))
+		for i := range t.all {
+			t.counted[i] = space[i*each : i*each : (i+1)*each]
+		}
+	}
 	for i, n := range counts {
-		told[i](n)
+		t.counted[what[i].match] = append(t.counted[what[i].match], count{what[i].tag, n})
 	}
 	if t.find.WantsAny(dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient) && !t.find.IncludeAll {
 		return t.countPatients(ctx)

@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"bytes"
 	"container/list"
 	"sync"
 
@@ -24,16 +25,20 @@ type cacheShard struct {
 	limit int
 	size  int
 	items map[cacheKey]*list.Element
-	order list.List // front: used last
+	order list.List // front: came last, or was used when its turn to go had come
 }
 
 type cacheItem struct {
 	key  cacheKey
 	data []byte
+	rec  hub.Record // of a line: what it says, whose body lies in data
+	used bool       // since it came to the front last
 }
 
-// entryOverhead is roughly what one item costs beyond its bytes.
-const entryOverhead = 200
+const (
+	entryOverhead = 400      // roughly what one item costs beyond its bytes
+	mostCopied    = 64 << 10 // of a line that is kept beside its commit
+)
 
 // NewCache keeps up to limit bytes.
 func NewCache(limit int) *Cache {
@@ -50,15 +55,35 @@ func (c *Cache) AddCommit(p hub.Partition, seq uint64, data []byte) {
 	c.add(cacheKey{p, seq, 0}, data)
 }
 
-func (c *Cache) addLine(p hub.Partition, loc hub.Loc, line []byte) {
-	c.add(cacheKey{p, loc.Seq, loc.Off}, line)
+// keepLine remembers a line, which nobody else writes to or holds, and returns what it says.
+func (c *Cache) keepLine(p hub.Partition, loc hub.Loc, line []byte) (hub.Record, error) {
+	rec, err := decodeAt(line, loc)
+	if err == nil {
+		c.addItem(&cacheItem{key: cacheKey{p, loc.Seq, loc.Off}, data: line, rec: rec})
+	}
+	return rec, err
 }
 
-func (c *Cache) line(p hub.Partition, loc hub.Loc) ([]byte, bool) {
-	if data, ok := c.get(cacheKey{p, loc.Seq, 0}); ok && uint64(loc.Off)+uint64(loc.Len) <= uint64(len(data)) {
-		return data[loc.Off : loc.Off+loc.Len : loc.Off+loc.Len], true
+// record is the one at loc. What is asked for of a commit gets a place of its own: it is likely to be asked for again, and
+// longer than the rest of the commit.
+func (c *Cache) record(p hub.Partition, loc hub.Loc) (rec hub.Record, has bool, err error) {
+	if c == nil {
+		return rec, false, nil
 	}
-	return c.get(cacheKey{p, loc.Seq, loc.Off})
+	if item := c.item(cacheKey{p, loc.Seq, loc.Off}); item != nil && item.rec.Loc == loc {
+		return item.rec, true, nil
+	}
+	commit, has := c.get(cacheKey{p, loc.Seq, 0})
+	if end := uint64(loc.Off) + uint64(loc.Len); !has || end > uint64(len(commit)) {
+		return rec, false, nil
+	}
+	line := commit[loc.Off : loc.Off+loc.Len : loc.Off+loc.Len]
+	if len(line) > mostCopied {
+		rec, err = decodeAt(line, loc)
+	} else {
+		rec, err = c.keepLine(p, loc, bytes.Clone(line))
+	}
+	return rec, true, err
 }
 
 func (c *Cache) shard(k cacheKey) *cacheShard {
@@ -66,39 +91,56 @@ func (c *Cache) shard(k cacheKey) *cacheShard {
 }
 
 func (c *Cache) get(k cacheKey) ([]byte, bool) {
-	if c == nil {
+	item := c.item(k)
+	if item == nil {
 		return nil, false
+	}
+	return item.data, true
+}
+
+// item is nil where nothing is kept.
+func (c *Cache) item(k cacheKey) *cacheItem {
+	if c == nil {
+		return nil
 	}
 	s := c.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.items[k]
 	if !ok {
-		return nil, false
+		return nil
 	}
-	s.order.MoveToFront(e)
-	return e.Value.(*cacheItem).data, true
+	item := e.Value.(*cacheItem)
+	item.used = true
+	return item
 }
 
-func (c *Cache) add(k cacheKey, data []byte) {
+func (c *Cache) add(k cacheKey, data []byte) { c.addItem(&cacheItem{key: k, data: data}) }
+
+func (c *Cache) addItem(item *cacheItem) {
 	if c == nil {
 		return
 	}
-	s := c.shard(k)
-	if len(data)+entryOverhead > s.limit/2 {
+	s := c.shard(item.key)
+	if len(item.data)+entryOverhead > s.limit/2 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.items[k]; ok {
+	if _, ok := s.items[item.key]; ok {
 		return
 	}
-	s.items[k] = s.order.PushFront(&cacheItem{k, data})
-	s.size += len(data) + entryOverhead
+	s.items[item.key] = s.order.PushFront(item)
+	s.size += len(item.data) + entryOverhead
 	for s.size > s.limit {
 		last := s.order.Back()
-		item := s.order.Remove(last).(*cacheItem)
-		delete(s.items, item.key)
-		s.size -= len(item.data) + entryOverhead
+		if old := last.Value.(*cacheItem); old.used {
+			old.used = false
+			s.order.MoveToFront(last)
+			continue
+		}
+		old := s.order.Remove(last).(*cacheItem)
+		delete(s.items, old.key)
+		s.size -= len(old.data) + entryOverhead
 	}
 }

@@ -17,15 +17,14 @@ func (l *Log) Records(ctx context.Context, locs []hub.Loc) ([]hub.Record, error)
 	recs := make([]hub.Record, len(locs))
 	var missing []int
 	for i, loc := range locs {
-		line, ok := l.Cache.line(l.Partition, loc)
-		if !ok {
+		rec, ok, err := l.Cache.record(l.Partition, loc)
+		switch {
+		case !ok:
 			missing = append(missing, i)
-			continue
-		}
-		var err error
-		if recs[i], err = decodeAt(line, loc); err != nil {
+		case err != nil:
 			return nil, err
 		}
+		recs[i] = rec
 	}
 	all := stretches(locs, missing)
 	if len(missing) < 4 || len(all) == 1 {
@@ -93,9 +92,7 @@ func (l *Log) readStretch(ctx context.Context, locs []hub.Loc, positions []int, 
 		if to > uint64(len(piece)) {
 			recs[i], err = l.Record(ctx, loc)
 		} else {
-			line := bytes.Clone(piece[from:to])
-			l.Cache.addLine(l.Partition, loc, line)
-			recs[i], err = decodeAt(line, loc)
+			recs[i], err = l.Cache.keepLine(l.Partition, loc, bytes.Clone(piece[from:to]))
 		}
 		if err != nil {
 			return err

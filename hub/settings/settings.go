@@ -15,7 +15,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"strings"
 	"time"
@@ -110,12 +109,22 @@ func (s Settings) Partitions() []hub.Partition {
 
 // DicomPartition is where a study lies: chosen by FNV-1a of its Study Instance UID.
 func (s Settings) DicomPartition(studyUID string) hub.Partition {
-	h := fnv.New32a()
-	io.WriteString(h, studyUID) // a hash does not fail
-	return dicomPartition(int(h.Sum32() % uint32(s.DicomPartitions)))
+	h := uint32(2166136261) // FNV-1a
+	for i := range len(studyUID) {
+		h = (h ^ uint32(studyUID[i])) * 16777619
+	}
+	return dicomPartition(int(h % uint32(s.DicomPartitions)))
 }
 
-func dicomPartition(i int) hub.Partition { return hub.Partition(fmt.Sprintf("dicom-%02d", i)) }
+// dicomPartitions has their names ready: each study that is looked at asks for one, some several times.
+var dicomPartitions = func() (names [maxPartitions]hub.Partition) {
+	for i := range names {
+		names[i] = hub.Partition(fmt.Sprintf("dicom-%02d", i))
+	}
+	return names
+}()
+
+func dicomPartition(i int) hub.Partition { return dicomPartitions[i] }
 
 func loadConsortium(ctx context.Context, objects hub.Objects, want Wanted) (consortium, error) {
 	data, err := readSmall(ctx, objects, consortiumKey)

@@ -67,50 +67,53 @@ type Merger struct {
 	// Else is told where no body has it, in the order of its tags.
 	Else []Attribute
 
-	own, all, next []Attribute // used again and again
+	own   [][]Attribute // of each body; used again and again
+	lists [][]Attribute // what is left of them
 }
 
 // Append is Merge.
 func (m *Merger) Append(dst []byte, keep func(Tag) bool, bodies ...[]byte) []byte {
-	m.all = m.all[:0]
-	for _, body := range bodies {
-		m.own = m.own[:0]
+	m.lists = m.lists[:0]
+	for i, body := range bodies {
+		if i == len(m.own) {
+			m.own = append(m.own, nil)
+		}
+		own := m.own[i][:0]
 		for a := range Attributes(body) {
 			if keep == nil || keep(a.Tag) {
-				m.own = append(m.own, a)
+				own = append(own, a)
 			}
 		}
-		if !slices.IsSortedFunc(m.own, byTag) {
-			slices.SortStableFunc(m.own, byTag)
+		if !slices.IsSortedFunc(own, byTag) {
+			slices.SortStableFunc(own, byTag)
 		}
-		m.unite(m.own)
+		m.own[i], m.lists = own, append(m.lists, own)
 	}
-	m.unite(m.Else)
+	m.lists = append(m.lists, m.Else)
 	dst = append(dst, '{')
-	for i, a := range m.all {
-		if i > 0 {
+	from := len(dst)
+	for {
+		var first *Attribute
+		for _, list := range m.lists {
+			if len(list) > 0 && (first == nil || list[0].Tag < first.Tag) {
+				first = &list[0]
+			}
+		}
+		if first == nil {
+			return append(dst, '}')
+		}
+		if len(dst) > from {
 			dst = append(dst, ',')
 		}
-		dst = append(a.Tag.AppendHex(append(dst, '"')), `":`...)
-		dst = append(dst, a.Raw...)
-	}
-	return append(dst, '}')
-}
-
-// unite adds those of b, which are in the order of their tags, behind those of all that have the same tag, which is what is kept.
-func (m *Merger) unite(b []Attribute) {
-	a, all := m.all, m.next[:0]
-	for len(a)+len(b) > 0 {
-		from := &a
-		if len(a) == 0 || len(b) > 0 && b[0].Tag < a[0].Tag {
-			from = &b
+		dst = append(first.Tag.AppendHex(append(dst, '"')), `":`...)
+		dst = append(dst, first.Raw...)
+		for i, list := range m.lists {
+			for len(list) > 0 && list[0].Tag == first.Tag {
+				list = list[1:]
+			}
+			m.lists[i] = list
 		}
-		if n := len(all); n == 0 || all[n-1].Tag != (*from)[0].Tag {
-			all = append(all, (*from)[0])
-		}
-		*from = (*from)[1:]
 	}
-	m.all, m.next = all, m.all
 }
 
 func byTag(x, y Attribute) int { return cmp.Compare(x.Tag, y.Tag) }

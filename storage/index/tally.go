@@ -16,37 +16,84 @@ type tallies struct {
 	of    map[*partition]*counted
 }
 
-// tallyKey stands for a hub.Tally of a partition: two hashes of it, which nobody outside can foresee.
+// tallyKey stands for the text of a hub.Tally of a partition: two hashes of it, which nobody outside can foresee.
 type tallyKey [2]uint64
+
+// kind is what is counted of a text: a type and a parameter.
+type kind struct{ typ, param string }
 
 func (ts *tallies) open(partitions int) {
 	ts.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	ts.most, ts.of = mostTallies/max(partitions, 1), map[*partition]*counted{}
 }
 
-func (ts *tallies) key(t *hub.Tally) tallyKey {
-	return tallyKey{maphash.Comparable(ts.seeds[0], *t), maphash.Comparable(ts.seeds[1], *t)}
+func (ts *tallies) key(text string) tallyKey {
+	return tallyKey{maphash.String(ts.seeds[0], text), maphash.String(ts.seeds[1], text)}
 }
 
 // counted is what was counted in one generation of a partition.
 type counted struct {
 	gen   string
+	kinds []kind
 	known map[tallyKey]tallied
 }
 
-// tallied is a number, and the slot's mark when it was counted.
+// tallied are the numbers of a text, of up to two kinds, and the slot's mark when they were counted. They lie together because they are
+// asked for together: looking a text up among many costs more than all else.
 type tallied struct {
-	n   int64
 	seq uint64
+	n   [2]int64
+	of  [2]int8 // what n is of, by its place in counted.kinds, from 1 on
 }
 
-// mostTallies bounds what is remembered of all partitions together: some 20 MB. Of a partition that has more it is counted anew.
-const mostTallies = 400_000
+// number is what is known of a kind.
+func (t *tallied) number(kind int8) (n int64, has bool) {
+	for i, k := range t.of {
+		if k == kind {
+			return t.n[i], true
+		}
+	}
+	return 0, false
+}
+
+// set takes a number that was counted at seq.
+func (t *tallied) set(kind int8, n int64, seq uint64) {
+	if t.seq != seq {
+		*t = tallied{seq: seq}
+	}
+	i := 0
+	if t.of[0] != 0 && t.of[0] != kind {
+		i = 1
+	}
+	t.of[i], t.n[i] = kind, n
+}
+
+// mostTallies bounds the texts of all partitions together of which something is remembered: some 25 MB. A partition that has more begins
+// anew.
+const mostTallies = 200_000
+
+// mostKinds bounds the kinds of a partition.
+const mostKinds = 100
+
+// kindOf is the place of what a tally counts, from 1 on; 0 where it has none and gets none.
+func (c *counted) kindOf(t *hub.Tally, learn bool) int8 {
+	for i := range c.kinds {
+		if c.kinds[i].param == t.Param && c.kinds[i].typ == t.Type {
+			return int8(i + 1)
+		}
+	}
+	if !learn || len(c.kinds) == mostKinds {
+		return 0
+	}
+	c.kinds = append(c.kinds, kind{t.Type, t.Param})
+	return int8(len(c.kinds))
+}
 
 // tallyAt is what is known of the tally at a position.
 type tallyAt struct {
-	at int
-	tallied
+	at  int
+	n   int64
+	seq uint64
 }
 
 // remembered is what is known of some tallies, by their positions.
@@ -66,11 +113,14 @@ func (ts *tallies) recall(p *partition, of []hub.Tally, positions []int) *rememb
 	}
 	r := &remembered{gen: c.gen, known: make([]tallyAt, 0, len(positions))}
 	for _, i := range positions {
-		if n, has := c.known[ts.key(&of[i])]; has {
-			r.known = append(r.known, tallyAt{i, n})
-		} else {
-			r.unknown = append(r.unknown, i)
+		about := c.known[ts.key(of[i].Text)]
+		if kind := c.kindOf(&of[i], false); kind != 0 {
+			if n, has := about.number(kind); has {
+				r.known = append(r.known, tallyAt{i, n, about.seq})
+				continue
+			}
 		}
+		r.unknown = append(r.unknown, i)
 	}
 	return r
 }
@@ -95,10 +145,15 @@ func (ts *tallies) remember(p *partition, at mark, of []hub.Tally, positions []i
 	defer ts.mu.Unlock()
 	c := ts.of[p]
 	if c == nil || c.gen != at.gen || len(c.known) > ts.most {
-		c = &counted{at.gen, map[tallyKey]tallied{}}
+		c = &counted{gen: at.gen, known: map[tallyKey]tallied{}}
 		ts.of[p] = c
 	}
 	for _, i := range positions {
-		c.known[ts.key(&of[i])] = tallied{counts[i], at.seq}
+		if kind := c.kindOf(&of[i], true); kind != 0 {
+			key := ts.key(of[i].Text)
+			about := c.known[key]
+			about.set(kind, counts[i], at.seq)
+			c.known[key] = about
+		}
 	}
 }
