@@ -2,7 +2,6 @@ package index
 
 import (
 	"cmp"
-	"container/heap"
 	"math"
 	"slices"
 
@@ -84,11 +83,26 @@ func (o order) compareValue(i int, a, b float64) int {
 	return cmp.Compare(a, b)
 }
 
+// rank puts first values in their order: the least comes first, and what has none last.
+func (o order) rank(value float64) float64 {
+	switch {
+	case math.IsNaN(value):
+		return math.Inf(1)
+	case o[0].Desc:
+		return -value
+	}
+	return value
+}
+
 // candidate is a thing that matched, in its shard.
 type candidate struct {
-	place
-	shard *shard
+	rank   float64 // of its first value
+	num    uint64
+	values []float64
+	shard  *shard
 }
+
+func (c *candidate) place() place { return place{c.values, c.num, c.shard.p.name} }
 
 // top keeps the first of all that it is offered.
 type top struct {
@@ -99,14 +113,55 @@ type top struct {
 }
 
 // offer leaves out what lies on earlier pages.
-func (t *top) offer(c candidate) {
+func (t *top) offer(values []float64, num uint64, sh *shard) {
+	c := candidate{t.order.rank(values[0]), num, values, sh}
+	full := t.full()
 	switch {
-	case t.after != nil && t.order.compare(c.place, *t.after) <= 0:
-	case len(t.kept) < t.need:
-		heap.Push(t, c)
-	case t.need > 0 && t.order.compare(c.place, t.kept[0].place) < 0:
+	case t.need == 0 || full && c.rank > t.kept[0].rank: // most are left out here
+	case t.after != nil && t.order.compare(c.place(), *t.after) <= 0:
+	case !full:
+		t.kept = append(t.kept, c)
+		t.rise()
+	case t.compare(&c, &t.kept[0]) < 0:
 		t.kept[0] = c
-		heap.Fix(t, 0)
+		t.sink()
+	}
+}
+
+func (t *top) compare(a, b *candidate) int {
+	if a.rank != b.rank {
+		return cmp.Compare(a.rank, b.rank)
+	}
+	return t.order.compare(a.place(), b.place())
+}
+
+// rise puts the last of the heap in its place.
+func (t *top) rise() {
+	for i := len(t.kept) - 1; i > 0; {
+		up := (i - 1) / 2
+		if t.compare(&t.kept[i], &t.kept[up]) < 0 {
+			return
+		}
+		t.kept[i], t.kept[up] = t.kept[up], t.kept[i]
+		i = up
+	}
+}
+
+// sink puts the first of the heap in its place.
+func (t *top) sink() {
+	for i := 0; ; {
+		last := 2*i + 1
+		if last >= len(t.kept) {
+			return
+		}
+		if right := last + 1; right < len(t.kept) && t.compare(&t.kept[right], &t.kept[last]) > 0 {
+			last = right
+		}
+		if t.compare(&t.kept[i], &t.kept[last]) > 0 {
+			return
+		}
+		t.kept[i], t.kept[last] = t.kept[last], t.kept[i]
+		i = last
 	}
 }
 
@@ -124,16 +179,6 @@ func (t *top) past(value float64, num uint64) bool {
 }
 
 func (t *top) sorted() []candidate {
-	slices.SortFunc(t.kept, func(a, b candidate) int { return t.order.compare(a.place, b.place) })
+	slices.SortFunc(t.kept, func(a, b candidate) int { return t.compare(&a, &b) })
 	return t.kept
-}
-
-func (t *top) Len() int           { return len(t.kept) }
-func (t *top) Less(i, j int) bool { return t.order.compare(t.kept[i].place, t.kept[j].place) > 0 }
-func (t *top) Swap(i, j int)      { t.kept[i], t.kept[j] = t.kept[j], t.kept[i] }
-func (t *top) Push(x any)         { t.kept = append(t.kept, x.(candidate)) }
-func (t *top) Pop() any {
-	last := t.kept[len(t.kept)-1]
-	t.kept = t.kept[:len(t.kept)-1]
-	return last
 }

@@ -44,10 +44,55 @@ func (sh *shard) postingOf(param string, m *hub.Match) posting {
 
 // distinct sorts nums and leaves each once.
 func distinct(nums []uint64) []uint64 {
-	if !slices.IsSorted(nums) {
+	if ends := runs(nums, mostRuns); len(ends) > mostRuns {
 		slices.Sort(nums)
+	} else {
+		nums = mergeRuns(nums, ends)
 	}
 	return slices.Compact(nums)
+}
+
+// mostRuns is how many ascending runs are merged rather than sorted as if they were none: sets come ascending, one behind the other.
+const mostRuns = 32
+
+// runs tells where each ascending run ends, up to one more than most of them.
+func runs(nums []uint64, most int) (ends []int) {
+	for i := 1; i <= len(nums) && len(ends) <= most; i++ {
+		if i == len(nums) || nums[i] < nums[i-1] {
+			ends = append(ends, i)
+		}
+	}
+	return ends
+}
+
+// mergeRuns sorts nums, two neighbouring runs at a time. The result may lie elsewhere.
+func mergeRuns(nums []uint64, ends []int) []uint64 {
+	if len(ends) < 2 {
+		return nums
+	}
+	other := make([]uint64, len(nums))
+	for len(ends) > 1 {
+		from, k := 0, 0
+		for i := 0; i < len(ends); i += 2 {
+			mid, to := ends[i], ends[min(i+1, len(ends)-1)]
+			merge(other[from:to], nums[from:mid], nums[mid:to])
+			from, ends[k] = to, to
+			k++
+		}
+		nums, other, ends = other, nums, ends[:k]
+	}
+	return nums
+}
+
+// merge fills into with two ascending runs.
+func merge(into, a, b []uint64) {
+	for k := range into {
+		if len(b) == 0 || len(a) > 0 && a[0] <= b[0] {
+			into[k], a = a[0], a[1:]
+		} else {
+			into[k], b = b[0], b[1:]
+		}
+	}
 }
 
 // meet sets hit where a number is among the members; both are ascending.

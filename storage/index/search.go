@@ -369,12 +369,11 @@ func (s *search) visible(cs []candidate) ([]hub.Hit, error) {
 		if now.version == 0 {
 			continue
 		}
-		h := hub.Head{Partition: c.p, Num: c.num, Slot: c.shard.slot}
-		h.Version, h.Deleted, h.Loc = now.version, now.deleted, now.at
-		if h.Loc.Seq > s.views[c.p].Applied {
+		h := hub.Head{Partition: c.shard.p.name, Num: c.num, Slot: c.shard.slot, Version: now.version, Deleted: now.deleted, Loc: now.at}
+		if h.Loc.Seq > s.views[h.Partition].Applied {
 			late = append(late, len(hits))
 		}
-		hits = append(hits, hub.Hit{Head: h, Pos: c.position()})
+		hits = append(hits, hub.Hit{Head: h, Pos: c.place().position()})
 	}
 	heads := make([]*hub.Head, len(late))
 	for i, at := range late {

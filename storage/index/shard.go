@@ -225,7 +225,7 @@ func (sh *shard) offer(nums []uint64, values []float64) {
 	width := len(sh.order)
 	for i, n := range nums {
 		if !sh.offered[n] {
-			sh.top.offer(candidate{place{values[i*width : (i+1)*width], n, sh.p.name}, sh})
+			sh.top.offer(values[i*width:(i+1)*width:(i+1)*width], n, sh)
 		}
 	}
 }
