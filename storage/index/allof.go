@@ -134,6 +134,10 @@ func (a *allOf) ask(t *trips, await func() bool, must []posting, nums []uint64) 
 const crowd = 32
 
 func askAll(t *trips, await func() bool, must, never []posting, nums []uint64) []bool {
+	all := slices.Repeat([]bool{true}, len(nums))
+	if len(must)+len(never) == 0 {
+		return all
+	}
 	hits := make([][]bool, len(must)+len(never))
 	tasks := make([]task, len(hits))
 	for i, p := range slices.Concat(must, never) {
@@ -141,9 +145,7 @@ func askAll(t *trips, await func() bool, must, never []posting, nums []uint64) [
 		tasks[i] = func(await func() bool) { p.probe(t, await, nums, hits[i]) }
 	}
 	t.together(await, tasks...)
-	all := make([]bool, len(nums))
 	for i := range all {
-		all[i] = true
 		for k, hit := range hits {
 			all[i] = all[i] && hit[i] == (k < len(must))
 		}

@@ -62,23 +62,37 @@ func (sh *shard) book(await func() bool, param string) *book {
 	return b
 }
 
+// bookSoon queues what tells whether the book of a parameter is as it is remembered, before the partition's generation is known.
+func (sh *shard) bookSoon(param string) {
+	if sh.books[param] != nil {
+		return
+	}
+	at, b := shelfMark{sh.p, sh.q.Type, param}, &book{made: sh.made}
+	sizes := sh.queueSizes(at)
+	b.read = func() (bool, error) { return sh.compareBook(at, b, sizes()) }
+	sh.books[param] = b
+}
+
+// compareBook takes what is remembered of a book, or queues its rolls if they have grown.
+func (sh *shard) compareBook(at shelfMark, into *book, now rollSizes) (done bool, err error) {
+	kept, has := sh.ix.shelf.find(at, sh.began.gen)
+	if has && now == kept.sizes {
+		into.pages, into.back, into.ends = kept.pages, kept.back, kept.ends
+		return true, nil
+	}
+	into.made, into.read = sh.made, sh.queueRolls(at, sh.began.gen, into)
+	return false, nil
+}
+
 // queueBook queues the rolls of a parameter, or only their sizes where the index remembers them: rolls only grow. The result
 // reads the replies.
 func (sh *shard) queueBook(at shelfMark, into *book) func() (bool, error) {
 	gen := sh.began.gen
-	kept, has := sh.ix.shelf.find(at, gen)
-	if !has {
+	if _, has := sh.ix.shelf.find(at, gen); !has {
 		return sh.queueRolls(at, gen, into)
 	}
 	sizes := sh.queueSizes(at)
-	return func() (bool, error) {
-		if sizes() == kept.sizes {
-			into.pages, into.back, into.ends = kept.pages, kept.back, kept.ends
-			return true, nil
-		}
-		into.made, into.read = sh.made, sh.queueRolls(at, gen, into)
-		return false, nil
-	}
+	return func() (bool, error) { return sh.compareBook(at, into, sizes()) }
 }
 
 // kindsOfPage are those that a roll each tells of.

@@ -120,6 +120,7 @@ func (c *cell) span() span { return span{c.lo, c.lo + (float64(c.width) - 1)} }
 // cachedSet has all members of a set as it was then, ascending. Nobody writes to nums.
 type cachedSet struct {
 	era
+	seq  uint64 // the slot's mark; 0 where the set's size tells whether it has grown
 	nums []uint64
 	used int64
 }
@@ -248,6 +249,17 @@ func (c *cache) set(key string, at era, size int) (nums []uint64, has bool) {
 	return s.nums, true
 }
 
+// setAt is what the set at key had at the slot's mark seq, when nothing has been written to the slot since.
+func (c *cache) setAt(key string, at era, seq uint64) (nums []uint64, has bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	s := c.sets[key]
+	if s == nil || s.era != at || at == 0 || s.seq != seq || seq == 0 {
+		return nil, false
+	}
+	return s.nums, true
+}
+
 // popular reports whether a set is asked for again and again, so that it is better read whole and remembered.
 func (c *cache) popular(key string) bool {
 	c.mu.Lock()
@@ -263,7 +275,7 @@ func (c *cache) popular(key string) bool {
 	return true
 }
 
-func (c *cache) rememberSet(key string, at era, nums []uint64) {
+func (c *cache) rememberSet(key string, at era, seq uint64, nums []uint64) {
 	if at == 0 {
 		return
 	}
@@ -273,7 +285,7 @@ func (c *cache) rememberSet(key string, at era, nums []uint64) {
 		c.size -= memberSize * int64(len(old.nums))
 	}
 	c.clock++
-	c.sets[key] = &cachedSet{era: at, nums: nums[:len(nums):len(nums)], used: c.clock}
+	c.sets[key] = &cachedSet{era: at, seq: seq, nums: nums[:len(nums):len(nums)], used: c.clock}
 	c.size += memberSize * int64(len(nums))
 	c.trim()
 }

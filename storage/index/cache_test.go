@@ -56,7 +56,7 @@ func TestTheCacheForgets(t *testing.T) {
 	if c.eraOf(p, 7, mark{gen: "g", changed: 2}) != 0 || len(recall(0)) != len(asked) {
 		t.Error("a search that began before the last change has no use for what came after it")
 	}
-	c.rememberSet("a", at, []uint64{1, 2})
+	c.rememberSet("a", at, 0, []uint64{1, 2})
 	if _, has := c.set("a", at, 3); has {
 		t.Error("a set that has grown since is read again")
 	}

@@ -22,6 +22,7 @@ type shard struct {
 	where      *allOf
 	columns    map[string]*column
 	fetched    []*exactPosting // read in this search
+	paged      []*exactPosting // the same, of pages
 
 	total   int
 	heads   map[uint64]head // those that are known already; version 0 for none
@@ -30,8 +31,9 @@ type shard struct {
 	began   mark            // of the first trip, behind all else in it
 	era     era             // at that mark
 	mark    mark
-	marked  bool // the mark was read behind everything else
-	offered map[uint64]bool
+	marked  bool          // the mark was read behind everything else
+	offered []uint64      // by a walk, ascending
+	several *redis.IntCmd // how many things have several values of what is sorted by, once it was asked
 }
 
 // newShard is nil when nothing in the slot can fulfil the query.
@@ -46,6 +48,10 @@ func newShard(s *search, p *partition, slot int, qs []*question) *shard {
 
 func (sh *shard) run(await func() bool) {
 	sh.queuePopulation(len(sh.where.must) == 0)
+	if len(sh.where.must) == 0 && sh.need > 0 { // it will walk, unless there is little
+		sh.queueSeveral()
+		sh.bookSoon(sh.order[0].Param)
+	}
 	before := sh.made
 	var mark func() mark
 	sh.where.measure(sh.trips, func() bool {
@@ -200,20 +206,32 @@ func (sh *shard) values(await func() bool, nums []uint64) []float64 {
 // key is that of a page in the shard's slot.
 func (sh *shard) key(pg page) string { return sh.p.at(sh.slot) + pg.tail }
 
-// members lists what is in the pages, ascending.
+// queueSeveral asks how many things have several values of what is sorted by first.
+func (sh *shard) queueSeveral() {
+	sh.several = sh.pipe.SCard(sh.ctx, string(sh.p.manyKey(nil, sh.slot, sh.q.Type, sh.order[0].Param)))
+}
+
+// members lists what is in the pages, ascending. Nothing is read of those that are remembered as they were at the slot's very mark.
 func (sh *shard) members(await func() bool, pages []page) []uint64 {
 	var nums []uint64
 	for some := range slices.Chunk(pages, abreast) {
-		cmds := make([]*redis.StringSliceCmd, len(some))
-		for i, pg := range some {
-			cmds[i] = sh.pipe.SMembers(sh.ctx, sh.key(pg))
+		var unknown []*exactPosting
+		for _, pg := range some {
+			key := sh.key(pg)
+			if known, has := sh.ix.cache.setAt(key, sh.era, sh.began.seq); has {
+				nums = append(nums, known...)
+				continue
+			}
+			unknown = append(unknown, &exactPosting{key: key, all: sh.pipe.SMembers(sh.ctx, key)})
 		}
-		if !await() {
+		if len(unknown) > 0 && !await() {
 			return nil
 		}
-		for _, cmd := range cmds {
-			nums = appendNums(nums, cmd.Val())
+		for _, e := range unknown {
+			e.known = distinct(appendNums(make([]uint64, 0, len(e.all.Val())), e.all.Val()))
+			nums = append(nums, e.known...)
 		}
+		sh.paged = append(sh.paged, unknown...)
 	}
 	return distinct(nums)
 }
@@ -224,14 +242,17 @@ func (sh *shard) offer(nums []uint64, values []float64) {
 	}
 	width := len(sh.order)
 	for i, n := range nums {
-		if !sh.offered[n] {
+		if _, before := slices.BinarySearch(sh.offered, n); !before {
 			sh.top.offer(values[i*width:(i+1)*width:(i+1)*width], n, sh)
 		}
 	}
 }
 
-// choose leaves what was hit.
+// choose leaves what was hit. It writes to values, not to nums.
 func choose(nums []uint64, values []float64, hit []bool) ([]uint64, []float64) {
+	if !slices.Contains(hit, false) {
+		return nums, values
+	}
 	width := 0
 	if len(nums) > 0 {
 		width = len(values) / len(nums)
@@ -302,6 +323,14 @@ func (sh *shard) learn(applied uint64) {
 	}
 	sh.ix.cache.rememberHeads(sh.p, sh.era, sh.told, sh.heads)
 	for _, e := range sh.fetched {
-		sh.ix.cache.rememberSet(e.key, sh.era, e.known)
+		sh.ix.cache.rememberSet(e.key, sh.era, 0, e.known)
+	}
+	if sh.mark.seq == sh.began.seq {
+		for _, e := range sh.paged {
+			if len(e.known) > sh.limits.Fetch {
+				continue
+			}
+			sh.ix.cache.rememberSet(e.key, sh.era, sh.mark.seq, e.known)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package index
 
 import (
 	"math"
+	"slices"
 
 	"concord/hub"
 )
@@ -11,19 +12,20 @@ import (
 // more than the rarest clause holds, or when what remains has no value to be walked by.
 func (sh *shard) walk(await func() bool, rarest int) bool {
 	key := sh.order[0]
-	asked := sh.made
-	sh.everything.queueSize(sh.trips)
-	several := sh.pipe.SCard(sh.ctx, string(sh.p.manyKey(nil, sh.slot, sh.q.Type, key.Param)))
+	asked, known := sh.made, sh.several != nil
+	if !known {
+		sh.everything.queueSize(sh.trips)
+		sh.queueSeveral()
+	}
 	book := sh.book(await, key.Param)
-	if sh.err != nil || sh.made == asked && !await() {
+	if sh.err != nil || !known && sh.made == asked && !await() {
 		return true
 	}
-	path, bounded := sh.ahead(book, key, several.Val() > 0)
+	path, bounded := sh.ahead(book, key, sh.several.Val() > 0)
 	everything, _ := sh.everything.size()
 	each := 1 + everything/max(1, len(book.pages)) // things of a page, by and large
 	step := 1 + sh.stride()/each
-	sh.offered = map[uint64]bool{}
-	met := map[uint64]bool{}
+	var met []uint64
 	for read := 0; !path.ended(); {
 		some := path.next(step)
 		step *= 2
@@ -32,13 +34,11 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 			return true
 		}
 		sh.read, read = sh.read+len(nums), read+len(nums)
-		fresh := nums[:0]
-		for _, n := range nums {
-			if !met[n] {
-				met[n] = true
-				fresh = append(fresh, n)
-			}
+		fresh := nums
+		if len(met) > 0 {
+			fresh = slices.DeleteFunc(nums, func(n uint64) bool { _, before := slices.BinarySearch(met, n); return before })
 		}
+		met = distinct(slices.Concat(met, fresh))
 		if !sh.take(await, fresh) || !path.ended() && sh.top.beyond(finite(bound(path.rest[0], key))) {
 			return true
 		}
@@ -64,9 +64,7 @@ func (sh *shard) take(await func() bool, nums []uint64) bool {
 		return false
 	}
 	sh.offer(nums, values)
-	for _, n := range nums {
-		sh.offered[n] = true
-	}
+	sh.offered = distinct(slices.Concat(sh.offered, nums))
 	return true
 }
 
