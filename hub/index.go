@@ -96,7 +96,9 @@ type Index interface {
 	Types(ctx context.Context, p Partition) ([]string, error)
 	// Counts answers tallies, in order, and says where each partition was when it was read; and where beside, unless empty, was
 	// after that.
-	Counts(ctx context.Context, of []Tally, beside Partition) ([]int64, map[Partition]Marks, error)
+	//
+	// Where all that is asked is known of the marks at, which a search read just before, nothing is read and marks is nil.
+	Counts(ctx context.Context, of []Tally, beside Partition, at map[Partition]Marks) (counts []int64, marks map[Partition]Marks, err error)
 	// Reset empties partition p altogether.
 	Reset(ctx context.Context, p Partition) error
 }

@@ -232,7 +232,7 @@ func (s *Server) sharing(ctx context.Context, who access.Caller, keys []string, 
 	for i, key := range keys {
 		tallies[i] = hub.Tally{Partition: s.Partition, Type: "Patient", Param: identity.KeyParam, Text: key}
 	}
-	holders, err := s.Reader.Counts(ctx, who, tallies)
+	holders, err := s.Reader.Counts(ctx, who, tallies, nil)
 	if err != nil {
 		return err
 	}

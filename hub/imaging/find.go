@@ -101,9 +101,7 @@ func (f *Finder) page(ctx context.Context, who access.Caller, find *dicom.Find, 
 			return known
 		})
 	}
-	page, err := f.tell(ctx, who, find, res.Records)
-	page.Next = res.Next
-	return page, err
+	return f.tell(ctx, who, find, res)
 }
 
 // narrow leaves only the partitions of the studies that a clause names.

@@ -7,6 +7,7 @@ import (
 
 	"concord/hub"
 	"concord/hub/access"
+	"concord/hub/lookup"
 	"concord/internal/dicom"
 )
 
@@ -18,6 +19,8 @@ type telling struct {
 	all  []Found
 	// counted holds for each match the numbers that are wanted.
 	counted [][]count
+	// at is where the index was when the matches were found.
+	at      map[hub.Partition]hub.Marks
 	studies map[string]*hub.Record
 	merger  dicom.Merger
 	// bodies is the array of those that were made so far; computed is made anew for each.
@@ -31,8 +34,9 @@ type count struct {
 }
 
 // tell completes records to what is wanted of them.
-func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, recs []hub.Record) (Page, error) {
-	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs))}
+func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, found lookup.Result) (Page, error) {
+	recs := found.Records
+	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs)), at: found.At}
 	t.merger.Else = slices.Collect(dicom.Attributes(find.Blank()))
 	for i := range recs {
 		t.all[i] = foundOf(find.Level, &recs[i])
@@ -57,7 +61,7 @@ func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, 
 		t.all[i].Body = t.body(i)
 	}
 	t.bodies = append(t.bodies, ']')
-	return Page{Found: t.all, Bodies: t.bodies}, nil
+	return Page{Found: t.all, Bodies: t.bodies, Next: found.Next}, nil
 }
 
 func foundOf(level dicom.Level, rec *hub.Record) Found {
@@ -181,7 +185,7 @@ func (t *telling) count(ctx context.Context) error {
 			what = append(what, told{i, c.tag})
 		}
 	}
-	counts, err := t.Reader.Counts(ctx, t.who, of)
+	counts, err := t.Reader.Counts(ctx, t.who, of, t.at)
 	if err != nil {
 		return err
 	}
@@ -224,7 +228,7 @@ func (t *telling) countPatients(ctx context.Context) error {
 				uid, _ := places(&studies.Records[j])
 				of[j] = hub.Tally{Partition: t.PartitionOf(uid), Type: level.Type(), Param: StudyParam, Text: uid}
 			}
-			counts, err := t.Reader.Counts(ctx, t.who, of)
+			counts, err := t.Reader.Counts(ctx, t.who, of, studies.At)
 			if err != nil {
 				return err
 			}

@@ -129,7 +129,7 @@ func (s *Queue) complete(ctx context.Context, who access.Caller, all []Waiting, 
 	if len(all) == 0 {
 		return nil
 	}
-	counts, err := s.Reader.Counts(ctx, who, tallies)
+	counts, err := s.Reader.Counts(ctx, who, tallies, nil)
 	if err != nil {
 		return err
 	}

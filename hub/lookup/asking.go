@@ -31,8 +31,9 @@ type asking struct {
 	aside  watches
 	// everything: the policy lets the caller read all.
 	everything bool
-	// at is where the records were when they were asked last.
-	at hub.Marks
+	// at is where the records were when they were asked last, and marks where each partition was that was searched last.
+	at    hub.Marks
+	marks map[hub.Partition]hub.Marks
 	// unlinked: no Person was looked for, as there were none a moment ago; linking: they are looked for in any case.
 	unlinked, linking bool
 	// exact: Patients are meant, not persons.
@@ -83,6 +84,7 @@ func (a *asking) projecting(t *thing) func() (hub.Entry, error) {
 func (a *asking) page(ctx context.Context, q hub.Query) (hub.Page, error) {
 	q.Beside = a.beside
 	page, err := a.index.Search(ctx, a.ps, q)
+	a.marks = page.Marks
 	return page, a.readAt(page.Marks, err)
 }
 

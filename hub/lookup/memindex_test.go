@@ -135,7 +135,7 @@ func (ix *memindex) Types(context.Context, hub.Partition) ([]string, error) {
 	return slices.Compact(types), nil
 }
 
-func (ix *memindex) Counts(context.Context, []hub.Tally, hub.Partition) ([]int64, map[hub.Partition]hub.Marks, error) {
+func (ix *memindex) Counts(context.Context, []hub.Tally, hub.Partition, map[hub.Partition]hub.Marks) ([]int64, map[hub.Partition]hub.Marks, error) {
 	return nil, nil, nil
 }
 

@@ -176,8 +176,9 @@ func (r *Reader) Version(ctx context.Context, who access.Caller, p hub.Partition
 	return recs[0], nil
 }
 
-// Counts answers tallies, each of those things that who may read.
-func (r *Reader) Counts(ctx context.Context, who access.Caller, of []hub.Tally) ([]int64, error) {
+// Counts answers tallies, each of those things that who may read: as of at, where that is the Result.At of a search just before and
+// all is known of then; else as of now.
+func (r *Reader) Counts(ctx context.Context, who access.Caller, of []hub.Tally, at map[hub.Partition]hub.Marks) ([]int64, error) {
 	var ps []hub.Partition
 	for i := range of {
 		if !slices.Contains(ps, of[i].Partition) {
@@ -185,8 +186,10 @@ func (r *Reader) Counts(ctx context.Context, who access.Caller, of []hub.Tally) 
 		}
 	}
 	a := r.ask(who, ps...)
-	counted, marks, err := r.index.Counts(ctx, of, a.beside)
-	if err := a.readAt(marks, err); err != nil {
+	counted, marks, err := r.index.Counts(ctx, of, a.beside, at)
+	if err == nil && marks == nil { // the search saw to it that the index was complete there
+		a.at = at[r.Records]
+	} else if err := a.readAt(marks, err); err != nil {
 		return nil, err
 	}
 	all, asked := a.everything, map[string]bool{}

@@ -21,6 +21,8 @@ type Result struct {
 	Total   int64 // −1 unknown
 	// Next continues behind this page; nil on the last one. A page may be shorter than asked for and yet not be the last.
 	Next *hub.Position
+	// At is where the index was when it was asked last.
+	At map[hub.Partition]hub.Marks
 }
 
 // Search answers any query over the partitions given. query names the parameters asked for (never their values) for the
@@ -82,7 +84,7 @@ func (a *asking) hand(ctx context.Context, f found, typ, query string) (Result, 
 	if err != nil {
 		return Result{}, err
 	}
-	res := Result{Records: recordsOf(things), Total: f.total, Next: f.next}
+	res := Result{Records: recordsOf(things), Total: f.total, Next: f.next, At: a.marks}
 	return res, a.noteRecords(ctx, a.who, audit.Search, typ, res.Records, query)
 }
 

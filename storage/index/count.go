@@ -9,8 +9,11 @@ import (
 	"concord/hub"
 )
 
-// Counts answers all tallies in one trip. Those of a partition that a commit overtakes are asked again when it is visible.
-func (ix *Index) Counts(ctx context.Context, of []hub.Tally, beside hub.Partition) ([]int64, map[hub.Partition]hub.Marks, error) {
+// Counts answers all tallies in one trip, or without any where they are known of the marks at. Those of a partition that a commit overtakes are asked again when it is visible.
+func (ix *Index) Counts(ctx context.Context, of []hub.Tally, beside hub.Partition, known map[hub.Partition]hub.Marks) ([]int64, map[hub.Partition]hub.Marks, error) {
+	if counts, all := ix.recallAll(of, known); all {
+		return counts, nil, nil
+	}
 	at := map[*partition][]int{} // positions in of
 	for i := range of {
 		p, err := ix.partition(of[i].Partition)

@@ -213,7 +213,7 @@ func TestAnIndexOutOfReachIsUnavailable(t *testing.T) {
 	_, begin := ix.Begin(ctx, "records")
 	_, search := ix.Search(ctx, []hub.Partition{"records"}, codeIs("x"))
 	_, heads := ix.Heads(ctx, "records", []hub.Name{{Type: "Patient", ID: "1"}})
-	_, _, counts := ix.Counts(ctx, []hub.Tally{{Partition: "records", Type: "Patient", Param: "x", Text: "y"}}, "")
+	_, _, counts := ix.Counts(ctx, []hub.Tally{{Partition: "records", Type: "Patient", Param: "x", Text: "y"}}, "", nil)
 	for doing, err := range map[string]error{"marks": marks, "begin": begin, "search": search, "heads": heads, "counts": counts,
 		"apply": ix.Apply(ctx, "records", 1, nil), "reset": ix.Reset(ctx, "records")} {
 		var e *hub.Error

@@ -58,7 +58,7 @@ func TestAnIdentifierLeadsToItsSlot(t *testing.T) {
 		if sent.n > 12 {
 			t.Errorf("%s: %d commands", id, sent.n)
 		}
-		counts, _, err := ix.Counts(ctx, []hub.Tally{{Partition: "records", Type: "Observation", Param: "identifier", Text: id}, {Partition: "records", Type: "Observation", Param: "identifier", Text: "s|9"}}, "")
+		counts, _, err := ix.Counts(ctx, []hub.Tally{{Partition: "records", Type: "Observation", Param: "identifier", Text: id}, {Partition: "records", Type: "Observation", Param: "identifier", Text: "s|9"}}, "", nil)
 		if err != nil || counts[0] != int64(want) || counts[1] != 1 {
 			t.Errorf("%s: counted %v, %v", id, counts, err)
 		}

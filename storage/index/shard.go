@@ -312,6 +312,7 @@ func (sh *shard) queueMark() func() mark {
 
 // learn keeps, after a search that nothing overtook, what it read.
 func (sh *shard) learn(applied uint64) {
+	sh.ix.tallies.saw(sh.p, sh.mark, applied)
 	if sh.everything.card != nil {
 		n, _ := sh.everything.size()
 		sh.ix.populate(sh.p, sh.slot, sh.q.Type, n)

@@ -33,9 +33,11 @@ func (ts *tallies) key(text string) tallyKey {
 
 // counted is what was counted in one generation of a partition.
 type counted struct {
-	gen   string
-	kinds []kind
-	known map[tallyKey]tallied
+	gen     string
+	seq     uint64 // the slot's mark when the visible one was applied
+	applied uint64
+	kinds   []kind
+	known   map[tallyKey]tallied
 }
 
 // tallied are the numbers of a text, of up to two kinds, and the slot's mark when they were counted. They lie together because they are
@@ -94,6 +96,45 @@ type tallyAt struct {
 	at  int
 	n   int64
 	seq uint64
+}
+
+// saw takes note of the mark that the only slot of p had when no commit was beyond the visible mark.
+func (ts *tallies) saw(p *partition, now mark, applied uint64) {
+	if p.slots > 1 || now.seq > applied {
+		return
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if c := ts.of[p]; c != nil && c.gen == now.gen {
+		c.seq, c.applied = now.seq, applied
+	}
+}
+
+// recallAll answers tallies as of the marks at, if all of them are known of then.
+func (ix *Index) recallAll(of []hub.Tally, at map[hub.Partition]hub.Marks) (counts []int64, all bool) {
+	if len(at) == 0 {
+		return nil, false
+	}
+	ts := &ix.tallies
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	counts = make([]int64, len(of))
+	for i := range of {
+		p, now := ix.partitions[of[i].Partition], at[of[i].Partition]
+		c := ts.of[p]
+		if c == nil || now.Generation == "" || c.gen != now.Generation || c.applied != now.Applied {
+			return nil, false
+		}
+		about := c.known[ts.key(of[i].Text)]
+		kind := c.kindOf(&of[i], false)
+		if kind == 0 || about.seq != c.seq {
+			return nil, false
+		}
+		if counts[i], all = about.number(kind); !all {
+			return nil, false
+		}
+	}
+	return counts, true
 }
 
 // remembered is what is known of some tallies, by their positions.

@@ -26,7 +26,7 @@ func TestAHubCountsAnewWhatAnotherOneChanges(t *testing.T) {
 		t.Helper()
 		of := []hub.Tally{{Partition: p, Type: "Observation", Param: "study", Text: "s"}, {Partition: p, Type: "Observation", Param: "study", Text: "other"}}
 		for range 3 {
-			counts, marks, err := mine.Counts(ctx, of, "")
+			counts, marks, err := mine.Counts(ctx, of, "", nil)
 			if err != nil || counts[0] != want || counts[1] != 0 || marks[p].Applied != seq {
 				t.Fatalf("counted %v at %v, %v; want %d at %d", counts, marks, err, want, seq)
 			}
@@ -56,7 +56,36 @@ func TestAHubCountsAnewWhatAnotherOneChanges(t *testing.T) {
 		commit(i+1, 1, nil, in)
 	}
 	count(3)
-	if got := len(mine.tallies.of[mine.partitions[p]].known); got != 2 {
-		t.Errorf("%d numbers are remembered, want 2", got)
+	// What is known of the marks of a search is told without a trip, and only of those.
+	of := []hub.Tally{{Partition: p, Type: "Observation", Param: "study", Text: "s"}}
+	search := func() map[hub.Partition]hub.Marks {
+		t.Helper()
+		page, err := mine.Search(ctx, []hub.Partition{p}, hub.Query{Type: "Observation", Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Marks
+	}
+	told := func(at map[hub.Partition]hub.Marks, want int64, asked bool) {
+		t.Helper()
+		counts, marks, err := mine.Counts(ctx, of, "", at)
+		if err != nil || counts[0] != want || (marks != nil) != asked {
+			t.Errorf("counted %v, at %v, %v; want %d, asked: %v", counts, marks, err, want, asked)
+		}
+	}
+	at := search()
+	told(at, 3, false)
+	of[0].Text = "never counted"
+	told(at, 0, true)
+	of[0].Text = "s"
+	commit(4, 1, nil, in)
+	told(at, 3, false)
+	later := search()
+	told(later, 4, true)
+	told(later, 4, false)
+	told(at, 4, true)
+	told(nil, 4, true)
+	if got := len(mine.tallies.of[mine.partitions[p]].known); got != 3 {
+		t.Errorf("%d texts are remembered, want 3", got)
 	}
 }

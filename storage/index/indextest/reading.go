@@ -133,7 +133,7 @@ func countsExactly(t *testing.T, r *room) {
 			of = append(of, hub.Tally{Partition: l.Partition, Type: "Observation", Param: "code", Text: text})
 		}
 	}
-	got, marks, err := r.Counts(r.ctx, of, "")
+	got, marks, err := r.Counts(r.ctx, of, "", nil)
 	must(t, err)
 	for i, tally := range of {
 		l := logs[i/4]
@@ -156,7 +156,7 @@ func tellsBeside(t *testing.T, r *room) {
 			}
 			all = append(all, page.Marks)
 		}
-		_, marks, err := r.Counts(r.ctx, of, beside)
+		_, marks, err := r.Counts(r.ctx, of, beside, nil)
 		return append(all, marks), err
 	}
 	beside, searched := randomLog(records, 5), randomLog("dicom-00", 3)

@@ -258,7 +258,7 @@ func refusesForeignStamp(t *testing.T, r *room) {
 		"heads":  second(ix.Heads(r.ctx, records, []hub.Name{obs("a")})),
 		"begin":  second(ix.Begin(r.ctx, records)),
 		"apply":  ix.Apply(r.ctx, records, 1, nil),
-		"counts": third(ix.Counts(r.ctx, []hub.Tally{{Partition: records, Type: "Observation", Param: "code", Text: "x"}}, "")),
+		"counts": third(ix.Counts(r.ctx, []hub.Tally{{Partition: records, Type: "Observation", Param: "code", Text: "x"}}, "", nil)),
 	} {
 		var e *hub.Error
 		if !errors.As(err, &e) || e.Kind != hub.Unavailable || !strings.Contains(e.Hint, "concord rebuild") {
