@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -88,7 +89,7 @@ func (l *Blob) setPlace(s string) {
 func readHead(line []byte) (r Record, rest []byte, ok bool) {
 	h := lineReader{rest: line}
 	h.literal(`{"type":`)
-	r.Name.Type = h.text()
+	r.Name.Type = h.word()
 	h.literal(`,"id":`)
 	r.Name.ID = h.text()
 	h.literal(`,"num":`)
@@ -97,7 +98,7 @@ func readHead(line []byte) (r Record, rest []byte, ok bool) {
 	r.Version = h.number(1<<64 - 1)
 	r.Deleted = h.option(`,"deleted":true`)
 	h.literal(`,"member":`)
-	r.Member = h.text()
+	r.Member = h.word()
 	h.literal(`,"time":`)
 	r.Time = h.time()
 	if h.option(`,"prev":{"seq":`) {
@@ -136,6 +137,24 @@ func (h *lineReader) literal(s string) {
 
 // text reads a string of printable ASCII without escapes.
 func (h *lineReader) text() string { return string(h.quoted()) }
+
+// word is text of which there are few: those seen lately are given again, rather than made anew for each record.
+func (h *lineReader) word() string {
+	b := h.quoted()
+	if len(b) == 0 {
+		return ""
+	}
+	place := &words[(uint(b[0])*31+uint(b[len(b)-1])*7+uint(len(b)))%uint(len(words))]
+	if known := place.Load(); known != nil && *known == string(b) {
+		return *known
+	}
+	word := string(b)
+	place.Store(&word)
+	return word
+}
+
+// words are those seen lately, each in the place of its kind.
+var words [256]atomic.Pointer[string]
 
 func (h *lineReader) quoted() []byte {
 	if h.other || len(h.rest) < 2 || h.rest[0] != '"' {

@@ -39,7 +39,7 @@ func (l *Log) Commit(ctx context.Context, seq uint64) (*hub.Commit, []byte, erro
 
 // Kept is Commit for who comes back for the same commit soon: it is taken from the Cache, or put there.
 func (l *Log) Kept(ctx context.Context, seq uint64) (*hub.Commit, []byte, error) {
-	if data, ok := l.Cache.get(cacheKey{l.Partition, seq, 0}); ok {
+	if data, ok := l.Cache.commit(l.Partition, seq); ok {
 		c, err := hub.DecodeCommit(data)
 		return c, data, err
 	}
@@ -52,8 +52,8 @@ func (l *Log) Kept(ctx context.Context, seq uint64) (*hub.Commit, []byte, error)
 
 // Record reads the one record at loc, without the rest of its commit. The body must not be changed.
 func (l *Log) Record(ctx context.Context, loc hub.Loc) (hub.Record, error) {
-	if rec, ok, err := l.Cache.record(l.Partition, loc); ok {
-		return rec, err
+	if line, ok := l.Cache.line(l.Partition, loc); ok {
+		return decodeAt(line, loc)
 	}
 	line, err := l.read(ctx, loc.Seq, int64(loc.Off), int64(loc.Len))
 	if err != nil {
@@ -62,7 +62,8 @@ func (l *Log) Record(ctx context.Context, loc hub.Loc) (hub.Record, error) {
 	if len(line) != int(loc.Len) {
 		return hub.Record{}, &hub.Error{Kind: hub.Corrupt, Msg: fmt.Sprintf("%s ends before byte %d", hub.LogKey(l.Partition, loc.Seq), int64(loc.Off)+int64(loc.Len))}
 	}
-	return l.Cache.keepLine(l.Partition, loc, line)
+	l.Cache.addLine(l.Partition, loc, line)
+	return decodeAt(line, loc)
 }
 
 func decodeAt(line []byte, loc hub.Loc) (hub.Record, error) {

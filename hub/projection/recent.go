@@ -88,7 +88,7 @@ func (l *Log) shared(ctx context.Context, seq uint64) (read, error) {
 	if r := l.recent.get(seq); r != nil {
 		return *r, nil
 	}
-	data, ok := l.Cache.get(cacheKey{l.Partition, seq, 0})
+	data, ok := l.Cache.commit(l.Partition, seq)
 	var c *hub.Commit
 	var err error
 	if ok {

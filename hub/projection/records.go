@@ -17,14 +17,15 @@ func (l *Log) Records(ctx context.Context, locs []hub.Loc) ([]hub.Record, error)
 	recs := make([]hub.Record, len(locs))
 	var missing []int
 	for i, loc := range locs {
-		rec, ok, err := l.Cache.record(l.Partition, loc)
-		switch {
-		case !ok:
+		line, ok := l.Cache.line(l.Partition, loc)
+		if !ok {
 			missing = append(missing, i)
-		case err != nil:
+			continue
+		}
+		var err error
+		if recs[i], err = decodeAt(line, loc); err != nil {
 			return nil, err
 		}
-		recs[i] = rec
 	}
 	all := stretches(locs, missing)
 	if len(missing) < 4 || len(all) == 1 {
@@ -92,7 +93,9 @@ func (l *Log) readStretch(ctx context.Context, locs []hub.Loc, positions []int, 
 		if to > uint64(len(piece)) {
 			recs[i], err = l.Record(ctx, loc)
 		} else {
-			recs[i], err = l.Cache.keepLine(l.Partition, loc, bytes.Clone(piece[from:to]))
+			line := bytes.Clone(piece[from:to]) // what a record holds on to is no longer than itself
+			l.Cache.addLine(l.Partition, loc, line)
+			recs[i], err = decodeAt(line, loc)
 		}
 		if err != nil {
 			return err

@@ -1,7 +1,9 @@
 package index
 
 import (
+	"hash/maphash"
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -12,7 +14,7 @@ import (
 // for each few numbers, and sets of numbers. What it says is true as long as nothing in the slot was rewritten or removed: it is good for one value of
 // the slot's mark "changed", its era. Additions leave values alone, and they make a set larger, which is measured before it is used.
 type cache struct {
-	most    int64 // bytes
+	most    int64 // bytes, and an eighth more of small sets
 	mu      sync.RWMutex
 	size    int64
 	clock   int64
@@ -21,8 +23,25 @@ type cache struct {
 	columns map[columnID]tablets[cell]
 	heads   map[*partition]tablets[headCell]
 	sets    map[string]*cachedSet // by key
-	asked   map[string]uint8      // how often a set was asked for that is not remembered
+	seeds   [2]maphash.Seed
+	small   map[setKey]smallSet // those of few members: no pointers, so that garbage collection passes them over
+	asked   map[setKey]uint8    // how often a set was asked for that is not remembered
 }
+
+// setKey stands for a key: two hashes of it, which nobody outside can foresee.
+type setKey [2]uint64
+
+// smallSet is a set of at most as many members as nums has room for.
+type smallSet struct {
+	era
+	n    uint32
+	nums [smallMost]uint64
+}
+
+const (
+	smallMost = 4
+	smallSize = 80 // bytes, with its place in the map
+)
 
 type slotID struct {
 	p    *partition
@@ -126,7 +145,8 @@ type cachedSet struct {
 }
 
 func newCache(bytes int) *cache {
-	return &cache{most: int64(bytes), eras: map[slotID]slotEra{}, columns: map[columnID]tablets[cell]{}, heads: map[*partition]tablets[headCell]{}, sets: map[string]*cachedSet{}, asked: map[string]uint8{}}
+	return &cache{most: int64(bytes), eras: map[slotID]slotEra{}, columns: map[columnID]tablets[cell]{}, heads: map[*partition]tablets[headCell]{}, sets: map[string]*cachedSet{},
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, small: map[setKey]smallSet{}, asked: map[setKey]uint8{}}
 }
 
 // eraOf is the era of a slot with this mark; 0 when what is remembered is younger.
@@ -240,13 +260,27 @@ func (c *cache) rememberHeads(p *partition, at era, nums []uint64, heads map[uin
 
 // set is what the set at key has, if size of it are remembered.
 func (c *cache) set(key string, at era, size int) (nums []uint64, has bool) {
+	if at == 0 {
+		return nil, false
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	if size <= smallMost {
+		s, has := c.small[c.keyOf(key)]
+		if !has || s.era != at || int(s.n) != size {
+			return nil, false
+		}
+		return slices.Clone(s.nums[:size]), true
+	}
 	s := c.sets[key]
-	if s == nil || s.era != at || at == 0 || len(s.nums) != size {
+	if s == nil || s.era != at || len(s.nums) != size {
 		return nil, false
 	}
 	return s.nums, true
+}
+
+func (c *cache) keyOf(key string) setKey {
+	return setKey{maphash.String(c.seeds[0], key), maphash.String(c.seeds[1], key)}
 }
 
 // setAt is what the set at key had at the slot's mark seq, when nothing has been written to the slot since.
@@ -267,11 +301,12 @@ func (c *cache) popular(key string) bool {
 	if len(c.asked) > 100_000 {
 		clear(c.asked)
 	}
-	c.asked[key]++
-	if c.asked[key] < 4 {
+	k := c.keyOf(key)
+	c.asked[k]++
+	if c.asked[k] < 4 {
 		return false
 	}
-	delete(c.asked, key)
+	delete(c.asked, k)
 	return true
 }
 
@@ -281,6 +316,18 @@ func (c *cache) rememberSet(key string, at era, seq uint64, nums []uint64) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(nums) <= smallMost && seq == 0 {
+		s := smallSet{era: at, n: uint32(len(nums))}
+		copy(s.nums[:], nums)
+		c.small[c.keyOf(key)] = s
+		for k := range c.small { // any, when they take more than an eighth of what all may take
+			if int64(len(c.small))*smallSize <= c.most/8 {
+				break
+			}
+			delete(c.small, k)
+		}
+		return
+	}
 	if old := c.sets[key]; old != nil {
 		c.size -= memberSize * int64(len(old.nums))
 	}
