@@ -110,7 +110,7 @@ func exactly(v string) hub.Match { return hub.Match{Kind: hub.Equals, Term: hub.
 
 // fewDays are looked up one by one; more are gone through as an interval.
 const (
-	fewDays = 31
+	fewDays = 1
 	day     = 24 * 3600_000
 )
 

@@ -6,6 +6,7 @@ import "slices"
 type allOf struct {
 	everything  posting // what lives of the type; the shard measures it
 	must, never []posting
+	uncounted   bool // an interval need not be counted: it is walked
 }
 
 func (a *allOf) measure(t *trips, await func() bool) {
@@ -14,7 +15,9 @@ func (a *allOf) measure(t *trips, await func() bool) {
 	if t.err != nil {
 		return
 	}
-	a.count(t, await)
+	if !a.uncounted {
+		a.count(t, await)
+	}
 	slices.SortStableFunc(a.must, func(p, q posting) int { return effort(p) - effort(q) })
 	a.never = slices.DeleteFunc(a.never, isEmpty)
 }

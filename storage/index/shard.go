@@ -47,8 +47,9 @@ func newShard(s *search, p *partition, slot int, qs []*question) *shard {
 }
 
 func (sh *shard) run(await func() bool) {
-	sh.queuePopulation(len(sh.where.must) == 0)
-	if len(sh.where.must) == 0 && sh.need > 0 { // it will walk, unless there is little
+	walks := sh.walksAll()
+	sh.queuePopulation(len(sh.where.must) == 0 || walks)
+	if sh.where.uncounted = walks; walks {
 		sh.queueSeveral()
 		sh.bookSoon(sh.order[0].Param)
 	}
@@ -89,6 +90,21 @@ func (sh *shard) run(await func() bool) {
 	if sh.q.Count && !known || sh.pastValues() || sh.stride() == 0 || !sh.walk(reads, total) {
 		sh.whole(reads)
 	}
+}
+
+// walksAll reports whether all there is to meet on a walk, or in an interval of it, is a hit: then it walks, unless there is little.
+func (sh *shard) walksAll() bool {
+	if sh.need == 0 || sh.q.Count || len(sh.where.never) > 0 {
+		return false
+	}
+	switch len(sh.q.All) {
+	case 0:
+		return true
+	case 1:
+		c := &sh.q.All[0]
+		return len(c.Either) == 0 && len(c.Any) == 1 && c.Any[0].Kind == hub.Within && c.Param == sh.order[0].Param
+	}
+	return false
 }
 
 // queuePopulation queues how much lives of the type, unless a number that was true a moment ago will do.
