@@ -2,7 +2,6 @@ package imaging
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"concord/hub"
@@ -37,7 +36,7 @@ type count struct {
 func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, found lookup.Result) (Page, error) {
 	recs := found.Records
 	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs)), at: found.At}
-	t.merger.Else = slices.Collect(dicom.Attributes(find.Blank()))
+	t.merger.Else = find.Blank()
 	for i := range recs {
 		t.all[i] = foundOf(find.Level, &recs[i])
 	}

@@ -1,14 +1,19 @@
 package dicom
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestMergePutsAttributesInTheirPlacesAndTheFirstOfSeveralCounts(t *testing.T) {
 	const url = `"00081190":{"vr":"UR","Value":["http://hub/studies/1"]}`
 	const otherwise = `{"00080050":{"vr":"SH"},"00100010":{"vr":"PN"}}`
-	m := Merger{Else: slices.Collect(Attributes([]byte(otherwise)))} // one for all, as for the matches of an answer
+	m := Merger{Else: []byte(otherwise)} // one for all, as for the matches of an answer
 	for _, c := range []struct{ what, body, want string }{
 		{"among others", `{"00080020":{"vr":"DA","Value":["20220101"]},"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]}}`,
 			`{"00080020":{"vr":"DA","Value":["20220101"]},"00080050":{"vr":"SH"},` + url + `,"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]}}`},
@@ -20,6 +25,7 @@ func TestMergePutsAttributesInTheirPlacesAndTheFirstOfSeveralCounts(t *testing.T
 			`{"00080050":{"vr":"SH"},"00081115":{"vr":"SQ","Value":[{"00081190":{"vr":"UR"}}]},` + url + `,"00100010":{"vr":"PN"}}`},
 		{"where tags are in disorder", `{"0020000D":{"vr":"UI"},"00080020":{"vr":"DA"},"0020000D":{"vr":"UI","Value":["2"]}}`,
 			`{"00080020":{"vr":"DA"},"00080050":{"vr":"SH"},` + url + `,"00100010":{"vr":"PN"},"0020000D":{"vr":"UI"}}`},
+		{"where it is written otherwise", ` { "0008002a" : {"vr":"DT"} ,"00100010":{"vr":"PN"}}`, `{"0008002A":{"vr":"DT"},"00080050":{"vr":"SH"},` + url + `,"00100010":{"vr":"PN"}}`},
 	} {
 		if got := string(m.Append(nil, nil, []byte(`{`+url+`}`), []byte(c.body))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
@@ -29,4 +35,35 @@ func TestMergePutsAttributesInTheirPlacesAndTheFirstOfSeveralCounts(t *testing.T
 	if got := string(Merge(nil, odd, []byte(`{"00080005":{"vr":"CS"},"00080020":{"vr":"DA"}}`), nil)); got != `{"00080005":{"vr":"CS"}}` {
 		t.Errorf("with only the odd tags: %s", got)
 	}
+}
+
+func TestMergeIsTheUnionOfAllInTheOrderOfTags(t *testing.T) {
+	var m Merger // one for all
+	rapid.Check(t, func(t *rapid.T) {
+		all := map[Tag]string{}
+		odd := func(tag Tag) bool { return tag&1 == 1 }
+		var bodies [][]byte
+		for k := range rapid.IntRange(0, 4).Draw(t, "bodies") {
+			tags := rapid.SliceOfNDistinct(rapid.Uint32Range(0, 12), 0, 9, rapid.ID).Draw(t, "tags")
+			if rapid.Bool().Draw(t, "in order") {
+				slices.Sort(tags)
+			}
+			body := []byte{'{'}
+			for i, n := range tags {
+				value := fmt.Sprintf(`{"vr":"LO","Value":["%d]{","\"%d"]}`, k, n)
+				body = fmt.Appendf(body, `%s"%08X":%s`, []string{"", ","}[min(i, 1)], n, value)
+				if _, has := all[Tag(n)]; !has && odd(Tag(n)) {
+					all[Tag(n)] = value
+				}
+			}
+			bodies = append(bodies, append(body, '}'))
+		}
+		var want []string
+		for _, tag := range slices.Sorted(maps.Keys(all)) {
+			want = append(want, fmt.Sprintf(`"%08X":%s`, uint32(tag), all[tag]))
+		}
+		if got, want := string(m.Append(nil, odd, bodies...)), "{"+strings.Join(want, ",")+"}"; got != want {
+			t.Fatalf("%s, want %s; of %q", got, want, bodies)
+		}
+	})
 }
