@@ -75,7 +75,7 @@ func foundOf(level dicom.Level, rec *hub.Record) Found {
 	return found
 }
 
-// body is what is told of the i-th match.
+// body is what is told of the i-th match. What is computed is written in the order of its tags, which is merged without sorting.
 func (t *telling) body(i int) []byte {
 	found := &t.all[i]
 	computed := append(t.computed[:0], '{')
@@ -88,13 +88,13 @@ func (t *telling) body(i int) []byte {
 	if t.find.Wants(dicom.TagAvailability) {
 		add(dicom.TagAvailability, `{"vr":"CS","Value":["ONLINE"]}`)
 	}
-	for _, c := range t.counted[i] {
-		add(c.tag, `{"vr":"IS","Value":[`)
-		computed = append(strconv.AppendInt(computed, c.n, 10), `]}`...)
-	}
 	if t.Base != "" {
 		add(dicom.TagRetrieveURL, `{"vr":"UR","Value":["`)
 		computed = append(t.appendURL(computed, found), `"]}`...)
+	}
+	for _, c := range t.counted[i] {
+		add(c.tag, `{"vr":"IS","Value":[`)
+		computed = append(strconv.AppendInt(computed, c.n, 10), `]}`...)
 	}
 	t.computed = append(computed, '}')
 	var ofStudy []byte
@@ -235,11 +235,13 @@ func (t *telling) countPatients(ctx context.Context) error {
 				sums[tag] += n
 			}
 		}
+		var ofPatient []count // whose tags come before the others
 		for _, tag := range []dicom.Tag{dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient} {
 			if t.find.Wants(tag) {
-				t.counted[i] = append(t.counted[i], count{tag, sums[tag]})
+				ofPatient = append(ofPatient, count{tag, sums[tag]})
 			}
 		}
+		t.counted[i] = append(ofPatient, t.counted[i]...)
 	}
 	return nil
 }

@@ -13,10 +13,10 @@ func Merge(dst []byte, keep func(Tag) bool, bodies ...[]byte) []byte {
 
 // Merger is Merge for many matches of one answer.
 type Merger struct {
-	// Else is a body of which all is told that no other has.
+	// Else is a body of which all is told that no other has. It stays as it is.
 	Else []byte
 
-	sources []merged // used again and again
+	sources []merged // Else is the last; used again and again
 }
 
 // merged is a body on its way into the whole: those of its members that are kept, and how many of them are told or passed over.
@@ -34,14 +34,14 @@ type extent struct {
 
 // Append is Merge. Members that lie side by side are copied as they lie.
 func (m *Merger) Append(dst []byte, keep func(Tag) bool, bodies ...[]byte) []byte {
-	for len(m.sources) <= len(bodies) {
-		m.sources = append(m.sources, merged{})
+	if len(m.sources) != len(bodies)+1 {
+		m.sources = make([]merged, len(bodies)+1)
+		m.sources[len(bodies)].read(m.Else, nil)
 	}
-	m.sources = m.sources[:len(bodies)+1]
 	for i, body := range bodies {
 		m.sources[i].read(body, keep)
 	}
-	m.sources[len(bodies)].read(m.Else, nil)
+	m.sources[len(bodies)].next = 0
 	dst = append(dst, '{')
 	start := len(dst)
 	var of *merged // whose bytes [from, to) come next
@@ -122,6 +122,9 @@ func (s *merged) scan(keep func(Tag) bool) bool {
 	}
 	if b[0] != '{' {
 		return false
+	}
+	if s.members == nil {
+		s.members = make([]extent, 0, 24)
 	}
 	const key = len(`"00080005":`)
 	last := Tag(0)
