@@ -54,18 +54,39 @@ func (sh *shard) take(await func() bool, nums []uint64) bool {
 	if len(nums) == 0 {
 		return sh.err == nil
 	}
-	hit := sh.where.ask(sh.trips, await, sh.where.must, nums)
-	if sh.err != nil {
-		return false
+	var values []float64
+	if sh.where.uncounted && len(sh.order) == 1 { // what it is sorted by tells all
+		nums, values = sh.inInterval(await, nums)
+	} else {
+		hit := sh.where.ask(sh.trips, await, sh.where.must, nums)
+		if sh.err != nil {
+			return false
+		}
+		nums, _ = choose(nums, nil, hit)
+		values = sh.values(await, nums)
 	}
-	nums, _ = choose(nums, nil, hit)
-	values := sh.values(await, nums)
 	if sh.err != nil {
 		return false
 	}
 	sh.offer(nums, values)
 	sh.offered = distinct(slices.Concat(sh.offered, nums))
 	return true
+}
+
+// inInterval are those of nums that are within the interval asked for, if any is, and what they are sorted by. It writes over nums.
+func (sh *shard) inInterval(await func() bool, nums []uint64) (within []uint64, values []float64) {
+	c := sh.column(sh.order[0].Param)
+	spans := c.values(await, nums)
+	if sh.err != nil {
+		return nil, nil
+	}
+	within, values = nums[:0], make([]float64, 0, len(nums))
+	for i, n := range nums {
+		if len(sh.q.All) == 0 || c.matches(n, spans[i], &sh.q.All[0].Any[0]) {
+			within, values = append(within, n), append(values, finite(spans[i].lo))
+		}
+	}
+	return within, values
 }
 
 // ahead lists the pages that a walk goes through: behind the page before, and where a clause asks for an interval of
