@@ -52,8 +52,8 @@ func (k *Key) clausesOf(in *matchKey, ok bool, rules Rules) (clauses []hub.Claus
 		return nil, false, nil
 	}
 	if in.match == byDay && len(k.Values) == 1 {
-		if days, err := forwardRange(k.Name(), k.Values[0], dateHint, date); err == nil && days.hi-days.lo < fewDays*day {
-			return []hub.Clause{{Param: in.param(), Any: eachDay(days)}}, true, nil
+		if days, err := forwardRange(k.Name(), k.Values[0], dateHint, date); err == nil && days.hi-days.lo < day { // more of them are walked
+			return []hub.Clause{{Param: in.param(), Any: []hub.Match{exactly(dayTerm(days.lo))}}}, true, nil
 		}
 	}
 	any := make([]hub.Match, len(k.Values))
@@ -108,19 +108,7 @@ func (k *Key) match(how matching, v string) (m hub.Match, exact bool, err error)
 
 func exactly(v string) hub.Match { return hub.Match{Kind: hub.Equals, Term: hub.Exact, Text: v} }
 
-// fewDays are looked up one by one; more are gone through as an interval.
-const (
-	fewDays = 1
-	day     = 24 * 3600_000
-)
-
-func eachDay(days interval) []hub.Match {
-	any := []hub.Match{}
-	for at := days.lo; at <= days.hi; at += day {
-		any = append(any, exactly(dayTerm(at)))
-	}
-	return any
-}
+const day = 24 * 3600_000 // ms
 
 // dayTerm is the Exact term of a day.
 func dayTerm(ms float64) string { return time.UnixMilli(int64(ms)).UTC().Format("20060102") }

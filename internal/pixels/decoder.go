@@ -39,7 +39,7 @@ func (l Limits) withDefaults() Limits {
 		l.Time = time.Minute
 	}
 	if l.Running <= 0 {
-		l.Running = runtime.GOMAXPROCS(0)
+		l.Running = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 	}
 	return l
 }
