@@ -1,11 +1,14 @@
 package index
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"concord/hub"
 )
 
 // What is asked for, in any order of batches and slots, the cache either knows as it was told or lists as unknown.
@@ -81,5 +84,63 @@ func TestTheCacheForgets(t *testing.T) {
 	}
 	if c.size > c.most {
 		t.Errorf("%d bytes, may have %d", c.size, c.most)
+	}
+}
+
+func TestTheCacheRecallsHeads(t *testing.T) {
+	c, p := newCache(1<<20), &partition{}
+	at := c.eraOf(p, 0, mark{gen: "g", changed: 3})
+	heads := map[uint64]head{
+		1: {version: 1, at: hub.Loc{Seq: 9, Off: 40, Len: 7}},
+		2: {version: 3, deleted: true, at: hub.Loc{Seq: 10, Off: 1, Len: 2}},
+		3: {}, // there is none
+		4: {version: math.MaxUint32},
+	}
+	c.rememberHeads(p, at, []uint64{1, 2, 3, 4}, heads)
+	told := map[uint64]head{}
+	if unknown := c.recallHeads(p, at, []uint64{1, 2, 3, 4, 5}, told); !slices.Equal(unknown, []uint64{3, 4, 5}) || told[1] != heads[1] || told[2] != heads[2] {
+		t.Errorf("recalled %v, not %v", told, unknown)
+	}
+	later := c.eraOf(p, 0, mark{gen: "g", changed: 4})
+	for name, unknown := range map[string][]uint64{
+		"after a change":       c.recallHeads(p, later, []uint64{1, 2}, told),
+		"in no era":            c.recallHeads(p, 0, []uint64{1, 2}, told),
+		"of another partition": c.recallHeads(&partition{}, at, []uint64{1, 2}, told),
+	} {
+		if len(unknown) != 2 {
+			t.Errorf("%s only %v are read anew", name, unknown)
+		}
+	}
+	for k := range uint64(40) {
+		n := k * tabletSize
+		c.rememberHeads(p, later, []uint64{n}, map[uint64]head{n: {version: 1}})
+	}
+	if c.size > c.most {
+		t.Errorf("%d bytes, may have %d", c.size, c.most)
+	}
+}
+
+// Sets of few members come back as they were, and some make room for others.
+func TestTheCacheRecallsSmallSets(t *testing.T) {
+	c, p := newCache(100*smallSize), &partition{}
+	at := c.eraOf(p, 0, mark{gen: "g", changed: 3})
+	for n := range uint64(smallMost + 1) {
+		set := []uint64{10, 20, 30, 40, 50}[:n]
+		c.rememberSet("k", at, 0, set)
+		if got, has := c.set("k", at, int(n)); !has || !slices.Equal(got, set) {
+			t.Errorf("%d members: %v, %v", n, got, has)
+		}
+		if _, has := c.set("k", at, int(n)+1); has {
+			t.Errorf("%d members: recalled though it has grown", n)
+		}
+		if _, has := c.set("k", c.eraOf(p, 1, mark{gen: "g"}), int(n)); has {
+			t.Errorf("%d members: recalled in another era", n)
+		}
+	}
+	for i := range 1000 {
+		c.rememberSet(fmt.Sprint(i), at, 0, []uint64{1})
+	}
+	if int64(len(c.small))*smallSize > c.most/8 {
+		t.Errorf("%d small sets are kept", len(c.small))
 	}
 }
