@@ -82,7 +82,9 @@ func serve(ctx context.Context, cfg Config, cmd *cobra.Command) (err error) {
 		// One line a request would bury the story.
 		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	}
-	spareProcessors()
+	if cfg.S3 == "" && cfg.Redis == "" {
+		spareProcessors()
+	}
 	r, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
