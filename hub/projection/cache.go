@@ -70,7 +70,7 @@ func (c *Cache) AddCommit(p hub.Partition, seq uint64, data []byte) {
 	}
 }
 
-// Commit is what AddCommit was given.
+// commit is what AddCommit was given.
 func (c *Cache) commit(p hub.Partition, seq uint64) ([]byte, bool) {
 	if c == nil {
 		return nil, false

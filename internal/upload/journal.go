@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -44,12 +45,12 @@ type journalLine struct {
 
 const journalFormat = "upload journal 1"
 
-// openJournal reads the journal at path, or at the place made from to and paths. It is an error when
+// openJournal reads the journal at path, or at the place made from to, paths and whose token it is. It is an error when
 // the file belongs to another hub or is no journal at all.
-func openJournal(path, to string, paths []string) (*journal, error) {
+func openJournal(path, to, token string, paths []string) (*journal, error) {
 	if path == "" {
 		var err error
-		if path, err = journalPath(to, paths); err != nil {
+		if path, err = journalPath(to, token, paths); err != nil {
 			return nil, err
 		}
 	}
@@ -64,13 +65,16 @@ func openJournal(path, to string, paths []string) (*journal, error) {
 	return j, j.read(data)
 }
 
-// journalPath is <cache>/concord/upload-<digest of to and paths>.jsonl.
-func journalPath(to string, paths []string) (string, error) {
+// journalPath is <cache>/concord/upload-<digest of to, consortium, member and paths>.jsonl. A hub set up anew at the same address has
+// nothing of what the former one acknowledged.
+func journalPath(to, token string, paths []string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", &hub.Error{Kind: hub.Invalid, Msg: "no cache folder for the journal", Hint: "name one with --resume-file", Err: err}
 	}
-	key := []string{to}
+	consortium, member := issued(token)
+	key := []string{to, consortium, member}
+	sorted := len(key)
 	for _, p := range paths {
 		abs, err := filepath.Abs(p)
 		if err != nil {
@@ -78,9 +82,24 @@ func journalPath(to string, paths []string) (string, error) {
 		}
 		key = append(key, abs)
 	}
-	slices.Sort(key[1:])
+	slices.Sort(key[sorted:])
 	sum := sha256.Sum256([]byte(strings.Join(key, "\x00")))
 	return filepath.Join(cache, "concord", "upload-"+hex.EncodeToString(sum[:8])+".jsonl"), nil
+}
+
+// issued is what a JSON Web Token says of its consortium and member, unchecked; nothing where it is none.
+func issued(token string) (consortium, member string) {
+	var claims struct {
+		Issuer  string `json:"iss"`
+		Subject string `json:"sub"`
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	data, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(data, &claims) != nil {
+		return "", ""
+	}
+	return claims.Issuer, claims.Subject
 }
 
 func (j *journal) read(data []byte) error {

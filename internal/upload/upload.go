@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (Report, error) {
 	}
 	defer found.close()
 
-	journal, err := openJournal(o.Journal, base, o.Paths)
+	journal, err := openJournal(o.Journal, base, o.Token, o.Paths)
 	if err != nil {
 		return Report{}, err
 	}
