@@ -70,7 +70,7 @@ func (t *tallied) set(kind int8, n int64, seq uint64) {
 	t.of[i], t.n[i] = kind, n
 }
 
-// mostTallies bounds the texts of all partitions together of which something is remembered: some 25 MB. A partition that has more begins
+// mostTallies bounds the texts of all partitions together of which something is remembered: some 12 MB. A partition that has more begins
 // anew.
 const mostTallies = 200_000
 
