@@ -24,9 +24,7 @@ type page struct {
 // book is what pages a Range parameter has in the slots of a partition. What a later commit adds to them while a
 // search reads is beyond the search's mark, and what it moves it marks as changed.
 type book struct {
-	pages []page // in the order of from
-	back  []page // the same, from the greatest to
-	ends  []page // from and to are of the Hi of what has any in pages that reach without bound
+	keptBook
 
 	found map[hub.Match][2][]page // by candidates
 	said  map[hub.Match]*sample   // by sample
@@ -62,22 +60,20 @@ func (sh *shard) book(await func() bool, param string) *book {
 	return b
 }
 
-// bookSoon queues what tells whether the book of a parameter is as it is remembered, before the partition's generation is known.
-func (sh *shard) bookSoon(param string) {
-	if sh.books[param] != nil {
-		return
+// bookSoon has the book of a parameter compared by its sizes with what is remembered, before the partition's generation is known.
+func (sh *shard) bookSoon(param string, sizes func() rollSizes) {
+	if sh.books[param] == nil {
+		b := &book{made: sh.made}
+		b.read = func() (bool, error) { return sh.compareBook(shelfMark{sh.p, sh.q.Type, param}, b, sizes()) }
+		sh.books[param] = b
 	}
-	at, b := shelfMark{sh.p, sh.q.Type, param}, &book{made: sh.made}
-	sizes := sh.queueSizes(at)
-	b.read = func() (bool, error) { return sh.compareBook(at, b, sizes()) }
-	sh.books[param] = b
 }
 
 // compareBook takes what is remembered of a book, or queues its rolls if they have grown.
 func (sh *shard) compareBook(at shelfMark, into *book, now rollSizes) (done bool, err error) {
 	kept, has := sh.ix.shelf.find(at, sh.began.gen)
 	if has && now == kept.sizes {
-		into.pages, into.back, into.ends = kept.pages, kept.back, kept.ends
+		into.keptBook = kept
 		return true, nil
 	}
 	into.made, into.read = sh.made, sh.queueRolls(at, sh.began.gen, into)
@@ -124,8 +120,8 @@ func (sh *shard) queueRolls(at shelfMark, gen string, into *book) func() (bool, 
 			if into.pages, err = hourPages(at.typ, cmd.Val()); err != nil {
 				return true, err
 			}
-			into.back = backwards(into.pages)
-			sh.ix.shelf.keep(at, gen, keptBook{sizes: rollSizes{int64(len(cmd.Val()))}, pages: into.pages, back: into.back})
+			into.back, into.sizes = backwards(into.pages), rollSizes{int64(len(cmd.Val()))}
+			sh.ix.shelf.keep(at, gen, into.keptBook)
 			return true, nil
 		}
 	}
@@ -134,9 +130,8 @@ func (sh *shard) queueRolls(at shelfMark, gen string, into *book) func() (bool, 
 		cmds[i] = sh.pipe.SMembers(sh.ctx, at.p.pagesKey(kind, at.typ, at.param))
 	}
 	return func() (bool, error) {
-		var sizes rollSizes
 		for i, kind := range kindsOfPage {
-			sizes[i] = int64(len(cmds[i].Val()))
+			into.sizes[i] = int64(len(cmds[i].Val()))
 			for _, m := range cmds[i].Val() {
 				n, err := strconv.ParseUint(m, 10, 64)
 				if err != nil || bucket(n).grain() < 0 || bucket(n).grain() > finest {
@@ -147,7 +142,7 @@ func (sh *shard) queueRolls(at shelfMark, gen string, into *book) func() (bool, 
 		}
 		slices.SortFunc(into.pages, func(a, b page) int { return cmp.Compare(a.from, b.from) })
 		into.back = backwards(into.pages)
-		sh.ix.shelf.keep(at, gen, keptBook{sizes: sizes, pages: into.pages, back: into.back, ends: into.ends})
+		sh.ix.shelf.keep(at, gen, into.keptBook)
 		return true, nil
 	}
 }
@@ -165,9 +160,12 @@ type shelfMark struct {
 	typ, param string
 }
 
+// keptBook is what the rolls of a book told when they had these sizes.
 type keptBook struct {
-	sizes             rollSizes
-	pages, back, ends []page
+	sizes rollSizes
+	pages []page // in the order of from
+	back  []page // the same, from the greatest to
+	ends  []page // from and to are of the Hi of what has any in pages that reach without bound
 }
 
 func backwards(pages []page) []page {

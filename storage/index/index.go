@@ -26,6 +26,7 @@ type Index struct {
 	shelf      *shelf
 	hands      *hands
 	tallies    tallies
+	outsets    outsets
 	populations
 }
 
@@ -40,6 +41,7 @@ func Open(client redis.UniversalClient, layout Layout) *Index {
 		ix.client, ix.local = c.Client, c.local
 	}
 	ix.shelf, ix.hands = newShelf(), newHands()
+	ix.outsets.of = map[shelfMark]outset{}
 	ix.cache, ix.populations.known = newCache(ix.limits.Cached), map[population]count{}
 	_, ix.cluster = client.(*redis.ClusterClient)
 	for name, pl := range layout.Partitions {

@@ -35,7 +35,7 @@ func (sh *shard) postingOf(param string, m *hub.Match) posting {
 	case m.Kind == hub.Equals && m.Term == hub.Exact:
 		return &exactPosting{sh: sh, key: string(sh.p.exactKey(nil, sh.slot, sh.q.Type, param, m.Text))}
 	case m.Kind == hub.Equals && m.Term == hub.Text, m.Kind == hub.Prefix, m.Kind == hub.Pattern:
-		return newTextPosting(string(sh.p.textKey(nil, sh.slot, sh.q.Type, param)), m)
+		return newTextPosting(string(sh.p.textKey(nil, sh.slot, sh.q.Type, param)), m, max(fewTerms, earlyMany/max(1, len(sh.shards))))
 	case m.Kind == hub.Within && !(m.LoMin > m.LoMax) && !(m.HiMin > m.HiMax) && m.LoMin == m.LoMin && m.LoMax == m.LoMax && m.HiMin == m.HiMin && m.HiMax == m.HiMax:
 		return &withinPosting{sh: sh, param: param, match: m}
 	}

@@ -31,8 +31,10 @@ type shard struct {
 	began   mark            // of the first trip, behind all else in it
 	era     era             // at that mark
 	mark    mark
-	marked  bool          // the mark was read behind everything else
-	offered []uint64      // by a walk, ascending
+	marked  bool     // the mark was read behind everything else
+	offered []uint64 // by a walk, ascending
+	relied  outset   // what a walk began with, if it relies on what is remembered
+	relies  bool
 	several *redis.IntCmd // how many things have several values of what is sorted by, once it was asked
 }
 
@@ -48,10 +50,10 @@ func newShard(s *search, p *partition, slot int, qs []*question) *shard {
 
 func (sh *shard) run(await func() bool) {
 	walks := sh.walksAll()
-	sh.queuePopulation(len(sh.where.must) == 0 || walks)
 	if sh.where.uncounted = walks; walks {
-		sh.queueSeveral()
-		sh.bookSoon(sh.order[0].Param)
+		sh.setOut()
+	} else {
+		sh.queuePopulation(len(sh.where.must) == 0)
 	}
 	before := sh.made
 	var mark func() mark
@@ -65,6 +67,7 @@ func (sh *shard) run(await func() bool) {
 		if sh.began.gen == "" {
 			sh.began = mark()
 			sh.era = sh.ix.cache.eraOf(sh.p, sh.slot, sh.began)
+			return sh.err == nil && sh.setOutAnew(await)
 		}
 		return sh.err == nil
 	})
@@ -333,6 +336,7 @@ func (sh *shard) learn(applied uint64) {
 		n, _ := sh.everything.size()
 		sh.ix.populate(sh.p, sh.slot, sh.q.Type, n)
 	}
+	sh.rememberOutset(applied)
 	for _, c := range sh.columns {
 		if len(c.read) > 0 {
 			sh.ix.cache.remember(c.id, sh.era, c.read, sh.mark.seq <= applied)

@@ -14,12 +14,19 @@ type textPosting struct {
 	match    *hub.Match
 	from, to string // bounds in Redis' notation
 	count    *redis.IntCmd
+	few      int                   // so many are read with the count: mostly there are no more
+	first    *redis.StringSliceCmd // nil once they are looked at
 	known    []uint64
 	whole    bool
 }
 
-func newTextPosting(key string, m *hub.Match) *textPosting {
-	p := &textPosting{key: key, match: m}
+const (
+	fewTerms   = 16   // that each slot reads with their count, at least
+	earlyTerms = 1024 // that a search reads with their counts
+)
+
+func newTextPosting(key string, m *hub.Match, few int) *textPosting {
+	p := &textPosting{key: key, match: m, few: few}
 	switch m.Kind {
 	case hub.Equals:
 		p.from, p.to = "["+m.Text+"\x00", "("+m.Text+"\x01"
@@ -50,18 +57,53 @@ func prefixBounds(prefix string) (from, to string) {
 
 func (p *textPosting) measure(t *trips, await func() bool) { p.queueSize(t); await() }
 
-func (p *textPosting) queueSize(t *trips) { p.count = t.pipe.ZLexCount(t.ctx, p.key, p.from, p.to) }
+func (p *textPosting) queueSize(t *trips) {
+	p.count = t.pipe.ZLexCount(t.ctx, p.key, p.from, p.to)
+	if p.from != "-" && t.termsAhead >= p.few {
+		t.termsAhead -= p.few
+		p.first = p.queueTerms(t, p.from, p.few)
+	}
+}
 
-func (p *textPosting) size() (int, bool) { return int(p.count.Val()), false }
+func (p *textPosting) queueTerms(t *trips, from string, most int) *redis.StringSliceCmd {
+	return t.pipe.ZRangeArgs(t.ctx, redis.ZRangeArgs{Key: p.key, Start: from, Stop: p.to, ByLex: true, Count: int64(most)})
+}
+
+// recall reports whether the few that were read with the count are all.
+func (p *textPosting) recall() bool {
+	if p.first != nil && len(p.first.Val()) < p.few {
+		p.known, p.whole = distinct(p.matching(nil, p.first.Val())), true
+	}
+	p.first = nil
+	return p.whole
+}
+
+// matching appends those of terms for which the match holds.
+func (p *textPosting) matching(nums []uint64, terms []string) []uint64 {
+	for _, m := range terms {
+		text, num := splitText(m)
+		if p.match.Matches(&hub.Term{Kind: hub.Text, Text: text}) {
+			nums = append(nums, num)
+		}
+	}
+	return nums
+}
+
+func (p *textPosting) size() (int, bool) {
+	if p.recall() {
+		return len(p.known), true
+	}
+	return int(p.count.Val()), false
+}
 
 func (p *textPosting) members(t *trips, await func() bool) []uint64 {
-	if p.whole {
+	if p.recall() {
 		return p.known
 	}
 	var nums []uint64
 	step := 4 * t.limits.Fetch
 	for from := p.from; ; {
-		cmd := t.pipe.ZRangeArgs(t.ctx, redis.ZRangeArgs{Key: p.key, Start: from, Stop: p.to, ByLex: true, Count: int64(step)})
+		cmd := p.queueTerms(t, from, step)
 		if !await() {
 			return nil
 		}
@@ -73,12 +115,7 @@ func (p *textPosting) members(t *trips, await func() bool) []uint64 {
 				return nil
 			}
 		}
-		for _, m := range got {
-			text, num := splitText(m)
-			if p.match.Matches(&hub.Term{Kind: hub.Text, Text: text}) {
-				nums = append(nums, num)
-			}
-		}
+		nums = p.matching(nums, got)
 		if len(got) < step {
 			break
 		}

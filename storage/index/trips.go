@@ -13,23 +13,24 @@ import (
 // before it reads their replies; all tasks that await go together in one trip. So the trips of a search are those
 // of its slowest shard, whatever the number of shards.
 type trips struct {
-	ctx    context.Context
-	client redis.UniversalClient
-	pipe   redis.Pipeliner
-	err    error
-	made   int
-	limits Limits
-	hands  *hands
-	terms  int // Text terms that were read
-	beside *partition
-	aside  func() (meta, error) // what the last trip brought of beside
+	ctx        context.Context
+	client     redis.UniversalClient
+	pipe       redis.Pipeliner
+	err        error
+	made       int
+	limits     Limits
+	hands      *hands
+	terms      int // Text terms that were read
+	termsAhead int // of them, those that may still be read before it is known whether they are needed
+	beside     *partition
+	aside      func() (meta, error) // what the last trip brought of beside
 }
 
 // task ends early when await returns false: then a trip failed, and trips.err says why.
 type task func(await func() bool)
 
 func (ix *Index) newTrips(ctx context.Context) *trips {
-	return &trips{ctx: ctx, client: ix.client, pipe: ix.client.Pipeline(), limits: ix.limits, hands: ix.hands}
+	return &trips{ctx: ctx, client: ix.client, pipe: ix.client.Pipeline(), limits: ix.limits, hands: ix.hands, termsAhead: earlyTerms}
 }
 
 // trip sends what is queued. It keeps the first error; a missing key is none.
