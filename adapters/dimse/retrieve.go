@@ -48,7 +48,7 @@ func (s *Server) items(ctx context.Context, who access.Caller, q *dicom.Find) ([
 		case len(all) == maxRetrieved:
 			return nil, &hub.Error{Kind: hub.TooCostly, Msg: fmt.Sprintf("more than %d instances; ask by series", maxRetrieved)}
 		case found.Record.Blob != nil:
-			it := itemOf(&found.Record)
+			it := itemOf(found.Record)
 			if it.class == "" {
 				if it.class, err = s.mediaClass(ctx, who, &it.record); err != nil {
 					return nil, err

@@ -30,7 +30,7 @@ type Found struct {
 	// Study, Series and Instance are its UIDs, down to its level.
 	Study, Series, Instance string
 	// Record is what the hub keeps of it; of a patient, one of the studies.
-	Record hub.Record
+	Record *hub.Record
 	// Body is DICOM JSON with the attributes wanted: those of the record, of the study it belongs to, and what the hub computes.
 	Body []byte
 }

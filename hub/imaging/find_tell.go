@@ -65,7 +65,7 @@ func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, 
 
 func foundOf(level dicom.Level, rec *hub.Record) Found {
 	study, own := places(rec)
-	found := Found{Study: study, Record: *rec}
+	found := Found{Study: study, Record: rec}
 	switch level {
 	case dicom.Series:
 		found.Series = own
@@ -207,7 +207,7 @@ func (t *telling) count(ctx context.Context) error {
 // countPatients counts what there is of the patient of each match: by identifier, over all partitions.
 func (t *telling) countPatients(ctx context.Context) error {
 	for i := range t.all {
-		id := parse(&t.all[i].Record).text(patientID)
+		id := parse(t.all[i].Record).text(patientID)
 		if id == "" {
 			continue
 		}

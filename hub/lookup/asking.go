@@ -3,7 +3,6 @@ package lookup
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"concord/hub"
 	"concord/hub/access"
@@ -64,20 +63,29 @@ func (r *Reader) ask(who access.Caller, ps ...hub.Partition) *asking {
 // thing is one record under consideration.
 type thing struct {
 	head  hub.Head
-	rec   hub.Record // Version 0 until it is read
+	rec   *hub.Record // nil until it is read
 	pos   hub.Position
-	entry func() (hub.Entry, error)
+	reads *Reader // by which it is projected
+	told  *projected
+}
+
+// projected is an entry, or why there is none.
+type projected struct {
+	entry hub.Entry
+	err   error
 }
 
 func (a *asking) thingOf(p hub.Partition, rec hub.Record) *thing {
-	t := &thing{head: hub.Head{Partition: p, Name: rec.Name, Num: rec.Num, Version: rec.Version, Deleted: rec.Deleted, Loc: rec.Loc}, rec: rec}
-	t.entry = a.projecting(t)
-	return t
+	return &thing{head: hub.Head{Partition: p, Name: rec.Name, Num: rec.Num, Version: rec.Version, Deleted: rec.Deleted, Loc: rec.Loc}, rec: &rec, reads: a.Reader}
 }
 
-// projecting makes the entry of t when it is asked for first.
-func (a *asking) projecting(t *thing) func() (hub.Entry, error) {
-	return sync.OnceValues(func() (hub.Entry, error) { return a.followers[t.head.Partition].Project(&t.rec) })
+// entry is made when it is asked for first.
+func (t *thing) entry() (hub.Entry, error) {
+	if t.told == nil {
+		e, err := t.reads.followers[t.head.Partition].Project(t.rec)
+		t.told = &projected{e, err}
+	}
+	return t.told.entry, t.told.err
 }
 
 // page asks the index. q must be Plain.
@@ -113,9 +121,10 @@ func (a *asking) count(ctx context.Context, q hub.Query) (int, error) {
 }
 
 func thingsOf(hits []hub.Hit) []*thing {
-	things := make([]*thing, len(hits))
-	for i, h := range hits {
-		things[i] = &thing{head: h.Head, pos: h.Pos}
+	things, made := make([]*thing, len(hits)), make([]thing, len(hits))
+	for i := range hits {
+		made[i] = thing{head: hits[i].Head, pos: hits[i].Pos}
+		things[i] = &made[i]
 	}
 	return things
 }
@@ -124,7 +133,7 @@ func thingsOf(hits []hub.Hit) []*thing {
 func (a *asking) read(ctx context.Context, things []*thing) error {
 	byPart := map[hub.Partition][]*thing{}
 	for _, t := range things {
-		if t.rec.Version == 0 {
+		if t.rec == nil {
 			byPart[t.head.Partition] = append(byPart[t.head.Partition], t)
 		}
 	}
@@ -138,8 +147,7 @@ func (a *asking) read(ctx context.Context, things []*thing) error {
 			return err
 		}
 		for i, t := range some {
-			t.rec, t.head.Name = recs[i], recs[i].Name
-			t.entry = a.projecting(t)
+			t.rec, t.head.Name, t.reads = &recs[i], recs[i].Name, a.Reader
 		}
 	}
 	return nil
@@ -155,7 +163,7 @@ func (a *asking) admit(ctx context.Context, things []*thing) ([]*thing, error) {
 	}
 	byPart := map[hub.Partition][]*hub.Record{}
 	for _, t := range things {
-		byPart[t.head.Partition] = append(byPart[t.head.Partition], &t.rec)
+		byPart[t.head.Partition] = append(byPart[t.head.Partition], t.rec)
 	}
 	may := map[*hub.Record]bool{}
 	for p, recs := range byPart {
@@ -169,10 +177,10 @@ func (a *asking) admit(ctx context.Context, things []*thing) ([]*thing, error) {
 	}
 	for _, t := range things {
 		if t.rec.Name.Type == golden {
-			t.entry = a.projecting(t)
+			t.told = nil
 		}
 	}
-	return slices.DeleteFunc(things, func(t *thing) bool { return !may[&t.rec] }), nil
+	return slices.DeleteFunc(things, func(t *thing) bool { return !may[t.rec] }), nil
 }
 
 // fetch reads the current versions of names, in their order, leaving out what is not there, deleted or denied.
@@ -226,7 +234,7 @@ func (a *asking) spend(n int) error {
 func recordsOf(things []*thing) []hub.Record {
 	recs := make([]hub.Record, len(things))
 	for i, t := range things {
-		recs[i] = t.rec
+		recs[i] = *t.rec
 	}
 	return recs
 }

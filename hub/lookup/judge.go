@@ -80,7 +80,7 @@ func holdsAlone(things []*thing, c *hub.Clause) ([]bool, error) {
 				return nil, err
 			}
 		}
-		if holds[i], err = c.Meets(&t.rec, &e); err != nil {
+		if holds[i], err = c.Meets(t.rec, &e); err != nil {
 			return nil, err
 		}
 	}

@@ -81,7 +81,7 @@ func place(sorts []hub.Sort, t *thing) (hub.Position, error) {
 		var low float64
 		ok := false
 		if s.Key != nil {
-			key, ok = s.Key(&t.rec)
+			key, ok = s.Key(t.rec)
 		} else {
 			var err error
 			if low, err = least(s.Param, t); err != nil {

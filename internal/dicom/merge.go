@@ -133,7 +133,7 @@ func (s *merged) scan(keep func(Tag) bool) bool {
 			return false
 		}
 		tag, ok := upperHex(b[i+1 : i+9])
-		end := skipJSON(b, i+key)
+		end := skipAttribute(b, i+key)
 		if !ok || i > 1 && tag <= last || end <= i+key || end >= len(b) {
 			return false
 		}
@@ -150,6 +150,17 @@ func (s *merged) scan(keep func(Tag) bool) bool {
 		}
 	}
 	return false
+}
+
+// skipAttribute is skipJSON for what most attributes are: an object of a VR and one string.
+func skipAttribute(b []byte, i int) int {
+	const head, vr = `{"vr":"--","Value":["`, len(`{"vr":"`)
+	if len(b)-i > len(head) && string(b[i:i+vr]) == head[:vr] && string(b[i+vr+2:i+len(head)]) == head[vr+2:] {
+		if end := skipString(b, i+len(head)-1); len(b)-end > 1 && b[end] == ']' && b[end+1] == '}' {
+			return end + 2
+		}
+	}
+	return skipJSON(b, i)
 }
 
 // upperHex reads a tag as AppendHex writes it.

@@ -204,14 +204,19 @@ func skipJSON(b []byte, i int) int {
 
 // skipString finds the end of the string that begins at i, len(b) where it has none.
 func skipString(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		if c := b[i]; c == '"' {
-			return i + 1
-		} else if c == '\\' {
-			i++
+	for from := i + 1; ; {
+		n := bytes.IndexByte(b[from:], '"')
+		if n < 0 {
+			return len(b)
+		}
+		end, escapes := from+n, 0
+		for end-escapes > i+1 && b[end-escapes-1] == '\\' {
+			escapes++
+		}
+		if from = end + 1; escapes%2 == 0 {
+			return from
 		}
 	}
-	return len(b)
 }
 
 // skipNested is skipString for an object or an array.

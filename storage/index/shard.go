@@ -89,7 +89,12 @@ func (sh *shard) run(await func() bool) {
 	if known && sh.need == 0 {
 		return
 	}
-	reads := func() bool { sh.marked = false; return await() }
+	reads := func() bool {
+		made := sh.made
+		ok := await()
+		sh.marked = sh.marked && sh.made == made
+		return ok
+	}
 	if sh.q.Count && !known || sh.pastValues() || sh.stride() == 0 || !sh.walk(reads, total) {
 		sh.whole(reads)
 	}

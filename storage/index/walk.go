@@ -39,7 +39,10 @@ func (sh *shard) walk(await func() bool, rarest int) bool {
 			fresh = slices.DeleteFunc(nums, func(n uint64) bool { _, before := slices.BinarySearch(met, n); return before })
 		}
 		met = distinct(slices.Concat(met, fresh))
-		if !sh.take(await, fresh) || !path.ended() && sh.top.beyond(finite(bound(path.rest[0], key))) {
+		if !sh.take(await, fresh) {
+			return true
+		}
+		if !path.ended() && (!await() || sh.top.beyond(finite(bound(path.rest[0], key)))) { // behind the other shards' step: together they may be enough
 			return true
 		}
 		if read > 4*rarest {
