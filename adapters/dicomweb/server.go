@@ -10,6 +10,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -210,6 +211,7 @@ func host(r *http.Request) string {
 
 func writeJSON(c *gin.Context, status int, body []byte) {
 	c.Writer.Header().Set("Content-Type", typeJSON)
+	c.Writer.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	c.Writer.WriteHeader(status)
 	if c.Request.Method != http.MethodHead {
 		c.Writer.Write(body)
