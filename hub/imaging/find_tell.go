@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"concord/hub"
@@ -166,37 +167,25 @@ func counters() []counter {
 
 // count finds the numbers that are wanted, of all matches with one question.
 func (t *telling) count(ctx context.Context) error {
-	type told struct {
-		match int
-		tag   dicom.Tag
-	}
-	of, what := make([]hub.Tally, 0, 2*len(t.all)), make([]told, 0, 2*len(t.all))
-	for _, c := range counters() {
-		if c.level > t.find.Level || !t.find.Wants(c.tag) {
-			continue
-		}
-		for i := range t.all {
+	wanted := slices.DeleteFunc(counters(), func(c counter) bool { return c.level > t.find.Level || !t.find.Wants(c.tag) })
+	of, numbers := make([]hub.Tally, 0, len(t.all)*len(wanted)), make([]count, 0, len(t.all)*len(wanted))
+	for i := range t.all {
+		for _, c := range wanted { // those of one match lie side by side: they are known or unknown together
 			uid := t.all[i].Study
 			if c.level == dicom.Series {
 				uid = t.all[i].Series
 			}
 			of = append(of, hub.Tally{Partition: t.PartitionOf(t.all[i].Study), Type: c.of.Type(), Param: c.param, Text: uid})
-			what = append(what, told{i, c.tag})
+			numbers = append(numbers, count{tag: c.tag})
 		}
+		t.counted[i] = numbers[i*len(wanted) : len(numbers) : len(numbers)]
 	}
 	counts, err := t.Reader.Counts(ctx, t.who, of, t.at)
 	if err != nil {
 		return err
 	}
-	if len(t.all) > 0 { // room for all numbers of a match
-		each := len(of) / len(t.all)
-		space := make([]count, len(of))
-		for i := range t.all {
-			t.counted[i] = space[i*each : i*each : (i+1)*each]
-		}
-	}
 	for i, n := range counts {
-		t.counted[what[i].match] = append(t.counted[what[i].match], count{what[i].tag, n})
+		numbers[i].n = n
 	}
 	if t.find.WantsAny(dicom.TagStudiesOfPatient, dicom.TagSeriesOfPatient, dicom.TagInstancesOfPatient) && !t.find.IncludeAll {
 		return t.countPatients(ctx)

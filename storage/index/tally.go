@@ -119,13 +119,17 @@ func (ix *Index) recallAll(of []hub.Tally, at map[hub.Partition]hub.Marks) (coun
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	counts = make([]int64, len(of))
+	var c *counted
+	var about tallied
 	for i := range of {
-		p, now := ix.partitions[of[i].Partition], at[of[i].Partition]
-		c := ts.of[p]
-		if c == nil || now.Generation == "" || c.gen != now.Generation || c.applied != now.Applied {
-			return nil, false
+		if i == 0 || of[i].Partition != of[i-1].Partition || of[i].Text != of[i-1].Text {
+			now := at[of[i].Partition]
+			c = ts.of[ix.partitions[of[i].Partition]]
+			if c == nil || now.Generation == "" || c.gen != now.Generation || c.applied != now.Applied {
+				return nil, false
+			}
+			about = c.known[ts.key(of[i].Text)]
 		}
-		about := c.known[ts.key(of[i].Text)]
 		kind := c.kindOf(&of[i], false)
 		if kind == 0 || about.seq != c.seq {
 			return nil, false
