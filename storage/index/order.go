@@ -64,13 +64,19 @@ func widen(f float64) float64 {
 	return f
 }
 
-func (o order) compare(a, b place) int {
-	for i := range o {
+func (o order) compare(a, b place) int { return o.compareFrom(0, a, b) }
+
+// compareFrom is compare for places whose first values, so many of them, are the same.
+func (o order) compareFrom(first int, a, b place) int {
+	for i := first; i < len(o); i++ {
 		if c := o.compareValue(i, a.values[i], b.values[i]); c != 0 {
 			return c
 		}
 	}
-	return cmp.Or(cmp.Compare(a.num, b.num), cmp.Compare(a.p, b.p))
+	if a.num != b.num {
+		return cmp.Compare(a.num, b.num)
+	}
+	return cmp.Compare(a.p, b.p)
 }
 
 func (o order) compareValue(i int, a, b float64) int {
@@ -132,7 +138,7 @@ func (t *top) compare(a, b *candidate) int {
 	if a.rank != b.rank {
 		return cmp.Compare(a.rank, b.rank)
 	}
-	return t.order.compare(a.place(), b.place())
+	return t.order.compareFrom(1, a.place(), b.place()) // equal ranks are equal first values
 }
 
 // rise puts the last of the heap in its place.

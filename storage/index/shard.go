@@ -40,7 +40,7 @@ type shard struct {
 
 // newShard is nil when nothing in the slot can fulfil the query.
 func newShard(s *search, p *partition, slot int, qs []*question) *shard {
-	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), heads: map[uint64]head{}, columns: map[string]*column{}}
+	sh := &shard{search: s, p: p, slot: slot, everything: p.allPosting(slot, s.q.Type), columns: map[string]*column{}}
 	sh.everything.sh = sh
 	if sh.where = sh.all(qs); sh.where == nil {
 		return nil
@@ -295,6 +295,9 @@ func choose(nums []uint64, values []float64, hit []bool) ([]uint64, []float64) {
 
 // unknown are those of nums whose heads are neither read nor remembered. It may write over nums.
 func (sh *shard) unknown(nums []uint64) []uint64 {
+	if len(sh.heads) == 0 {
+		sh.heads = make(map[uint64]head, len(nums))
+	}
 	nums = slices.DeleteFunc(nums, func(n uint64) bool { _, known := sh.heads[n]; return known })
 	return sh.ix.cache.recallHeads(sh.p, sh.era, nums, sh.heads)
 }
@@ -306,6 +309,9 @@ func (sh *shard) tell(num uint64, packed string) (h head) {
 		if h, err = unpackHead(packed); err != nil {
 			sh.err = err
 		}
+	}
+	if sh.heads == nil {
+		sh.heads = map[uint64]head{}
 	}
 	sh.heads[num], sh.told = h, append(sh.told, num)
 	return h
