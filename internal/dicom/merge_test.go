@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -64,6 +65,39 @@ func TestMergeIsTheUnionOfAllInTheOrderOfTags(t *testing.T) {
 		}
 		if got, want := string(m.Append(nil, odd, bodies...)), "{"+strings.Join(want, ",")+"}"; got != want {
 			t.Fatalf("%s, want %s; of %q", got, want, bodies)
+		}
+	})
+}
+
+// FuzzMerge merges a body with itself: of JSON nothing but the order and what came twice may change, and nothing else may harm.
+func FuzzMerge(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"00080005":{"vr":"CS"}}`, `{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]},"00080020":{"vr":"DA","Value":["20220101"]}}`,
+		`{"00081030":{"vr":"LO","Value":["a\\\"]}","b"]},"00081115":{"vr":"SQ","Value":[{"0020000D":{"vr":"UI"}}]}}`, `{"00080005":{"vr":"CS","Value":["\\"]}}`,
+		`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]}`, `{"00080005":{"vr":"CS","Value":["`, `{"0008000`, ` { "0008002a" : 1 } `} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var m Merger
+		got := m.Append(nil, nil, body, body)
+		if !json.Valid(body) {
+			return
+		}
+		want := map[Tag]string{}
+		for a := range Attributes(body) {
+			if _, has := want[a.Tag]; !has {
+				want[a.Tag] = string(a.Raw)
+			}
+		}
+		last := Tag(0)
+		for a := range Attributes(got) {
+			if want[a.Tag] != string(a.Raw) || a.Tag < last {
+				t.Fatalf("%v is %s, want %s; of %q", a.Tag, a.Raw, want[a.Tag], body)
+			}
+			delete(want, a.Tag)
+			last = a.Tag
+		}
+		if len(want) > 0 || !json.Valid(got) {
+			t.Fatalf("%q, without %v; of %q", got, want, body)
 		}
 	})
 }
