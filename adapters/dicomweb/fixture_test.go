@@ -92,7 +92,8 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 	k := keeper.New(keeper.Options{})
 	conn := index.ConnectLocal(k)
 	ix := index.Open(conn, index.StandardLayout(1))
-	log := &projection.Log{Objects: objects, Partition: partition, Cache: projection.NewCache(64 << 20)}
+	cache := projection.NewCache(64 << 20)
+	log := &projection.Log{Objects: objects, Partition: partition, Cache: cache}
 	follower := projection.NewFollower(log, ix, &projection.Projectors{ByType: map[string]hub.Projector{
 		dicom.Study.Type(): projector(dicom.ProjectStudy), dicom.Series.Type(): projector(dicom.ProjectSeries), dicom.Instance.Type(): projector(dicom.ProjectInstance),
 	}})
@@ -106,7 +107,7 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 	deps := face.Deps{
 		Reader:  lookup.New(ix, objects, followers, policy, notes),
 		Archive: &imaging.Archive{Objects: objects, Stager: objects, Followers: followers, Writers: map[hub.Partition]*commit.Committer{partition: writer}, PartitionOf: of, Now: time.Now},
-		Shelf:   &imaging.Shelf{Objects: objects, Derived: objects}, Pixels: decoder, Policy: policy, Trail: notes,
+		Shelf:   &imaging.Shelf{Objects: objects, Derived: objects}, Rows: &imaging.Rows{Cache: cache}, Pixels: decoder, Policy: policy, Trail: notes,
 		Partitions: []hub.Partition{partition}, PartitionOf: of,
 	}
 	for _, f := range change {

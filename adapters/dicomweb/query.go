@@ -56,7 +56,7 @@ func (s *Server) answer(c *gin.Context, level dicom.Level) error {
 				spaces.Put(space)
 			}
 		}()
-		finder := imaging.Finder{Reader: s.Reader, Partitions: s.Partitions, PartitionOf: s.PartitionOf, Base: base, Space: *space}
+		finder := imaging.Finder{Reader: s.Reader, Partitions: s.Partitions, PartitionOf: s.PartitionOf, Base: base, Rows: s.Rows, Space: *space}
 		if page, err = finder.Page(c.Request.Context(), caller(c), find, limit); err != nil {
 			return err
 		}

@@ -31,6 +31,7 @@ type Deps struct {
 	Reader      *lookup.Reader
 	Archive     *imaging.Archive
 	Shelf       *imaging.Shelf
+	Rows        *imaging.Rows // nil: nothing is remembered of how studies were told
 	Pixels      *pixels.Decoder
 	Policy      Policy
 	Trail       Trail

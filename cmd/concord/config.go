@@ -57,7 +57,7 @@ type Config struct {
 	// DemoExit ends the hub when the story is told, for tests; it is not among the flags shown.
 	DemoExit bool `koanf:"demo-exit"`
 
-	// CacheMB bounds the memory for commits and records that were read or written lately.
+	// CacheMB bounds the memory for commits and records that were read or written lately, and for how studies were told.
 	CacheMB int `koanf:"cache-mb"`
 	// Audit is "queued" (an event is durable within 100 ms) or "durable" (before the answer).
 	Audit string `koanf:"audit"`
@@ -131,7 +131,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Bool("demo", false, "fill the hub with a demo consortium and play its story")
 	f.Bool("demo-exit", false, "end the hub when the story is told")
 	f.MarkHidden("demo-exit")
-	f.Int("cache-mb", d.CacheMB, "memory for commits and records read lately, `MB`")
+	f.Int("cache-mb", d.CacheMB, "memory for commits and records read lately and how studies were told, `MB`")
 	f.String("audit", d.Audit, "queued: an audit event is durable within 100 ms; durable: before the answer")
 	f.Duration("snapshot", d.Snapshot, "how often the embedded keeper saves itself while it changes")
 	f.Duration("drain", d.Drain, "how long running requests may take after SIGTERM")

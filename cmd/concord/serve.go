@@ -202,7 +202,7 @@ func (r *rooms) mount(server *webserver.Server) error {
 		Rules: fhir.Rules{NoUpdateCreate: !r.cfg.UpdateCreate, ConditionalDelete: fhir.Deletion(r.cfg.ConditionalDelete)},
 	})
 	r.images = dicomweb.Mount(server.DICOMweb(), dicomweb.Deps{
-		Reader: r.reader, Archive: r.archive, Shelf: &imaging.Shelf{Objects: r.objects, Derived: r.objects}, Pixels: r.pixels, Policy: access.Mutual{}, Trail: r.trail,
+		Reader: r.reader, Archive: r.archive, Shelf: &imaging.Shelf{Objects: r.objects, Derived: r.objects}, Rows: &imaging.Rows{Cache: r.cache}, Pixels: r.pixels, Policy: access.Mutual{}, Trail: r.trail,
 		Partitions: r.dicomPartitions(), PartitionOf: r.settings.DicomPartition, PublicURL: r.cfg.PublicURL,
 	})
 	r.images.MountWADO(server.WADO())

@@ -21,6 +21,8 @@ type Finder struct {
 	PartitionOf func(study string) hub.Partition
 	// Base is the address of the DICOMweb service, for the Retrieve URL (0008,1190) of each match; empty for none.
 	Base string
+	// Rows remembers how studies were told; nil: nothing does. What it tells of has no more of a Record than its name.
+	Rows *Rows
 	// Space is where the bodies of a page are made, if they have room there. They are good until it is used again.
 	Space []byte
 }
@@ -89,7 +91,12 @@ func (f *Finder) page(ctx context.Context, who access.Caller, find *dicom.Find, 
 		return Page{}, err
 	}
 	q.After, q.Limit, q.Sort = after, limit, sorting(find)
-	res, err := f.Reader.Search(ctx, who, ps, q, find.Keys.Selecting())
+	var known lookup.Known
+	kind := f.kindOf(find)
+	if kind != nil {
+		known = kind.known
+	}
+	res, err := f.Reader.SearchBut(ctx, who, ps, q, find.Keys.Selecting(), known)
 	if err != nil {
 		return Page{}, err
 	}
@@ -101,7 +108,7 @@ func (f *Finder) page(ctx context.Context, who access.Caller, find *dicom.Find, 
 			return known
 		})
 	}
-	return f.tell(ctx, who, find, res)
+	return f.tell(ctx, who, find, res, kind)
 }
 
 // narrow leaves only the partitions of the studies that a clause names.

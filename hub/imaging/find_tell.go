@@ -22,9 +22,10 @@ type telling struct {
 	// at is where the index was when the matches were found.
 	at      map[hub.Partition]hub.Marks
 	studies map[string]*hub.Record
+	kind    *rowKind
 	merger  dicom.Merger
-	// bodies is the array of those that were made so far; computed is made anew for each.
-	bodies, computed []byte
+	// bodies is the array of those that were made so far; computed and merged are made anew for each.
+	bodies, computed, merged []byte
 }
 
 // count is a computed number (PS3.4 C.3.4).
@@ -34,9 +35,9 @@ type count struct {
 }
 
 // tell completes records to what is wanted of them.
-func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, found lookup.Result) (Page, error) {
+func (f *Finder) tell(ctx context.Context, who access.Caller, find *dicom.Find, found lookup.Result, kind *rowKind) (Page, error) {
 	recs := found.Records
-	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs)), at: found.At}
+	t := &telling{Finder: f, who: who, find: find, all: make([]Found, len(recs)), counted: make([][]count, len(recs)), at: found.At, kind: kind}
 	t.merger.Else = find.Blank()
 	for i := range recs {
 		t.all[i] = foundOf(find.Level, &recs[i])
@@ -76,35 +77,82 @@ func foundOf(level dicom.Level, rec *hub.Record) Found {
 	return found
 }
 
-// body is what is told of the i-th match. What is computed is written in the order of its tags, which is merged without sorting.
+// body is what is told of the i-th match.
 func (t *telling) body(i int) []byte {
+	from := len(t.bodies)
+	if row := t.row(i); row != nil {
+		t.bodies = appendWhole(t.bodies, row, func(dst []byte, tag dicom.Tag) []byte { return t.appendComputed(dst, i, tag) })
+	} else {
+		t.merge(i)
+	}
+	return t.bodies[from:len(t.bodies):len(t.bodies)]
+}
+
+// row is that of the i-th match, as it is remembered or made now; nil where there are none.
+func (t *telling) row(i int) []byte {
+	rec := t.all[i].Record
+	switch {
+	case t.kind == nil:
+		return nil
+	case rec.Version == 0:
+		return rec.Body
+	}
+	t.merged = t.merger.Append(t.merged[:0], func(tag dicom.Tag) bool { return t.find.Wants(tag) && !slices.Contains(computedTags[:], tag) }, rec.Body)
+	row, ok := appendRow(nil, t.merged)
+	if !ok {
+		return nil
+	}
+	t.kind.keep(t.PartitionOf(t.all[i].Study), rec, row)
+	return row
+}
+
+// merge makes the i-th body of the records. What is computed is written in the order of its tags, which is merged without sorting.
+func (t *telling) merge(i int) {
 	found := &t.all[i]
 	computed := append(t.computed[:0], '{')
-	add := func(tag dicom.Tag, value string) {
-		if len(computed) > 1 {
+	add := func(tag dicom.Tag) {
+		from := len(computed)
+		if from > 1 {
 			computed = append(computed, ',')
 		}
-		computed = append(append(tag.AppendHex(append(computed, '"')), `":`...), value...)
+		before := len(computed)
+		if computed = t.appendComputed(computed, i, tag); len(computed) == before {
+			computed = computed[:from]
+		}
 	}
-	if t.find.Wants(dicom.TagAvailability) {
-		add(dicom.TagAvailability, `{"vr":"CS","Value":["ONLINE"]}`)
-	}
-	if t.Base != "" {
-		add(dicom.TagRetrieveURL, `{"vr":"UR","Value":["`)
-		computed = append(t.appendURL(computed, found), `"]}`...)
-	}
+	add(dicom.TagAvailability)
+	add(dicom.TagRetrieveURL)
 	for _, c := range t.counted[i] {
-		add(c.tag, `{"vr":"IS","Value":[`)
-		computed = append(strconv.AppendInt(computed, c.n, 10), `]}`...)
+		add(c.tag)
 	}
 	t.computed = append(computed, '}')
 	var ofStudy []byte
 	if study := t.studies[found.Study]; study != nil {
 		ofStudy = study.Body
 	}
-	from := len(t.bodies)
 	t.bodies = t.merger.Append(t.bodies, t.tells, t.computed, found.Record.Body, ofStudy)
-	return t.bodies[from:len(t.bodies):len(t.bodies)]
+}
+
+// appendComputed appends the member of what is computed of the i-th match, or nothing where it is not told.
+func (t *telling) appendComputed(dst []byte, i int, tag dicom.Tag) []byte {
+	switch tag {
+	case dicom.TagAvailability:
+		if t.find.Wants(tag) {
+			dst = append(dst, `"00080056":{"vr":"CS","Value":["ONLINE"]}`...)
+		}
+	case dicom.TagRetrieveURL:
+		if t.Base != "" {
+			dst = append(t.appendURL(append(dst, `"00081190":{"vr":"UR","Value":["`...), &t.all[i]), `"]}`...)
+		}
+	default:
+		for _, c := range t.counted[i] {
+			if c.tag == tag {
+				dst = append(tag.AppendHex(append(dst, '"')), `":{"vr":"IS","Value":[`...)
+				dst = append(strconv.AppendInt(dst, c.n, 10), `]}`...)
+			}
+		}
+	}
+	return dst
 }
 
 // perBody is about what is told of a match beside its record.

@@ -39,6 +39,8 @@ type asking struct {
 	exact bool
 	// clear: what was found may be read, and nobody need be asked about each record.
 	clear bool
+	// known is asked before a record is read, if nobody need be asked about it; nil knows none.
+	known Known
 	// spent is how many records were read besides the candidates themselves.
 	spent int
 	// inner searches that were begun, by their query, and whose judgements are known.
@@ -132,10 +134,22 @@ func thingsOf(hits []hub.Hit) []*thing {
 // read reads the records of those things that have none yet.
 func (a *asking) read(ctx context.Context, things []*thing) error {
 	byPart := map[hub.Partition][]*thing{}
+	var told []hub.Record // those that are known
 	for _, t := range things {
-		if t.rec == nil {
-			byPart[t.head.Partition] = append(byPart[t.head.Partition], t)
+		if t.rec != nil {
+			continue
 		}
+		if a.clear && a.known != nil {
+			if name, made := a.known(t.head.Partition, t.head.Loc); made != nil {
+				if told == nil {
+					told = make([]hub.Record, 0, len(things))
+				}
+				told = append(told, hub.Record{Name: name, Body: made, Loc: t.head.Loc})
+				t.rec, t.head.Name, t.reads = &told[len(told)-1], name, a.Reader
+				continue
+			}
+		}
+		byPart[t.head.Partition] = append(byPart[t.head.Partition], t)
 	}
 	for p, some := range byPart {
 		locs := make([]hub.Loc, len(some))

@@ -32,13 +32,23 @@ type Result struct {
 // candidates in the order of the query until the page is full. Where Limits.Scan comes first, the page ends there if it has
 // hits, and is TooCostly if not. A total (Query.Count) is exact, or TooCostly.
 func (r *Reader) Search(ctx context.Context, who access.Caller, ps []hub.Partition, q hub.Query, query string) (Result, error) {
+	return r.SearchBut(ctx, who, ps, q, query, nil)
+}
+
+// SearchBut is Search for who has made what it tells of some records before: of those that known has something of, which nobody
+// need be asked about, the Result has only the name, that in place of the Body, and Version 0.
+func (r *Reader) SearchBut(ctx context.Context, who access.Caller, ps []hub.Partition, q hub.Query, query string, known Known) (Result, error) {
 	a := r.ask(who, ps...)
+	a.known = known
 	f, err := a.search(ctx, q)
 	if err != nil {
 		return Result{}, err
 	}
 	return a.hand(ctx, f, q.Type, query)
 }
+
+// Known is what its giver made of the record at a place before; nil for nothing. It is good as long as the answer is made.
+type Known func(p hub.Partition, at hub.Loc) (name hub.Name, made []byte)
 
 // SearchAll answers several queries, each of another type, as one: the union of their hits in one order, a page of it.
 // Sort, After, Limit and Count are those of the first query and must be the same in all (a computed Sort.Key may be each

@@ -108,6 +108,24 @@ func (c *Cache) line(p hub.Partition, loc hub.Loc) ([]byte, bool) {
 	return line, true
 }
 
+// Keep remembers a copy of something that was made of the record at loc, and Kept gives it back, or nil. space names what was made of
+// which partition; there are few of them, and none is a partition's name.
+func (c *Cache) Keep(space hub.Partition, loc hub.Loc, made []byte) {
+	if len(made) <= mostKept {
+		c.addLine(space, loc, made)
+	}
+}
+
+// Kept is what Keep says; nobody changes it.
+func (c *Cache) Kept(space hub.Partition, loc hub.Loc) []byte {
+	if c == nil {
+		return nil
+	}
+	k := c.key(space, loc.Seq, loc.Off)
+	made, _ := c.shard(k).get(k)
+	return made
+}
+
 func (c *Cache) key(p hub.Partition, seq uint64, off uint32) cacheKey {
 	c.mu.RLock()
 	id, known := c.ids[p]

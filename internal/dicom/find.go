@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -260,6 +261,18 @@ func (f *Find) Wants(tag Tag) bool {
 	}
 	_, found := slices.BinarySearch(f.wanted, tag)
 	return found
+}
+
+// Wanted names all that Wants is true of: the same for two questions if both are told the same of a match, of the same level.
+func (f *Find) Wanted() string {
+	if f.IncludeAll {
+		return "all"
+	}
+	b := make([]byte, 0, 4*len(f.wanted))
+	for _, t := range f.wanted {
+		b = binary.BigEndian.AppendUint32(b, uint32(t))
+	}
+	return string(b)
 }
 
 // WantsAny is Wants for one of several.
