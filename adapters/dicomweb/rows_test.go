@@ -60,7 +60,9 @@ func TestStudiesAreToldAsTheyWereMade(t *testing.T) {
 	both(func(c *client) { c.do("DELETE", "/studies/1.1/series/1.1.1", nil).want(204) })
 	compare("after a series was deleted")
 	both(func(c *client) {
-		c.rules.hidden = func(_ access.Caller, rec *hub.Record) bool { return rec.Member == "village" && strings.HasPrefix(rec.Name.ID, "1.2") }
+		c.rules.hidden = func(_ access.Caller, rec *hub.Record) bool {
+			return rec.Member == "village" && strings.HasPrefix(rec.Name.ID, "1.2")
+		}
 	})
 	compare("while a study is hidden")
 	both(func(c *client) { c.rules.hidden = nil })
