@@ -92,7 +92,7 @@ const (
 	reasonCannotUnderstand = 0xC000
 	reasonTransferSyntax   = 0xC122
 	warningOtherBytesKept  = 0xB000 // closest: what is shown is not what was sent
-	warningOtherPatient    = 0xB007 // closest: the data set does not match
+	warningDiffers         = 0xB007 // closest: the data set does not match
 )
 
 // reasonOf is the failure reason of an instance that was refused.

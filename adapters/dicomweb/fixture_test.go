@@ -106,7 +106,7 @@ func start(t testing.TB, change ...func(*face.Deps)) *client {
 	decoder := pixels.NewDecoder(filepath.Join(root, "codecs"), pixels.Limits{})
 	deps := face.Deps{
 		Reader:  lookup.New(ix, objects, followers, policy, notes),
-		Archive: &imaging.Archive{Objects: objects, Stager: objects, Followers: followers, Writers: map[hub.Partition]*commit.Committer{partition: writer}, PartitionOf: of, Now: time.Now},
+		Archive: &imaging.Archive{Objects: objects, Stager: objects, Index: ix, Partitions: []hub.Partition{partition}, Followers: followers, Writers: map[hub.Partition]*commit.Committer{partition: writer}, PartitionOf: of, Now: time.Now},
 		Shelf:   &imaging.Shelf{Objects: objects, Derived: objects}, Rows: &imaging.Rows{Cache: cache}, Pixels: decoder, Policy: policy, Trail: notes,
 		Partitions: []hub.Partition{partition}, PartitionOf: of,
 	}

@@ -197,8 +197,8 @@ func (bs *batches) store(b *batch) {
 	for i, o := range bs.server.Archive.Commit(bs.ctx, bs.member, b.kept) {
 		r := b.results[i]
 		r.result, r.err = o.Result, o.Err
-		if o.Warning != "" {
-			r.warnings, r.warned = append([]string{o.Warning}, r.warnings...), true
+		if o.Warning != imaging.Sound {
+			r.warnings, r.warned = append([]string{o.Warning.String()}, r.warnings...), true
 		}
 	}
 }

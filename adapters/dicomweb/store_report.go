@@ -58,7 +58,7 @@ func (s *Server) report(c *gin.Context, study string, results []stored) {
 			item["00000902"] = element("LO", comment(r.warnings[0]))
 			if r.warned {
 				warned = true
-				item["00081196"] = element("US", warningOtherPatient)
+				item["00081196"] = element("US", warningDiffers)
 			}
 		}
 		referenced = append(referenced, item)

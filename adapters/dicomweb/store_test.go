@@ -116,6 +116,41 @@ func TestEachInstanceOfARequestHasAnAnswerOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAUIDThatAnotherStudyHasIsWarnedOf(t *testing.T) {
+	c := start(t)
+	of := func(study, series, sop string) string {
+		return strings.NewReplacer(`"1.2.5"`, `"`+study+`"`, `"1.2.6"`, `"`+series+`"`).Replace(ctObject(sop, 1, `"7FE00010":{"vr":"OB","InlineBinary":"AQIDBA=="}`))
+	}
+	store := func(objects ...string) answer {
+		return c.do("POST", "/studies", multipartOf([3]string{"application/dicom+json", "", "[" + strings.Join(objects, ",") + "]"}), ofMetadata)
+	}
+	const warning = `"00081196":{"Value":[45063]`
+	for _, k := range []struct {
+		say     string
+		objects []string
+		warned  int
+	}{
+		{"the first", []string{of("1.2.5", "1.2.6", "1.2.7.1")}, 0},
+		{"the same again", []string{of("1.2.5", "1.2.6", "1.2.7.1")}, 0},
+		{"another of its series", []string{of("1.2.5", "1.2.6", "1.2.7.2")}, 0},
+		{"a series that keeps its UIDs, in another study", []string{of("1.2.9", "1.2.6", "1.2.7.1"), of("1.2.9", "1.2.6", "1.2.7.2")}, 1},
+		{"two that begin series, in one request", []string{of("1.2.5", "1.2.6.4", "1.2.7.4"), of("1.2.9", "1.2.6.4", "1.2.7.4")}, 2},
+		{"sound ones beside them", []string{of("1.2.5", "1.2.6.5", "1.2.7.5"), of("1.2.9", "1.2.6.5", "1.2.7.6")}, 0},
+	} {
+		status := 200
+		if k.warned > 0 {
+			status = 202
+		}
+		a := store(k.objects...).want(status)
+		if n := strings.Count(string(a.body), warning); n != k.warned || strings.Count(string(a.body), "another study") != k.warned {
+			t.Errorf("%s: %d warnings: %s", k.say, n, a.body)
+		}
+	}
+	for _, study := range []string{"1.2.5", "1.2.9"} {
+		c.get("/studies/"+study+"/series/1.2.6/instances/1.2.7.1", "Accept: application/dicom").want(200)
+	}
+}
+
 func TestAnInstanceThatIsCutIsNamedByItsUIDs(t *testing.T) {
 	c := start(t)
 	file := series(t, 1, 1, 16)[0]

@@ -168,7 +168,7 @@ func (w *statement) storage() {
 	w.table([]string{"status", "meaning"}, [][]string{
 		{upperlayer.Success.String(), "stored and durable, or there already with the same data set"},
 		{otherThanSent.String(), "stored beside an instance of the same UID with other bytes, which stays what is shown"},
-		{elementsDiffer.String(), "stored, and names another SOP class than the command, or another patient than its study; Offending Element says which"},
+		{elementsDiffer.String(), "stored, and names another SOP class than the command, another patient than its study, or, as the first of its series, a UID that an instance of another study has, too; Offending Element says which"},
 		{outOfResources.String(), "not now: send again"},
 		{notSOPClass.String(), "the command is not what its presentation context says, or the data set not what the command says"},
 		{cannotUnderstand.String(), "the data set cannot be read, or has no Study, Series or SOP Instance UID; Offending Element and Error Comment say what is wrong"},

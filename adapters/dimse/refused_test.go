@@ -116,19 +116,20 @@ func TestAWarningNamesTheElementItIsAbout(t *testing.T) {
 	}
 	defer a.Abort()
 	for _, c := range []struct {
-		name, class, instance, patient string
-		status                         upperlayer.Status
-		tag                            dicom.Tag
-		comment                        string
+		name, class, study, instance, patient string
+		status                                upperlayer.Status
+		tag                                   dicom.Tag
+		comment                               string
 	}{
-		{"the first", ct, "1.2.3", "P1", upperlayer.Success, 0, ""},
-		{"the same UID with other bytes", ct, "1.2.3", "P1 ", otherThanSent, 0x00080018, "SOPInstanceUID: is here with other bytes; stored beside them"},
-		{"another patient than its study's", ct, "1.2.4", "P2", elementsDiffer, 0x00100020, "stored, but its Patient ID is not that of its study"},
-		{"another class than the command's", storageFamily + "4", "1.2.5", "P1", elementsDiffer, 0x00080016, "SOPClassUID: is not that of the command; stored all the same"},
+		{"the first", ct, "1.2", "1.2.3", "P1", upperlayer.Success, 0, ""},
+		{"the same UID with other bytes", ct, "1.2", "1.2.3", "P1 ", otherThanSent, 0x00080018, "SOPInstanceUID: is here with other bytes; stored beside them"},
+		{"another patient than its study's", ct, "1.2", "1.2.4", "P2", elementsDiffer, 0x00100020, "stored, but its Patient ID is not that of its study"},
+		{"another class than the command's", storageFamily + "4", "1.2", "1.2.5", "P1", elementsDiffer, 0x00080016, "SOPClassUID: is not that of the command; stored all the same"},
+		{"the UID of another study's instance", ct, "1.3", "1.2.4", "P1", elementsDiffer, 0x00080018, "stored, but another study has an instance of the same UID"},
 	} {
 		set, err := dicom.AppendDataSet(nil, []byte(`{"00080016":{"vr":"UI","Value":["`+c.class+`"]},"00080018":{"vr":"UI","Value":["`+c.instance+
 			`"]},"00080060":{"vr":"CS","Value":["CT"]},"00100020":{"vr":"LO","Value":["`+strings.TrimSpace(c.patient)+`"]},"00104000":{"vr":"LT","Value":["`+c.patient+
-			`"]},"0020000D":{"vr":"UI","Value":["1.2"]},"0020000E":{"vr":"UI","Value":["1.2.1"]}}`), explicitLittle, nil)
+			`"]},"0020000D":{"vr":"UI","Value":["`+c.study+`"]},"0020000E":{"vr":"UI","Value":["1.2.1"]}}`), explicitLittle, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -85,8 +85,8 @@ func (s *Server) take(ctx context.Context, r *upperlayer.Request) upperlayer.Com
 		return failure(o.Err)
 	case o.Result == imaging.Duplicate:
 		return verdict(otherThanSent, 0x00080018, "is here with other bytes; stored beside them")
-	case o.Warning != "": // of the one thing that is warned of, another patient
-		return upperlayer.Command{Status: elementsDiffer, ErrorComment: o.Warning, Offending: []uint32{0x00100020}}
+	case o.Warning != imaging.Sound:
+		return upperlayer.Command{Status: elementsDiffer, ErrorComment: o.Warning.String(), Offending: []uint32{uint32(o.Warning.Element())}}
 	case h.SOPClassUID != c.SOPClass:
 		return verdict(elementsDiffer, 0x00080016, "is not that of the command; stored all the same")
 	}

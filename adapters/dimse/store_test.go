@@ -54,14 +54,15 @@ func startStore(t *testing.T, change func(*Server)) (address string, open chan s
 	objects := held{store, make(chan struct{})}
 	k := keeper.New(keeper.Options{})
 	conn := index.ConnectLocal(k)
+	ix := index.Open(conn, index.StandardLayout(1))
 	log := &projection.Log{Objects: objects, Partition: partition, Cache: projection.NewCache(1 << 20)}
-	follower := projection.NewFollower(log, index.Open(conn, index.StandardLayout(1)), &projection.Projectors{ByType: map[string]hub.Projector{
+	follower := projection.NewFollower(log, ix, &projection.Projectors{ByType: map[string]hub.Projector{
 		dicom.Study.Type(): projector(dicom.ProjectStudy), dicom.Series.Type(): projector(dicom.ProjectSeries), dicom.Instance.Type(): projector(dicom.ProjectInstance),
 	}})
 	writer := commit.New(log, follower, commit.Options{})
 	s := New(Config{}, Deps{
 		Tokens: tokens{}, Trail: &trail{}, Members: roll{"village": {ID: "village", DICOM: access.DICOM{AETs: []string{"CT1"}}}},
-		Archive: &imaging.Archive{Objects: objects, Stager: store, Now: time.Now, PartitionOf: func(string) hub.Partition { return partition },
+		Archive: &imaging.Archive{Objects: objects, Stager: store, Index: ix, Partitions: []hub.Partition{partition}, Now: time.Now, PartitionOf: func(string) hub.Partition { return partition },
 			Followers: map[hub.Partition]*projection.Follower{partition: follower}, Writers: map[hub.Partition]*commit.Committer{partition: writer}},
 	})
 	change(s)

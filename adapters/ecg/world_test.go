@@ -117,7 +117,7 @@ func start(t testing.TB) *client {
 	for _, f := range ecg.MessageFormats() {
 		intake.Mappers[f] = mapper
 	}
-	archive := &imaging.Archive{Objects: objects, Stager: objects, Followers: followers, Writers: writers, PartitionOf: of, Now: time.Now}
+	archive := &imaging.Archive{Objects: objects, Stager: objects, Index: ix, Partitions: []hub.Partition{images}, Followers: followers, Writers: writers, PartitionOf: of, Now: time.Now}
 	engine := gin.New()
 	door.Mount(engine.Group("/ecg", authenticate), door.Deps{
 		Library: &ecg.Library{Reader: lookup.New(ix, objects, followers, policy, notes), Records: records, PartitionOf: of, Largest: 1 << 20},

@@ -59,7 +59,7 @@ func openWide(t *testing.T) (*imaging.Archive, *imaging.Finder, *sentCommands) {
 		}
 		return hub.Partition(fmt.Sprintf("dicom-%02d", (sum&0xffff)%16))
 	}}
-	a := &imaging.Archive{Objects: objects, Stager: objects, Now: time.Now, PartitionOf: f.PartitionOf,
+	a := &imaging.Archive{Objects: objects, Stager: objects, Index: ix, Now: time.Now, PartitionOf: f.PartitionOf,
 		Followers: map[hub.Partition]*projection.Follower{}, Writers: map[hub.Partition]*commit.Committer{}}
 	cache := projection.NewCache(64 << 20)
 	for i := range 16 {
@@ -72,6 +72,7 @@ func openWide(t *testing.T) (*imaging.Archive, *imaging.Finder, *sentCommands) {
 		a.Writers[p] = commit.New(log, a.Followers[p], commit.Options{})
 		f.Partitions = append(f.Partitions, p)
 	}
+	a.Partitions = f.Partitions
 	records := projection.NewFollower(&projection.Log{Objects: objects, Partition: "records", Cache: cache}, ix, projectors)
 	if err := records.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)

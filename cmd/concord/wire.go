@@ -187,7 +187,7 @@ func (r *rooms) openHub(reg prometheus.Registerer) {
 	r.reader.Limits.Bytes, r.reader.Records = r.cfg.MaxPageMB<<20, settings.Records
 	r.openPersons(reg)
 	r.archive = &imaging.Archive{
-		Objects: r.objects, Stager: r.objects, Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
+		Objects: r.objects, Stager: r.objects, Index: r.index, Partitions: r.dicomPartitions(), Followers: r.followers, Writers: r.writers, PartitionOf: r.settings.DicomPartition,
 		Limits: dicom.Limits{Header: r.cfg.MaxHeaderMB << 20}, Now: time.Now, Took: r.metrics.blob, Remarked: r.metrics.remarked,
 	}
 	r.intake = &messages.Intake{

@@ -168,7 +168,7 @@ func (in *Intake) instance(ctx context.Context, who access.Caller, r io.Reader) 
 		return Taken{}, err
 	}
 	o := in.Archive.Commit(ctx, who.Member, []*imaging.Kept{kept})[0]
-	t.Again, t.Warning = o.Result == imaging.Known, o.Warning
+	t.Again, t.Warning = o.Result == imaging.Known, o.Warning.String()
 	if o.Result == imaging.Duplicate {
 		t.Warning = "this UID is here with other bytes; both are kept, the first is shown"
 	}

@@ -35,8 +35,9 @@ func openArchive(t *testing.T) *imaging.Archive {
 	}
 	k := keeper.New(keeper.Options{})
 	conn := index.ConnectLocal(k)
+	ix := index.Open(conn, index.StandardLayout(1))
 	log := &projection.Log{Objects: objects, Partition: partition, Cache: projection.NewCache(1 << 20)}
-	follower := projection.NewFollower(log, index.Open(conn, index.StandardLayout(1)), &projection.Projectors{ByType: map[string]hub.Projector{
+	follower := projection.NewFollower(log, ix, &projection.Projectors{ByType: map[string]hub.Projector{
 		dicom.Study.Type(): projector(dicom.ProjectStudy), dicom.Series.Type(): projector(dicom.ProjectSeries), dicom.Instance.Type(): projector(dicom.ProjectInstance),
 	}})
 	if err := follower.CatchUp(t.Context()); err != nil {
@@ -44,7 +45,7 @@ func openArchive(t *testing.T) *imaging.Archive {
 	}
 	writer := commit.New(log, follower, commit.Options{})
 	t.Cleanup(func() { writer.Close(); conn.Close(); k.Close() })
-	return &imaging.Archive{Objects: objects, Stager: objects, Now: time.Now, PartitionOf: func(string) hub.Partition { return partition },
+	return &imaging.Archive{Objects: objects, Stager: objects, Index: ix, Partitions: []hub.Partition{partition}, Now: time.Now, PartitionOf: func(string) hub.Partition { return partition },
 		Followers: map[hub.Partition]*projection.Follower{partition: follower}, Writers: map[hub.Partition]*commit.Committer{partition: writer}}
 }
 

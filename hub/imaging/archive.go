@@ -30,15 +30,18 @@ const (
 )
 
 const (
-	modality  dicom.Tag = 0x00080060
-	patientID dicom.Tag = 0x00100020
-	seriesUID dicom.Tag = 0x0020000E
+	sopInstanceUID dicom.Tag = 0x00080018
+	modality       dicom.Tag = 0x00080060
+	patientID      dicom.Tag = 0x00100020
+	seriesUID      dicom.Tag = 0x0020000E
 )
 
 // Archive takes instances in.
 type Archive struct {
 	Objects     hub.Objects
 	Stager      hub.Stager
+	Index       hub.Index
+	Partitions  []hub.Partition // all that have studies
 	Followers   map[hub.Partition]*projection.Follower
 	Writers     map[hub.Partition]*commit.Committer
 	PartitionOf func(study string) hub.Partition
@@ -164,10 +167,28 @@ const (
 	Duplicate               // the UID was there with other bytes; both are kept, the first is shown
 )
 
+// Warning is what is odd about an instance that is kept like any other all the same: one of two senders is wrong, and nobody here can
+// tell which.
+type Warning uint8
+
+const (
+	Sound        Warning = iota // nothing is
+	OtherPatient                // its Patient ID is not that of its study
+	OtherStudy                  // an instance of another study has its SOP Instance UID
+)
+
+// String is what the sender is told, within the 64 characters of an Error Comment.
+func (w Warning) String() string {
+	return [...]string{"", "stored, but its Patient ID is not that of its study", "stored, but another study has an instance of the same UID"}[w]
+}
+
+// Element is the attribute that is odd.
+func (w Warning) Element() dicom.Tag { return [...]dicom.Tag{0, patientID, sopInstanceUID}[w] }
+
 // Outcome is what became of an instance.
 type Outcome struct {
 	Result  Result
-	Warning string // for the sender, in words; empty for none
+	Warning Warning
 	Err     error
 }
 
@@ -192,6 +213,7 @@ func (a *Archive) Commit(ctx context.Context, member string, kept []*Kept) []Out
 		})
 	}
 	wg.Wait()
+	a.lookElsewhere(ctx, kept, outcomes)
 	return outcomes
 }
 
@@ -234,7 +256,8 @@ type intake struct {
 	other  string // digest of the file that its UID was there with, compared and found to be another instance
 	// What the last plan found:
 	result  Result
-	warning string
+	warning Warning
+	begins  bool      // a series
 	met     *hub.Blob // a file of its UID that it was not compared with yet; nothing is written then
 }
 
@@ -287,11 +310,10 @@ func (in *intake) again(ctx context.Context, v *commit.View, d commit.Draft) ([]
 	return []commit.Draft{d}, nil
 }
 
-// parents drafts what is new of study and series. An instance that names another patient than its study does is kept
-// like any other and reported: one of the two is wrong, and nobody here can tell which.
+// parents drafts what is new of study and series.
 func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, error) {
 	h := in.header
-	in.warning = ""
+	in.warning, in.begins = Sound, true
 	series := commit.Draft{Name: dicom.SeriesName(h.StudyInstanceUID, h.SeriesInstanceUID)}
 	study := dicom.StudyName(h.StudyInstanceUID)
 	head, err := v.Head(ctx, study)
@@ -307,13 +329,13 @@ func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, 
 		return nil, err
 	}
 	if patientOf(rec.Body) != h.Text(patientID) {
-		in.warning = otherPatient
+		in.warning = OtherPatient
 	}
 	if head, err = v.Head(ctx, series.Name); err != nil {
 		return nil, err
 	}
 	var drafts []commit.Draft
-	if head.Version == 0 || head.Deleted {
+	if in.begins = head.Version == 0 || head.Deleted; in.begins {
 		series.Body = constant(dicom.AppendSeriesJSON(nil, h))
 		drafts = append(drafts, series)
 	}
@@ -322,9 +344,6 @@ func (in *intake) parents(ctx context.Context, v *commit.View) ([]commit.Draft, 
 	}
 	return drafts, nil
 }
-
-// otherPatient is what the sender is told, within the 64 characters of an Error Comment.
-const otherPatient = "stored, but its Patient ID is not that of its study"
 
 // patientOf is the Patient ID in a study's attributes.
 func patientOf(body []byte) string {
