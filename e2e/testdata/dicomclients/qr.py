@@ -22,6 +22,8 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelMove as StudyMove,
 )
 
+import calm  # noqa: F401
+
 host, port, hub, ours, our_port, folder = sys.argv[1:]
 faults = []
 

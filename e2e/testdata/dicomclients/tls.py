@@ -10,6 +10,8 @@ from pydicom import dcmread
 from pynetdicom import AE, _config
 from pynetdicom.sop_class import Verification
 
+import calm  # noqa: F401
+
 _config.STORE_SEND_CHUNKED_DATASET = True  # the bytes of the file, not the library's own
 
 host, port, hub, ours, authority, certificate, key, path = sys.argv[1:]
